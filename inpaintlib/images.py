@@ -51,7 +51,7 @@ def apply_mask(image: Tensor, mask: Tensor, *, fill: float | Tensor = 0.0) -> Te
     Args:
         image: (B, C, H, W), [-1, 1].
         mask: (B, 1, H, W), {0, 1}, 1 = hole.
-        fill: a number, or one value a channel, (C,). 0 is mid-grey here; it would be black in [0, 1].
+        fill: a number, or one value a channel, (C,). 0 is mid-grey; it would be black in [0, 1].
 
     Returns:
         (B, C, H, W): the image outside the hole, bit for bit, and `fill` inside.

@@ -1,4 +1,4 @@
-"""How a notebook runs: profile, seed, device, threads. Profiles change numbers, never code paths."""
+"""How a notebook runs: profile, seed, device, threads."""
 
 import os
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Session:
     device: torch.device
 
     def pick(self, *, ci: T, laptop: T, gpu: T) -> T:
-        """The number that belongs to this profile: `steps = session.pick(ci=20, laptop=900, gpu=5000)`."""
+        """The number that belongs to this profile. Profiles change numbers, never code paths."""
         return {"ci": ci, "laptop": laptop, "gpu": gpu}[self.profile]
 
     def generator(self, offset: int = 0) -> torch.Generator:
@@ -47,7 +47,9 @@ def start(seed: int = 0) -> Session:
     """
     profile = os.environ.get("INPAINTLIB_PROFILE", "laptop")
     if profile not in PROFILES:
-        raise ValueError(f"INPAINTLIB_PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}")
+        raise ValueError(
+            f"INPAINTLIB_PROFILE must be one of {', '.join(PROFILES)}, got {profile!r}"
+        )
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(os.cpu_count() or 1, 8))
     torch.manual_seed(seed)

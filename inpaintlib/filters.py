@@ -1,0 +1,122 @@
+"""Fixed filters that losses and metrics share: Gaussian window, Sobel pair, SSIM map."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def gaussian_window(size: int = 11, sigma: float = 1.5) -> Tensor:
+    """A one-dimensional Gaussian that sums to one.
+
+    Args:
+        size: number of taps, odd.
+        sigma: standard deviation in pixels.
+
+    Returns:
+        (size,) float32.
+
+    Raises:
+        ValueError: `size` is even or not positive.
+
+    Example:
+        >>> gaussian_window(3, sigma=1.0)
+        tensor([0.2741, 0.4519, 0.2741])
+    """
+    if size < 1 or size % 2 == 0:
+        raise ValueError(f"expected an odd, positive window size, got {size}")
+    x = torch.arange(size, dtype=torch.float32) - size // 2
+    weights = torch.exp(-(x**2) / (2 * sigma**2))
+    return weights / weights.sum()
+
+
+def filter_channels(image: Tensor, kernel: Tensor, *, padding: str = "valid") -> Tensor:
+    """Correlate every channel with the same two-dimensional kernel.
+
+    Args:
+        image: (B, C, H, W).
+        kernel: (h, w).
+        padding: "valid" (the result is smaller) or "same" (the border is repeated outwards).
+
+    Returns:
+        (B, C, H - h + 1, W - w + 1), or (B, C, H, W) with "same".
+    """
+    channels = image.shape[1]
+    if padding == "same":
+        h, w = kernel.shape
+        image = F.pad(image, (w // 2, w // 2, h // 2, h // 2), mode="replicate")
+    weight = kernel.to(image).expand(channels, 1, *kernel.shape)
+    return F.conv2d(image, weight, groups=channels)
+
+
+def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical derivative by Sobel's 3×3 pair, divided by 8.
+
+    With that divisor a ramp that rises by s a pixel has gradient s.
+
+    Args:
+        image: (B, C, H, W).
+
+    Returns:
+        Two tensors (B, C, H, W): d/dx (along the width) and d/dy (along the height).
+
+    Example:
+        >>> ramp = torch.arange(4.0).expand(1, 1, 4, 4)
+        >>> dx, dy = sobel(ramp)
+        >>> dx[0, 0, 1], dy.abs().max()
+        (tensor([0.5000, 1.0000, 1.0000, 0.5000]), tensor(0.))
+    """
+    kernel = torch.tensor(SOBEL_X) / 8
+    dx = filter_channels(image, kernel, padding="same")
+    dy = filter_channels(image, kernel.T, padding="same")
+    return dx, dy
+
+
+def ssim_map(x: Tensor, y: Tensor, *, data_range: float, padding: str = "valid") -> Tensor:
+    """Structural similarity at every pixel, with the Gaussian window of the paper (11 taps, σ 1.5).
+
+    Luminance × contrast × structure, with k1 = 0.01 and k2 = 0.03. Always in float32 or better:
+    under bfloat16 the differences of squares below lose two digits.
+
+    Args:
+        x, y: (B, C, H, W), both in the same range.
+        data_range: width of that range: 2 for [-1, 1], 1 for [0, 1].
+        padding: "valid" gives scikit-image's and the paper's value; "same" keeps the size.
+
+    Returns:
+        (B, C, H - 10, W - 10), or (B, C, H, W) with "same"; each value in [-1, 1].
+
+    Raises:
+        ValueError: the shapes differ, or the picture is smaller than the window.
+
+    Source:
+        Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
+        structural similarity", IEEE TIP 2004, equations 13 to 16.
+    """
+    if x.shape != y.shape:
+        raise ValueError(
+            f"expected two images of one shape, got {tuple(x.shape)}, {tuple(y.shape)}"
+        )
+    if padding == "valid" and min(x.shape[2:]) < 11:
+        raise ValueError(f"SSIM needs pictures of at least 11×11 pixels, got {tuple(x.shape[2:])}")
+    with torch.autocast(x.device.type, enabled=False):
+        x, y = _at_least_float32(x), _at_least_float32(y)
+        window = gaussian_window().to(x)
+
+        def mean(image: Tensor) -> Tensor:
+            rows = filter_channels(image, window[None, :], padding=padding)
+            return filter_channels(rows, window[:, None], padding=padding)
+
+        mean_x, mean_y = mean(x), mean(y)
+        variance_x = mean(x * x) - mean_x**2
+        variance_y = mean(y * y) - mean_y**2
+        covariance = mean(x * y) - mean_x * mean_y
+        c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+        luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+        contrast_structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+        return luminance * contrast_structure
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()

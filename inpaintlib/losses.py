@@ -1,0 +1,176 @@
+"""Losses: the three adversarial pairs, and what is asked of a filled hole.
+
+Pure functions of tensors. Scores are logits (no Sigmoid), of any shape: one a picture or a map of
+patches. Score arguments are keyword-only, because two score tensors look alike. Weights belong to
+the families, not here.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inpaintlib.filters import sobel, ssim_map
+from inpaintlib.images import check_pair
+
+# --- adversarial pairs -------------------------------------------------------------------------
+
+
+def bce_discriminator_loss(
+    *, real_logits: Tensor, fake_logits: Tensor, real_target: float = 1.0
+) -> Tensor:
+    """-log σ(real) - log(1 - σ(fake)): the original game; 2·ln 2 = 1.386 when it knows nothing.
+
+    Args:
+        real_logits, fake_logits: any shapes.
+        real_target: 1, or 0.9 for one-sided label smoothing (Salimans et al. 2016, section 3.4).
+
+    Source:
+        Goodfellow et al. 2014, equation 1, on logits: a Sigmoid followed by a logarithm overflows.
+
+    Example:
+        >>> zero = torch.zeros(4, 1)
+        >>> bce_discriminator_loss(real_logits=zero, fake_logits=zero)
+        tensor(1.3863)
+    """
+    real = F.binary_cross_entropy_with_logits(
+        real_logits, torch.full_like(real_logits, real_target)
+    )
+    fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
+    return real + fake
+
+
+def bce_generator_loss(*, fake_logits: Tensor) -> Tensor:
+    """-log σ(fake): the non-saturating form.
+
+    Source:
+        Goodfellow et al. 2014, section 3: log(1 - σ(fake)) has no gradient while the discriminator
+        wins, so -log σ(fake) is minimised instead.
+    """
+    return F.softplus(-fake_logits).mean()
+
+
+def lsgan_discriminator_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """½ [(real - 1)² + fake²]: least squares, no Sigmoid before it.
+
+    Source:
+        Mao et al. 2017, "Least squares generative adversarial networks", equation 9.
+    """
+    return 0.5 * ((real_logits - 1).square().mean() + fake_logits.square().mean())
+
+
+def lsgan_generator_loss(*, fake_logits: Tensor) -> Tensor:
+    """½ (fake - 1)². Source: Mao et al. 2017, equation 9."""
+    return 0.5 * (fake_logits - 1).square().mean()
+
+
+def hinge_discriminator_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """½ [max(0, 1 - real) + max(0, 1 + fake)]; 1 when it knows nothing.
+
+    Source:
+        Yu et al. 2019 (DeepFillV2), section 3.4, with the ½ of its public code; Miyato et al. 2018
+        has no ½.
+    """
+    return 0.5 * (F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean())
+
+
+def hinge_generator_loss(*, fake_logits: Tensor) -> Tensor:
+    """-fake, unbounded. Source: Yu et al. 2019, section 3.4."""
+    return -fake_logits.mean()
+
+
+# --- reconstruction ----------------------------------------------------------------------------
+
+
+def region_mean(values: Tensor, region: Tensor) -> Tensor:
+    """The mean of `values` over the pixels where `region` is 1.
+
+    Divided by the number of pixels in the region, not in the picture, so that a small hole weighs
+    as much a pixel as a large one.
+
+    Args:
+        values: (B, C, H, W).
+        region: (B, 1, H, W), {0, 1}.
+
+    Returns:
+        A scalar; 0 for an empty region.
+    """
+    count = region.sum() * values.shape[1]
+    return (values * region).sum() / count.clamp(min=1)
+
+
+def masked_l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean absolute error over hole pixels only.
+
+    Args:
+        prediction, target: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}, 1 = hole (or any region to be supervised).
+
+    Returns:
+        A scalar in [0, 2]; 0 for an empty mask.
+
+    Raises:
+        ValueError: the shapes do not fit, or the mask holds other values than 0 and 1.
+
+    Source:
+        Pathak et al. 2016 (Context Encoders), equation 1, with the absolute value instead of the
+        square and divided by the hole's area.
+
+    Example:
+        >>> m = torch.zeros(1, 1, 2, 2); m[..., 0] = 1
+        >>> masked_l1(torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), m)
+        tensor(1.)
+    """
+    check_pair(prediction, mask)
+    return region_mean((prediction - target).abs(), mask)
+
+
+def masked_l2(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over hole pixels only; arguments and errors as `masked_l1`.
+
+    Source:
+        Iizuka et al. 2017 (GLCIC), equation 2, divided by the hole's area instead of the picture's.
+    """
+    check_pair(prediction, mask)
+    return region_mean((prediction - target).square(), mask)
+
+
+def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean absolute difference of the Sobel gradients, both directions.
+
+    Blind to a change of brightness, strict with a blurred edge. The gradients are compared as they
+    are: dividing each by its own maximum, as source 001 does, lets one bright edge rescale a batch.
+
+    Args:
+        prediction, target: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}: the pixels that count; None for all.
+
+    Returns:
+        A scalar, at least 0.
+    """
+    region = torch.ones_like(prediction[:, :1]) if mask is None else mask
+    check_pair(prediction, region)
+    dx, dy = sobel(prediction - target)
+    return region_mean(dx.abs() + dy.abs(), region)
+
+
+def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    """1 - SSIM, averaged over the pixels of the mask.
+
+    Args:
+        prediction, target: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}: the pixels that count; None for all whose window fits.
+
+    Returns:
+        A scalar in [0, 2]; 0 for equal pictures, and differentiable there.
+    """
+    if mask is None:
+        return 1 - ssim_map(prediction, target, data_range=2.0).mean()
+    check_pair(prediction, mask)
+    return region_mean(1 - ssim_map(prediction, target, data_range=2.0, padding="same"), mask)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean absolute difference of neighbours in (B, C, H, W), a scalar: a smoothness prior."""
+    return (image[..., 1:] - image[..., :-1]).abs().mean() + (
+        image[..., 1:, :] - image[..., :-1, :]
+    ).abs().mean()

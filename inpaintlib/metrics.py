@@ -1,0 +1,84 @@
+"""How good is a filled picture: L1, PSNR and SSIM, in the hole and over the whole image.
+
+Images come in the course's range [-1, 1] and are compared in [0, 1], where the field's published
+numbers live; this is the only place where that conversion is made. Every function gives one value
+**an image**; average them afterwards. (PSNR of the averaged error is not the averaged PSNR.)
+"""
+
+import torch
+from torch import Tensor
+
+from inpaintlib.filters import ssim_map
+from inpaintlib.images import check_image, check_pair, to_unit
+
+
+def l1(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean absolute error on the [0, 1] scale.
+
+    Args:
+        prediction, image: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}: only these pixels count; None for the whole image.
+
+    Returns:
+        (B,), 0 is perfect; nan where a mask is empty.
+
+    Raises:
+        ValueError: shapes do not fit, or the mask holds other values than 0 and 1.
+    """
+    difference, region = _difference(prediction, image, mask)
+    return _mean_per_image(difference.abs(), region)
+
+
+def psnr(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Peak signal-to-noise ratio in decibels, -10·log10 of the mean squared error in [0, 1].
+
+    Args and errors as `l1`. Returns (B,), higher is better; inf for a perfect match.
+
+    Example:
+        >>> x = torch.zeros(1, 1, 4, 4)
+        >>> psnr(x + 0.2, x)
+        tensor([20.0000])
+    """
+    difference, region = _difference(prediction, image, mask)
+    return -10 * torch.log10(_mean_per_image(difference.square(), region))
+
+
+def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Structural similarity, averaged over the whole picture or over the hole's pixels.
+
+    Without a mask only pixels whose 11×11 window fits count, and the value equals scikit-image's
+    `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`. With a mask every
+    pixel of the hole counts, and the border is repeated outwards where a window leaves the picture;
+    at the hole's edge a window also sees what was given.
+
+    Args and errors as `l1`. Returns (B,), at most 1, higher is better; nan where a mask is empty.
+
+    Source:
+        Wang et al. 2004; see `filters.ssim_map`.
+    """
+    _check(prediction, image, mask)
+    padding = "valid" if mask is None else "same"
+    values = ssim_map(to_unit(prediction), to_unit(image), data_range=1.0, padding=padding)
+    region = torch.ones_like(values[:, :1]) if mask is None else mask
+    return _mean_per_image(values, region)
+
+
+def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
+    check_image(image)
+    if prediction.shape != image.shape:
+        raise ValueError(
+            f"expected two images of one shape, got {tuple(prediction.shape)}, {tuple(image.shape)}"
+        )
+    if mask is not None:
+        check_pair(image, mask)
+
+
+def _difference(prediction: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    _check(prediction, image, mask)
+    region = torch.ones_like(image[:, :1]) if mask is None else mask
+    return to_unit(prediction) - to_unit(image), region
+
+
+def _mean_per_image(values: Tensor, region: Tensor) -> Tensor:
+    count = region.sum(dim=(1, 2, 3)) * values.shape[1]
+    return (values * region).sum(dim=(1, 2, 3)) / count

@@ -1,0 +1,1 @@
+"""The networks of the course, one file a family; none imports another."""

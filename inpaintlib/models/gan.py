@@ -1,0 +1,116 @@
+"""The vanilla GAN: two fully connected networks on 28×28 digits (lesson 01).
+
+Paper: Goodfellow et al. 2014, "Generative adversarial nets". Layers: source 002 (GNR652), whose
+generator has 1,486,352 parameters and whose discriminator has 1,460,225.
+Ours differs: data in [-1, 1] as Tanh makes them (the source feeds [0, 1]: its defect V4), logits
+instead of a Sigmoid, and Adam's first beta 0.5 instead of 0.9.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib.images import Batch
+from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
+from inpaintlib.phases import Family, Phase, Terms
+from inpaintlib.seeding import stream
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """Settings of the vanilla GAN."""
+
+    channels: int = 1
+    size: int = 28  # pixels a side
+    latent: int = 100  # length of the noise vector z
+    generator_widths: tuple[int, ...] = (256, 512, 1024)
+    discriminator_widths: tuple[int, ...] = (1024, 512, 256)
+    dropout: float = 0.3  # in the discriminator only
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    seed: int = 0  # of the noise
+
+
+class Generator(nn.Module):
+    """Noise to picture: (B, latent) -> (B, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        self.shape = (config.channels, config.size, config.size)
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((config.latent, *config.generator_widths)):
+            layers += [nn.Linear(narrow, wide), nn.LeakyReLU(0.2)]
+        pixels = config.channels * config.size**2
+        layers += [nn.Linear(config.generator_widths[-1], pixels), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z).view(-1, *self.shape)
+
+
+class Discriminator(nn.Module):
+    """Picture to logit: (B, channels, size, size) -> (B, 1), large for real."""
+
+    def __init__(self, config: GANConfig) -> None:
+        super().__init__()
+        pixels = config.channels * config.size**2
+        layers: list[nn.Module] = [nn.Flatten()]
+        for wide, narrow in pairwise((pixels, *config.discriminator_widths)):
+            layers += [nn.Linear(wide, narrow), nn.LeakyReLU(0.2), nn.Dropout(config.dropout)]
+        layers.append(nn.Linear(config.discriminator_widths[-1], 1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image)
+
+
+class GAN(Family):
+    """Generator, discriminator and the game between them."""
+
+    def __init__(self, config: GANConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or GANConfig()
+        self.generator = Generator(self.config)
+        self.discriminator = Discriminator(self.config)
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, latent) of standard normal noise, drawn on the CPU, on the family's device."""
+        return torch.randn(count, self.config.latent, generator=generator).to(self.device)
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """As many new pictures as the batch holds; nothing else of it is read."""
+        source = generator or stream(self.config.seed, "generate")
+        return self.generator(self.noise(len(batch.image), source))
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "discriminator", step))
+        with torch.no_grad():
+            fake = self.generator(z)
+        loss = bce_discriminator_loss(
+            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(fake)
+        )
+        return {"adversarial": loss}
+
+    def generator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "generator", step))
+        return {
+            "adversarial": bce_generator_loss(fake_logits=self.discriminator(self.generator(z)))
+        }
+
+    def build_phases(self) -> list[Phase]:
+        def adam(module: nn.Module) -> torch.optim.Adam:
+            return torch.optim.Adam(
+                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
+            )
+
+        return [
+            Phase(
+                "discriminator",
+                [self.discriminator],
+                self.discriminator_loss,
+                adam(self.discriminator),
+            ),
+            Phase("generator", [self.generator], self.generator_loss, adam(self.generator)),
+        ]

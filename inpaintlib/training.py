@@ -1,0 +1,120 @@
+"""The one training loop of the course: it yields after each step; the caller plots and stops."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from inpaintlib.ema import EMA
+from inpaintlib.images import Batch
+from inpaintlib.phases import Family, Phase, Terms
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step reports.
+
+    Attributes:
+        step: the step that was just made, counted from 0.
+        terms: detached scalars named "phase/term". Calling `.item()` waits for a GPU; do it rarely.
+    """
+
+    step: int
+    terms: Terms
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; each submodule gets its own mode back afterwards."""
+    modes = {child: child.training for child in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for child, mode in modes.items():
+            child.training = mode
+
+
+def train(
+    family: Family,
+    batches: Iterator[Batch],
+    *,
+    steps: int,
+    start: int = 0,
+    ema: EMA | None = None,
+    precision: str = "float32",
+) -> Iterator[Record]:
+    """Train, yielding a record after every step.
+
+    One step, for each active phase: freeze all, unfreeze the phase's modules, compute its terms on
+    its own forward pass, clear the gradients, run backward, step. Then the average is updated. The
+    loop can be left at any record and entered again with `start`.
+
+    Args:
+        family: the model, on its device.
+        batches: an iterator whose next item is the batch of step `start`.
+        steps: the step to stop before: `steps - start` steps are made.
+        start: the first step.
+        ema: updated after every step.
+        precision: "float32", or "bfloat16" for autocast forward passes.
+
+    Raises:
+        ValueError: `steps`, `start` or `precision` make no sense.
+        FloatingPointError: a term is not finite; the message shows every term of the phase, and the
+            phase's update has not been made.
+    """
+    if start < 0 or steps < start:
+        raise ValueError(f"expected 0 <= start <= steps, got start {start}, steps {steps}")
+    if precision not in PRECISIONS:
+        raise ValueError(f"expected a precision among {list(PRECISIONS)}, got {precision!r}")
+    family.train()
+    for step in range(start, steps):
+        batch = next(batches).to(family.device)
+        terms: Terms = {}
+        for phase in family.phases():
+            if phase.active(step):
+                done = run_phase(family, phase, batch, step, precision=precision)
+                terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
+        if ema is not None:
+            ema.update()
+        yield Record(step, terms)
+
+
+def run_phase(
+    family: Family, phase: Phase, batch: Batch, step: int, *, precision: str = "float32"
+) -> Terms:
+    """One update of one phase; returns its detached terms."""
+    with only_training(family, phase.modules):
+        with torch.autocast(
+            family.device.type, PRECISIONS[precision], enabled=precision != "float32"
+        ):
+            terms = phase.loss(batch, step)
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):  # on a GPU this waits for the step; a silent NaN costs more
+            values = ", ".join(f"{name} = {value.item():.4g}" for name, value in terms.items())
+            raise FloatingPointError(f"step {step}, {phase.name}: not finite: {values}")
+        phase.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        phase.optimizer.step()
+        phase.optimizer.zero_grad(set_to_none=True)
+    return {name: value.detach() for name, value in terms.items()}
+
+
+@contextmanager
+def only_training(family: nn.Module, modules: Sequence[nn.Module]) -> Iterator[None]:
+    """While the context lasts, only the parameters of `modules` ask for gradients."""
+    flags = {parameter: parameter.requires_grad for parameter in family.parameters()}
+    family.requires_grad_(False)
+    for module in modules:
+        for parameter in module.parameters():
+            parameter.requires_grad_(flags[parameter])
+    try:
+        yield
+    finally:
+        for parameter, flag in flags.items():
+            parameter.requires_grad_(flag)

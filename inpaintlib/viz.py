@@ -1,0 +1,252 @@
+"""Pictures of pictures: grids, labelled rows, error maps, curves. The only user of matplotlib.
+
+Every function draws one figure and shows it; it returns nothing, so a cell ends with it quietly.
+Images are (B, C, H, W) in [-1, 1], as everywhere. Colours are Okabe and Ito's, which colour-blind
+readers can tell apart; maps use perceptually uniform colour scales.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from inpaintlib.images import check_image, check_pair, composite, to_unit
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+)
+HOLE_COLOUR = (0.86, 0.16, 0.55)
+"""Magenta: no face and few photographs contain it, so a hole is seen at once."""
+
+
+def use_style() -> None:
+    """The course's look: white card, thin axes, readable at a lecture hall's last row."""
+    plt.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.titleweight": "normal",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": False,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, RED, GREEN, ORANGE, PURPLE, SKY]),
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "image.interpolation": "nearest",
+            "savefig.bbox": "tight",
+        }
+    )
+
+
+def as_picture(image: Tensor) -> np.ndarray:
+    """One image (C, H, W), [-1, 1], as an array for imshow: (H, W, 3) or (H, W), [0, 1]."""
+    array = to_unit(image.detach().float().cpu()).permute(1, 2, 0).numpy()
+    return array[..., 0] if array.shape[-1] == 1 else array
+
+
+def paint_holes(image: Tensor, mask: Tensor) -> Tensor:
+    """The image as three channels with its holes in `HOLE_COLOUR`, for showing only.
+
+    Args:
+        image: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}, 1 = hole.
+
+    Returns:
+        (B, 3, H, W), [-1, 1].
+    """
+    check_pair(image, mask)
+    colour = torch.tensor(HOLE_COLOUR).to(image).view(1, 3, 1, 1) * 2 - 1
+    wide = image.expand(-1, 3, -1, -1)
+    return composite(colour.expand_as(wide), wide, mask)
+
+
+def show_images(
+    images: Tensor,
+    *,
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    width: float = 8.0,
+    heading: str | None = None,
+) -> None:
+    """Show a batch as a grid.
+
+    Args:
+        images: (B, C, H, W), [-1, 1].
+        titles: one a picture, above it.
+        columns: pictures a row.
+        width: of the figure, in inches.
+        heading: above all.
+    """
+    check_image(images)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    cell = width / columns
+    aspect = images.shape[2] / images.shape[3]
+    title_height = 0.25 if titles else 0.0
+    figure, axes = _grid(rows, columns, cell, cell * aspect + title_height)
+    for axis, image in zip(axes.flat, images, strict=False):
+        _draw(axis, as_picture(image))
+    if titles:
+        for axis, title in zip(axes.flat, titles, strict=False):
+            axis.set_title(title, pad=3)
+    if heading:
+        figure.suptitle(heading)
+    plt.show()
+
+
+def show_rows(
+    rows: Mapping[str, Tensor],
+    *,
+    titles: Sequence[str] | None = None,
+    notes: Mapping[str, Sequence[str]] | None = None,
+    width: float = 8.0,
+    label_width: float = 1.1,
+) -> None:
+    """Show labelled rows of pictures, one column a sample: truth, observed, fills, errors.
+
+    Args:
+        rows: label to (B, C, H, W) images in [-1, 1], all of one batch size.
+        titles: one a column, above the first row.
+        notes: label to one short text a picture, written below it: numbers, mostly.
+        width: of the figure, in inches.
+        label_width: inches kept for the labels at the left.
+    """
+    counts = {label: len(images) for label, images in rows.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"expected rows of one length, got {counts}")
+    columns = next(iter(counts.values()))
+    notes = notes or {}
+    cell = (width - label_width) / columns
+    first = next(iter(rows.values()))
+    height = cell * first.shape[2] / first.shape[3] + (0.22 if notes else 0.0)
+    _figure, axes = _grid(len(rows), columns, cell, height)
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6)
+        for axis, image in zip(line, images, strict=True):
+            _draw(axis, as_picture(image))
+        for axis, note in zip(line, notes.get(label, ()), strict=False):
+            axis.set_xlabel(note, labelpad=2, fontsize=9)
+    if titles:
+        for axis, title in zip(axes[0], titles, strict=True):
+            axis.set_title(title, pad=4)
+    plt.show()
+
+
+def error_map(prediction: Tensor, image: Tensor, *, largest: float = 0.5) -> Tensor:
+    """Absolute error as a colour picture, for a row of `show_rows`.
+
+    Args:
+        prediction, image: (B, C, H, W), [-1, 1].
+        largest: error on the [0, 1] scale that gets the brightest colour.
+
+    Returns:
+        (B, 3, H, W), [-1, 1]: black where equal, through purple and orange to pale yellow.
+    """
+    check_image(image)
+    error = (to_unit(prediction) - to_unit(image)).abs().mean(dim=1) / largest
+    colours = plt.get_cmap("inferno")(error.clamp(0, 1).cpu().numpy())[..., :3]
+    return torch.from_numpy(colours).float().permute(0, 3, 1, 2) * 2 - 1
+
+
+def show_curves(
+    curves: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str = "step",
+    ylabel: str = "loss",
+    x: Sequence[float] | None = None,
+    levels: Mapping[str, float] | None = None,
+    smooth: int = 1,
+    width: float = 7.0,
+    height: float = 2.8,
+) -> None:
+    """Show curves over a common axis, each with its name at its end.
+
+    Args:
+        curves: name to values.
+        xlabel, ylabel: names of the axes, with units.
+        x: where the values belong; their index if missing.
+        levels: name to a height at which a thin dashed line is drawn, such as a baseline.
+        smooth: length of a moving average in values; the raw curve stays visible, pale.
+        width, height: of the figure, in inches.
+    """
+    _figure, axis = plt.subplots(figsize=(width, height))
+    for number, (name, values) in enumerate(curves.items()):
+        colour = f"C{number}"
+        places = np.arange(len(values)) if x is None else np.asarray(x)
+        raw = np.asarray(values, dtype=float)
+        averaged = _moving_average(raw, smooth)
+        if smooth > 1:
+            axis.plot(places, raw, color=colour, alpha=0.18, linewidth=0.8)
+        axis.plot(places, averaged, color=colour, label=name)
+    for name, level in (levels or {}).items():
+        axis.axhline(level, color="0.45", linestyle="--", linewidth=1)
+        axis.annotate(
+            name,
+            (1, level),
+            xycoords=("axes fraction", "data"),
+            va="bottom",
+            ha="right",
+            color="0.35",
+        )
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    if len(curves) > 1:
+        axis.legend()
+    plt.show()
+
+
+def show_bars(
+    values: Mapping[str, float],
+    *,
+    ylabel: str,
+    errors: Mapping[str, float] | None = None,
+    level: tuple[str, float] | None = None,
+    width: float = 7.0,
+    height: float = 2.6,
+) -> None:
+    """Show one bar a name, its value on top, with an optional spread and reference level."""
+    _figure, axis = plt.subplots(figsize=(width, height))
+    spread = None if errors is None else [errors[name] for name in values]
+    bars = axis.bar(
+        list(values), list(values.values()), color=BLUE, yerr=spread, capsize=3, width=0.6
+    )
+    axis.bar_label(bars, fmt="{:.3g}", padding=2)
+    if level is not None:
+        axis.axhline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
+        axis.legend()
+    axis.set(ylabel=ylabel)
+    axis.margins(y=0.15)
+    plt.show()
+
+
+def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
+    """Mean of the last `length` values at each place, of fewer at the start."""
+    total = np.cumsum(np.concatenate([[0.0], values]))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(ends - length, 0)
+    return (total[ends] - total[starts]) / (ends - starts)
+
+
+def _grid(rows: int, columns: int, width: float, height: float) -> tuple[plt.Figure, np.ndarray]:
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * width, rows * height), squeeze=False, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    return figure, axes
+
+
+def _draw(axis: Axes, picture: np.ndarray) -> None:
+    axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
