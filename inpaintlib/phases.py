@@ -24,6 +24,22 @@ def always(step: int) -> bool:
     return True
 
 
+def constant(step: int) -> float:
+    """The learning rate stays as it is."""
+    return 1.0
+
+
+def decay_to_zero(steps: int, *, start: float = 0.0) -> Callable[[int], float]:
+    """A rate that is 1 until `start * steps` and then falls linearly to 0 at `steps`.
+
+    Example:
+        >>> rate = decay_to_zero(100, start=0.5)
+        >>> rate(10), rate(75), rate(100)
+        (1.0, 0.5, 0.0)
+    """
+    return lambda step: min(1.0, max(0.0, (1 - step / steps) / (1 - start)))
+
+
 @dataclass(frozen=True)
 class Phase:
     """One kind of update, such as the discriminator's.
@@ -35,6 +51,8 @@ class Phase:
             them under `torch.no_grad()`, so no gradient can reach the generator.
         optimizer: built from all the parameters of `modules`.
         active: whether the phase runs at a step; GLCIC's three periods are two such predicates.
+        rate: factor on the optimiser's learning rate at a step. A function of the step alone, so a
+            resumed run needs no scheduler's state.
     """
 
     name: str
@@ -42,6 +60,7 @@ class Phase:
     loss: Callable[[Batch, int], Terms]
     optimizer: Optimizer
     active: Callable[[int], bool] = always
+    rate: Callable[[int], float] = constant
 
 
 class Family(nn.Module):

@@ -100,9 +100,17 @@ def run_phase(
             raise FloatingPointError(f"step {step}, {phase.name}: not finite: {values}")
         phase.optimizer.zero_grad(set_to_none=True)
         total.backward()
+        set_rate(phase, step)
         phase.optimizer.step()
         phase.optimizer.zero_grad(set_to_none=True)
     return {name: value.detach() for name, value in terms.items()}
+
+
+def set_rate(phase: Phase, step: int) -> None:
+    """Give the phase's optimiser the learning rate of this step."""
+    for group in phase.optimizer.param_groups:
+        first = group.setdefault("initial_lr", group["lr"])
+        group["lr"] = first * phase.rate(step)
 
 
 @contextmanager

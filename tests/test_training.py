@@ -10,6 +10,7 @@ from inpaintlib.checkpoints import load_state, save_state
 from inpaintlib.ema import EMA
 from inpaintlib.images import Batch
 from inpaintlib.models.gan import GAN, GANConfig
+from inpaintlib.phases import decay_to_zero
 from inpaintlib.training import eval_mode, run_phase, train
 
 SMALL = GANConfig(size=8, latent=4, generator_widths=(16, 16), discriminator_widths=(16, 8))
@@ -148,3 +149,20 @@ def test_bfloat16_trains_close_to_float32():
         *_, last = train(family, digits(), steps=4, precision=precision)
         losses.append(last.terms["generator/adversarial"].item())
     assert losses[0] == pytest.approx(losses[1], abs=0.05)
+
+
+def test_the_learning_rate_is_a_function_of_the_step():
+    family = small_gan()
+    phase = replace(family.phases()[0], rate=decay_to_zero(10))
+    rates = []
+    for step in (0, 5, 9, 5):
+        run_phase(family, phase, next(digits()), step)
+        rates.append(phase.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([2e-4, 1e-4, 2e-5, 1e-4])
+
+
+def test_rate_zero_changes_nothing():
+    family = small_gan()
+    before = snapshot(family)
+    run_phase(family, replace(family.phases()[0], rate=decay_to_zero(10)), next(digits()), step=10)
+    assert same(before, family.state_dict())
