@@ -1,0 +1,143 @@
+"""Losses worked out by hand; a mean that does not depend on the hole's size."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from inpaintlib import losses
+
+REAL = torch.tensor([[2.0], [-1.0]])
+FAKE = torch.tensor([[0.5], [-3.0]])
+
+
+def log_sigmoid(x):
+    return -math.log1p(math.exp(-x))
+
+
+def test_bce_pair_by_hand():
+    real = -(log_sigmoid(2.0) + log_sigmoid(-1.0)) / 2
+    fake = -(log_sigmoid(-0.5) + log_sigmoid(3.0)) / 2
+    value = losses.bce_discriminator_loss(real_logits=REAL, fake_logits=FAKE)
+    assert value.item() == pytest.approx(real + fake, rel=1e-6)
+    generator = -(log_sigmoid(0.5) + log_sigmoid(-3.0)) / 2
+    assert losses.bce_generator_loss(fake_logits=FAKE).item() == pytest.approx(generator, rel=1e-6)
+
+
+def test_one_sided_smoothing_touches_only_the_real_half():
+    smooth = losses.bce_discriminator_loss(real_logits=REAL, fake_logits=FAKE, real_target=0.9)
+    hard = nn.BCEWithLogitsLoss()(REAL, torch.full_like(REAL, 0.9)) + nn.BCEWithLogitsLoss()(
+        FAKE, torch.zeros_like(FAKE)
+    )
+    assert_close(smooth, hard)
+
+
+def test_least_squares_pair_by_hand():
+    value = losses.lsgan_discriminator_loss(real_logits=REAL, fake_logits=FAKE)
+    assert value.item() == pytest.approx(0.5 * ((1 + 4) / 2 + (0.25 + 9) / 2))
+    assert losses.lsgan_generator_loss(fake_logits=FAKE).item() == pytest.approx(
+        0.5 * (0.25 + 16) / 2
+    )
+
+
+def test_hinge_pair_by_hand():
+    value = losses.hinge_discriminator_loss(real_logits=REAL, fake_logits=FAKE)
+    assert value.item() == pytest.approx(0.5 * ((0 + 2) / 2 + (1.5 + 0) / 2))
+    assert losses.hinge_generator_loss(fake_logits=FAKE).item() == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize("name", ["bce", "lsgan", "hinge"])
+def test_a_map_of_patches_is_a_batch_of_scores_and_order_matters(name):
+    judge = getattr(losses, f"{name}_discriminator_loss")
+    real, fake = REAL.repeat(4, 2), FAKE.repeat(4, 2)
+    flat = judge(real_logits=real, fake_logits=fake)
+    mapped = judge(real_logits=real.view(2, 1, 2, 4), fake_logits=fake.view(2, 1, 2, 4))
+    assert_close(flat, mapped)
+    assert judge(real_logits=fake, fake_logits=real) > flat
+
+
+@pytest.mark.parametrize(
+    ("name", "level"), [("bce", 2 * math.log(2)), ("lsgan", 0.25), ("hinge", 1.0)]
+)
+def test_a_discriminator_that_knows_nothing_pays_the_known_price(name, level):
+    blank = torch.full((4, 1), 0.5 if name == "lsgan" else 0.0)
+    judge = getattr(losses, f"{name}_discriminator_loss")
+    assert judge(real_logits=blank, fake_logits=blank).item() == pytest.approx(level)
+
+
+def test_a_confident_discriminator_leaves_the_generator_a_gradient():
+    logits = torch.tensor([[-80.0]], requires_grad=True)
+    losses.bce_generator_loss(fake_logits=logits).backward()
+    assert logits.grad.item() == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("masked_l1", 0.5), ("masked_l2", 0.25)])
+@pytest.mark.parametrize("side", [1, 4, 16])
+def test_a_constant_error_costs_the_same_in_every_hole(loss, expected, side):
+    target = torch.zeros(2, 3, 16, 16)
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[..., :side, :side] = 1
+    value = getattr(losses, loss)(target + 0.5, target, mask)
+    assert value.item() == pytest.approx(expected)
+
+
+def test_errors_outside_the_hole_cost_nothing_and_an_empty_mask_is_zero():
+    target = torch.zeros(1, 1, 4, 4)
+    mask = torch.zeros(1, 1, 4, 4)
+    assert losses.masked_l1(target + 1, target, mask) == 0
+    mask[..., 0, 0] = 1
+    prediction = target + 7 * (1 - mask)
+    assert losses.masked_l1(prediction, target, mask) == 0
+
+
+def test_sobel_loss_sees_edges_and_not_brightness():
+    step = torch.zeros(1, 1, 12, 12)
+    step[..., 6:] = 1
+    assert losses.sobel_loss(step + 0.3, step).item() == pytest.approx(0, abs=1e-6)
+    # one step edge: gradient 1/2 in two of twelve columns
+    assert losses.sobel_loss(step, torch.zeros_like(step)).item() == pytest.approx(1 / 12)
+
+
+def test_ssim_loss_is_zero_at_identity_and_differentiable_there():
+    image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    prediction = image.clone().requires_grad_(True)
+    loss = losses.ssim_loss(prediction, image)
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert torch.isfinite(prediction.grad).all()
+
+
+def test_ssim_loss_counts_the_masked_pixels_only():
+    image = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    spoiled = image.clone()
+    spoiled[..., :8, :8] = 0
+    mask = torch.zeros(1, 1, 40, 40)
+    mask[..., 24:, 24:] = 1
+    assert losses.ssim_loss(spoiled, image, mask).item() == pytest.approx(0, abs=1e-5)
+    assert losses.ssim_loss(spoiled, image, 1 - mask) > 0.02
+
+
+@pytest.mark.parametrize("loss", ["masked_l1", "masked_l2", "sobel_loss", "ssim_loss"])
+def test_gradients_are_the_numerical_ones(loss):
+    source = torch.Generator().manual_seed(1)
+    prediction = torch.rand(1, 1, 12, 12, generator=source, dtype=torch.float64) * 2 - 1
+    target = torch.rand(1, 1, 12, 12, generator=source, dtype=torch.float64) * 2 - 1
+    mask = torch.zeros(1, 1, 12, 12, dtype=torch.float64)
+    mask[..., 2:9, 3:11] = 1
+    prediction.requires_grad_(True)
+    assert torch.autograd.gradcheck(
+        lambda p: getattr(losses, loss)(p, target, mask), (prediction,), eps=1e-6, atol=1e-5
+    )
+
+
+def test_total_variation_by_hand():
+    image = torch.tensor([[0.0, 1.0], [0.0, 3.0]]).view(1, 1, 2, 2)
+    assert losses.total_variation(image).item() == pytest.approx((1 + 3) / 2 + (0 + 2) / 2)
+
+
+def test_grey_masks_are_refused():
+    image = torch.zeros(1, 1, 4, 4)
+    with pytest.raises(ValueError, match="zeros and ones"):
+        losses.masked_l1(image, image, torch.full((1, 1, 4, 4), 0.5))

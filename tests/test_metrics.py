@@ -1,0 +1,121 @@
+"""Metrics against scikit-image, in the hole against the definition written out."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from inpaintlib.metrics import l1, psnr, ssim
+
+
+@pytest.fixture
+def pair():
+    source = torch.Generator().manual_seed(0)
+    image = torch.rand(4, 3, 32, 48, generator=source) * 2 - 1
+    noise = torch.randn(image.shape, generator=source)
+    levels = torch.tensor([0.05, 0.1, 0.2, 0.4]).view(4, 1, 1, 1)
+    return (image + levels * noise).clamp(-1, 1), image
+
+
+def unit(image):
+    return (image.double().numpy() + 1) / 2
+
+
+def test_whole_image_psnr_and_ssim_are_scikit_images(pair):
+    prediction, image = pair
+    for p, x, decibels, similarity in zip(
+        unit(prediction), unit(image), psnr(*pair).tolist(), ssim(*pair).tolist(), strict=True
+    ):
+        expected = peak_signal_noise_ratio(x, p, data_range=1.0)
+        assert decibels == pytest.approx(expected, abs=1e-4)
+        expected = structural_similarity(
+            x,
+            p,
+            data_range=1.0,
+            channel_axis=0,
+            gaussian_weights=True,
+            use_sample_covariance=False,
+        )
+        assert similarity == pytest.approx(expected, abs=1e-4)
+
+
+def test_in_the_hole_only_the_hole_counts(pair):
+    prediction, image = pair
+    mask = torch.zeros(4, 1, 32, 48)
+    mask[:, :, 8:20, 10:30] = 1
+    mask[1, :, :, :] = 1
+    spoiled = torch.where(mask.bool(), prediction, torch.zeros_like(prediction))
+    for metric in (l1, psnr):
+        torch.testing.assert_close(
+            metric(prediction, image, mask), metric(spoiled, image, mask), rtol=0, atol=0
+        )
+    error = np.abs(unit(prediction) - unit(image))
+    assert l1(prediction, image, mask)[0].item() == pytest.approx(
+        error[0, :, 8:20, 10:30].mean(), abs=1e-6
+    )
+    assert l1(prediction, image, mask)[1].item() == pytest.approx(error[1].mean(), abs=1e-6)
+    mse = (error[2, :, 8:20, 10:30] ** 2).mean()
+    assert psnr(prediction, image, mask)[2].item() == pytest.approx(-10 * math.log10(mse), abs=1e-4)
+
+
+def test_ssim_in_the_hole_is_the_mean_of_scikit_images_map(pair):
+    prediction, image = pair
+    mask = torch.zeros(4, 1, 32, 48)
+    mask[:, :, 8:20, 10:30] = 1
+    _, full = structural_similarity(
+        unit(image)[3],
+        unit(prediction)[3],
+        data_range=1.0,
+        channel_axis=0,
+        gaussian_weights=True,
+        use_sample_covariance=False,
+        full=True,
+    )
+    assert ssim(prediction, image, mask)[3].item() == pytest.approx(
+        full[:, 8:20, 10:30].mean(), abs=1e-4
+    )
+
+
+def test_perfect_match(pair):
+    _, image = pair
+    assert l1(image, image).tolist() == [0.0] * 4
+    assert psnr(image, image).tolist() == [math.inf] * 4
+    assert ssim(image, image).tolist() == pytest.approx([1.0] * 4)
+
+
+def test_a_whole_image_score_flatters_a_small_hole(pair):
+    prediction, image = pair
+    mask = torch.zeros(4, 1, 32, 48)
+    mask[..., :12, :16] = 1
+    completed = torch.where(mask.bool(), prediction, image)
+    gain = psnr(completed, image) - psnr(completed, image, mask)
+    share = 12 * 16 / (32 * 48)
+    torch.testing.assert_close(gain, torch.full((4,), -10 * math.log10(share)), atol=1e-3, rtol=0)
+
+
+def test_values_beyond_the_range_are_clipped_as_a_viewer_would(pair):
+    _, image = pair
+    assert psnr(torch.where(image > 0.999, image + 5, image), image).min() > 60
+
+
+def test_an_empty_mask_has_no_score(pair):
+    prediction, image = pair
+    mask = torch.zeros(4, 1, 32, 48)
+    mask[0] = 1
+    assert [math.isnan(value) for value in l1(prediction, image, mask).tolist()] == [
+        False,
+        True,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("metric", [l1, psnr, ssim])
+def test_other_shapes_are_refused(metric, pair):
+    prediction, image = pair
+    with pytest.raises(ValueError, match="one shape"):
+        metric(prediction[:, :, :-1], image)
+    with pytest.raises(ValueError, match="does not fit"):
+        metric(prediction, image, torch.ones(4, 1, 32, 47))
