@@ -1,12 +1,15 @@
 """How a notebook runs: profile, seed, device, threads."""
 
+import json
 import os
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
 PROFILES = ("ci", "laptop", "gpu")
+RUNS = Path(os.environ.get("INPAINTLIB_RUNS", Path(__file__).resolve().parents[1] / "runs"))
 T = TypeVar("T")
 
 
@@ -31,6 +34,13 @@ class Session:
     def generator(self, offset: int = 0) -> torch.Generator:
         """A fresh random generator on the CPU, seeded by the session's seed and `offset`."""
         return torch.Generator().manual_seed(self.seed * 1000 + offset)
+
+    def save_card(self, lesson: str, facts: dict[str, Any]) -> None:
+        """Write what a lesson measured to `runs/cards/<lesson>.json`, with profile and seed."""
+        path = RUNS / "cards" / f"{lesson}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        card = {"lesson": lesson, "profile": self.profile, "seed": self.seed, **facts}
+        path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
         return (

@@ -23,6 +23,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#cc79a7",
     "#56b4e9",
 )
+TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 HOLE_COLOUR = (0.86, 0.16, 0.55)
 """Magenta: no face and few photographs contain it, so a hole is seen at once."""
 
@@ -91,17 +92,13 @@ def show_images(
     check_image(images)
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    cell = width / columns
-    aspect = images.shape[2] / images.shape[3]
-    title_height = 0.25 if titles else 0.0
-    figure, axes = _grid(rows, columns, cell, cell * aspect + title_height)
-    for axis, image in zip(axes.flat, images, strict=False):
-        _draw(axis, as_picture(image))
-    if titles:
-        for axis, title in zip(axes.flat, titles, strict=False):
-            axis.set_title(title, pad=3)
+    heights = [(width / columns) * images.shape[2] / images.shape[3]] * rows
+    above = [TEXT if titles else 0.0] * rows
+    figure, axes = _grid(columns, heights, width=width, above=above)
+    for number, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
+        _draw(axis, as_picture(image), title=titles[number] if titles else "")
     if heading:
-        figure.suptitle(heading)
+        figure.text(0.5, 1.0, heading, ha="center", va="bottom", fontsize=11)
     plt.show()
 
 
@@ -128,18 +125,18 @@ def show_rows(
     columns = next(iter(counts.values()))
     notes = notes or {}
     cell = (width - label_width) / columns
-    first = next(iter(rows.values()))
-    height = cell * first.shape[2] / first.shape[3] + (0.22 if notes else 0.0)
-    _figure, axes = _grid(len(rows), columns, cell, height)
+    heights = [cell * images.shape[2] / images.shape[3] for images in rows.values()]
+    above = [TEXT if titles else 0.0] + [0.0] * (len(rows) - 1)
+    below = [TEXT if label in notes else 0.0 for label in rows]
+    _figure, axes = _grid(columns, heights, width=width, left=label_width, above=above, below=below)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6)
         for axis, image in zip(line, images, strict=True):
             _draw(axis, as_picture(image))
         for axis, note in zip(line, notes.get(label, ()), strict=False):
-            axis.set_xlabel(note, labelpad=2, fontsize=9)
-    if titles:
-        for axis, title in zip(axes[0], titles, strict=True):
-            axis.set_title(title, pad=4)
+            axis.set_xlabel(note, labelpad=3, fontsize=9)
+    for axis, title in zip(axes[0], titles or (), strict=False):
+        axis.set_title(title, pad=4)
     plt.show()
 
 
@@ -211,7 +208,7 @@ def show_bars(
     ylabel: str,
     errors: Mapping[str, float] | None = None,
     level: tuple[str, float] | None = None,
-    width: float = 7.0,
+    width: float = 8.0,
     height: float = 2.6,
 ) -> None:
     """Show one bar a name, its value on top, with an optional spread and reference level."""
@@ -225,6 +222,7 @@ def show_bars(
         axis.axhline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
         axis.legend()
     axis.set(ylabel=ylabel)
+    axis.tick_params(axis="x", labelsize=9)
     axis.margins(y=0.15)
     plt.show()
 
@@ -237,16 +235,32 @@ def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
     return (total[ends] - total[starts]) / (ends - starts)
 
 
-def _grid(rows: int, columns: int, width: float, height: float) -> tuple[plt.Figure, np.ndarray]:
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(columns * width, rows * height), squeeze=False, layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
+def _grid(
+    columns: int,
+    heights: Sequence[float],
+    *,
+    width: float,
+    left: float = 0.0,
+    above: Sequence[float],
+    below: Sequence[float] | None = None,
+) -> tuple[plt.Figure, np.ndarray]:
+    """Bare axes in rows of the given heights, with room left, above and below; all in inches."""
+    below = below or [0.0] * len(heights)
+    total = sum(heights) + sum(above) + sum(below) + GAP * (len(heights) - 1)
+    figure = plt.figure(figsize=(width, total))
+    axes = np.empty((len(heights), columns), dtype=object)
+    cell, top = (width - left) / columns, total
+    for row, height in enumerate(heights):
+        bottom = top - above[row] - height
+        for column in range(columns):
+            x = left + column * cell
+            place = (x / width, bottom / total, (cell - GAP) / width, height / total)
+            axis = axes[row, column] = figure.add_axes(place, xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        top = bottom - below[row] - GAP
     return figure, axes
 
 
-def _draw(axis: Axes, picture: np.ndarray) -> None:
+def _draw(axis: Axes, picture: np.ndarray, *, title: str = "") -> None:
     axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    axis.set_title(title, pad=4)

@@ -1,0 +1,58 @@
+# A thin face over tools/. On Windows, without make: see README.md.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test check unit lessons notebooks lock
+
+# The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
+SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON = $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && exit; done; echo python3)
+RUN = .venv/bin/python
+
+# Waiting threads sleep instead of spinning; tests run in two processes of one thread each.
+export OMP_WAIT_POLICY = PASSIVE
+test check unit lessons: export OMP_NUM_THREADS = 1
+PARALLEL = -n 2 --dist loadscope
+# No lesson may take longer than this in profile ci, in seconds.
+LESSON_SECONDS = 60
+
+help:
+	@echo "make lab         open the course in JupyterLab  (ARGS=\"--no-browser --port 8899\")"
+	@echo "make test        run every check, every test and every lesson"
+	@echo "make check       style, types, layers, doctests; lessons agree with masters"
+	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
+	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
+
+setup:
+	@python="$(PYTHON)"; command -v "$$python" >/dev/null || { \
+	  echo "set-up: no Python found; install 3.11, 3.12 or 3.13 from python.org" >&2; exit 1; }; \
+	"$$python" tools/bootstrap.py
+
+lab: setup
+	@$(RUN) tools/lab.py $(ARGS)
+
+test: check unit lessons
+
+check: setup
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m ty check
+	$(RUN) -m pytest -q tests/test_imports.py
+	$(RUN) -m pytest -q --doctest-modules inpaintlib
+	$(RUN) tools/lessons.py check
+
+unit: setup
+	$(RUN) -m pytest -q $(PARALLEL) --durations=5 tests
+
+lessons: export INPAINTLIB_PROFILE = ci
+lessons: export INPAINTLIB_DATA = drawn
+lessons: setup
+	$(RUN) -m pytest -q $(PARALLEL) -p tools.lesson_guard --lesson-seconds=$(LESSON_SECONDS) \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=120 notebooks
+
+notebooks: setup
+	$(RUN) tools/lessons.py render $(LESSONS)
+
+lock: setup
+	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --all-extras --group dev $(ARGS) \
+	  pyproject.toml -o requirements.lock

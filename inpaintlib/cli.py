@@ -1,0 +1,151 @@
+"""The command line: `python -m inpaintlib doctor` and `python -m inpaintlib download mnist|celeba`.
+
+A command returns the exit status. What a user can put right (a missing folder, no network) is one
+line and status 2, never a traceback.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from inpaintlib import __version__, data
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after the program's name; those of the shell if None.
+
+    Returns:
+        The exit status: 0 done, 1 done and something is wrong, 2 not done.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"inpaintlib: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninpaintlib: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Every command with its options; each names the function that runs it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inpaintlib", description="Image inpainting with GANs, from scratch."
+    )
+    parser.add_argument("--version", action="version", version=f"inpaintlib {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    doctor = commands.add_parser("doctor", help="what is installed, and which data would be used")
+    doctor.set_defaults(run=_doctor)
+
+    download = commands.add_parser("download", help="fetch MNIST or CelebA")
+    download.add_argument("dataset", choices=["mnist", "celeba"])
+    download.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    download.add_argument(
+        "--root",
+        type=Path,
+        default=data.default_folder(),
+        metavar="DIR",
+        help="where to put them (the course's data folder)",
+    )
+    download.set_defaults(run=_download)
+    return parser
+
+
+# doctor --------------------------------------------------------------------------------------
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    """Print what the course stands on here; status 1 if a part is missing or too old."""
+    problems: list[str] = []
+    _section("inpaintlib", {"version": __version__, "python": _python()})
+    _section("packages", _packages(problems))
+    _section("computing", _computing())
+    _section("data", _data(problems))
+    _section("weights", _weights())
+    for problem in problems:
+        print(f"WRONG  {problem}")
+    print("\nSomething is wrong." if problems else "\nAll is well.")
+    return 1 if problems else 0
+
+
+def _section(title: str, rows: dict[str, str]) -> None:
+    """Print a title and its rows, aligned."""
+    print(title)
+    width = max(map(len, rows), default=0)
+    for name, value in rows.items():
+        print(f"  {name:<{width}}  {value}")
+
+
+def _python() -> str:
+    """The interpreter and the machine."""
+    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+
+
+def _packages(problems: list[str]) -> dict[str, str]:
+    """Name to version of what the package requires; adds what is missing or too old."""
+    requirements = [Requirement(text) for text in metadata.requires("inpaintlib") or []]
+    rows = {}
+    for requirement in requirements:
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            rows[requirement.name] = version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            rows[requirement.name] = "missing"
+            problems.append(f"{requirement.name} is not installed")
+            continue
+        if not requirement.specifier.contains(version, prereleases=True):
+            problems.append(f"{requirement} is needed, {version} is installed")
+    return rows
+
+
+def _computing() -> dict[str, str]:
+    """Where networks would run, and how their threads wait."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return {
+        "device": f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu",
+        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
+    }
+
+
+def _data(problems: list[str]) -> dict[str, str]:
+    """What the lessons would learn from."""
+    named = {"INPAINTLIB_DATA": os.environ.get("INPAINTLIB_DATA", "not set")}
+    try:
+        return named | data.found()
+    except (ValueError, OSError) as error:
+        problems.append(str(error))
+        return named
+
+
+def _weights() -> dict[str, str]:
+    """The trained networks at hand: file to size."""
+    folder = data.default_folder() / "weights"
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return {"none": f"in {folder}"}
+    return {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
+
+
+# download ------------------------------------------------------------------------------------
+
+
+def _download(options: argparse.Namespace) -> int:
+    """Fetch one data set and say where it is."""
+    fetch = {"mnist": data.download_mnist, "celeba": data.download_celeba}[options.dataset]
+    print(f"{options.dataset} is in {fetch(options.root, limit=options.limit)}")
+    return 0

@@ -1,0 +1,31 @@
+"""Data: pictures in memory, where they come from, and the batches made of them.
+
+`load_digits` and `load_faces` take MNIST and CelebA where they are found and draw digits and faces
+otherwise, so that every lesson runs without a download.
+"""
+
+from inpaintlib.data.batching import batches, fixed_batch
+from inpaintlib.data.digits import load_digits
+from inpaintlib.data.download import download_mnist
+from inpaintlib.data.drawn_digits import draw_digits
+from inpaintlib.data.drawn_faces import draw_faces
+from inpaintlib.data.faces import load_faces
+from inpaintlib.data.folders import load_folder
+from inpaintlib.data.image_set import ImageSet
+from inpaintlib.data.kaggle import download_celeba
+from inpaintlib.data.locations import default_folder, found
+
+__all__ = [
+    "ImageSet",
+    "batches",
+    "default_folder",
+    "download_celeba",
+    "download_mnist",
+    "draw_digits",
+    "draw_faces",
+    "fixed_batch",
+    "found",
+    "load_digits",
+    "load_faces",
+    "load_folder",
+]

@@ -1,0 +1,77 @@
+"""Arrays kept on the disk, so that a second run neither decodes nor draws again.
+
+An entry is `<prefix>-<fingerprint>.npy` with a `.json` beside it. The fingerprint holds everything
+that the array depends on; when that changes, the old entry is not found, and the new one replaces
+it. The folder, INPAINTLIB_CACHE or else ~/.cache/inpaintlib, may be deleted at any time.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Entry = tuple[np.ndarray, dict[str, Any]]
+
+
+def cache_folder() -> Path:
+    """Where the arrays are kept."""
+    return Path(os.path.expanduser(os.environ.get("INPAINTLIB_CACHE") or "~/.cache/inpaintlib"))
+
+
+def fingerprint(*parts: object) -> str:
+    """A short hash of any values whose `repr` is stable.
+
+    Example:
+        >>> fingerprint("a", 1) == fingerprint("a", 1) != fingerprint("a", 2)
+        True
+    """
+    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def source_code(pattern: str) -> list[bytes]:
+    """This package's files of that pattern: in a fingerprint, an edit of the code counts."""
+    return [path.read_bytes() for path in sorted(Path(__file__).parent.glob(pattern))]
+
+
+def cached(prefix: str, key: str, build: Callable[[], Entry]) -> Entry:
+    """The entry from the disk, or from `build()`, which is then kept.
+
+    A cache that cannot be read or written is no error: the entry is built again.
+
+    Args:
+        prefix: names the entry for people; an older one of the same prefix is removed.
+        key: the fingerprint.
+        build: makes the array, and a dictionary that JSON can hold.
+
+    Returns:
+        The array (mapped from the disk on a hit; writing to it changes no file) and the dictionary.
+    """
+    path = cache_folder() / f"{prefix}-{key}.npy"
+    with contextlib.suppress(OSError, ValueError):
+        return np.load(path, mmap_mode="c"), json.loads(path.with_suffix(".json").read_text())
+    array, info = build()
+    with contextlib.suppress(OSError):
+        _store(path, array, info)
+        for old in path.parent.glob(f"{prefix}-*"):
+            if old.stem != path.stem:
+                old.unlink()
+    return array, info
+
+
+def _store(path: Path, array: np.ndarray, info: dict[str, Any]) -> None:
+    """Write both files elsewhere, then move them: another process sees all of a file or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+        for target in (path, path.with_suffix(".json")):
+            new = Path(scratch, target.name)
+            if target is path:
+                np.save(new, array)
+            else:
+                new.write_text(json.dumps(info))
+            new.replace(target)

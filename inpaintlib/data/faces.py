@@ -1,0 +1,148 @@
+"""Faces: CelebA where it is found, or a folder of pictures, else drawn ones."""
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from inpaintlib.data.drawn import drawn_set
+from inpaintlib.data.drawn_faces import draw_faces
+from inpaintlib.data.folders import (
+    SPLITS,
+    check_request,
+    load_folder,
+    load_pictures,
+    part_name,
+    split_range,
+)
+from inpaintlib.data.image_set import ImageSet
+from inpaintlib.data.locations import CelebA, find_faces
+from inpaintlib.data.pictures import walk_pictures
+
+CELEBA_LICENCE = (
+    "research only: CelebA (Liu et al. 2015, Deep Learning Face Attributes in the Wild), "
+    "for non-commercial research, not to be passed on"
+)
+DRAWN_LICENCE = "free to use: drawn by this course, nobody's portrait"
+DRAWN = {  # places in the one series of drawn faces
+    "train": range(4_000),
+    "validation": range(1_000_000, 1_000_500),
+    "test": range(2_000_000, 2_000_500),
+}
+SUBSET = 1024  # the first so many pictures of CelebA: the subset that the course was measured on
+
+
+def load_faces(
+    split: str = "train",
+    *,
+    size: int = 64,
+    root: str | Path | None = None,
+    limit: int | None = None,
+) -> ImageSet:
+    """Faces: the middle square (178×178 of CelebA's 178×218), resized, with attributes.
+
+    CelebA is split by its own partition where that file is there and gives every split a picture,
+    else 80/10/10 in the order of the names. See `celeba_part` for a copy that lacks some pictures.
+    Drawn faces: 4,000, 500 and 500.
+
+    Args:
+        split: "train", "validation" or "test".
+        size: side of the pictures, pixels; drawn faces go from 32 to 256.
+        root: a folder with CelebA in Kaggle's or torchvision's layout, or with any pictures; see
+            `locations` for what happens without.
+        limit: at most so many, from the start of the split.
+
+    Returns:
+        N images (N, 3, size, size), with `attributes` and, of files, `names`.
+
+    Raises:
+        ValueError: no such folder, no picture in `root`, more than 1 % of them unreadable.
+    """
+    check_request(split, size, limit)
+    place = find_faces(root)
+    if isinstance(place, CelebA):
+        return _load_celeba(place, split, size, limit)
+    if place is not None:
+        return load_folder(place, size=size, split=split, limit=limit)
+    pictures = DRAWN[split][:limit]
+    images, attributes = drawn_set("faces", partial(_draw, size), pictures, size)
+    return ImageSet(images, "drawn faces", DRAWN_LICENCE, attributes=attributes)
+
+
+def _draw(size: int, count: int, start: int) -> tuple[Tensor, dict[str, Tensor]]:
+    return draw_faces(count, size=size, start=start)
+
+
+def _load_celeba(place: CelebA, split: str, size: int, limit: int | None) -> ImageSet:
+    names = sorted(walk_pictures(place.pictures))
+    partition = read_table(place.partition)[1] if place.partition else {}
+    chosen = celeba_part(names, partition, split)[:limit]
+    part = part_name(split, limit)
+    images, kept, skipped = load_pictures(place.pictures, chosen, size=size, part=part)
+    attributes = _attributes(place.attributes, kept) if place.attributes else {}
+    return ImageSet(
+        images, "CelebA", CELEBA_LICENCE, attributes=attributes, names=kept, skipped=skipped
+    )
+
+
+def celeba_part(names: list[str], partition: dict[str, list[str]], split: str) -> list[str]:
+    """The names that belong to a split.
+
+    CelebA's first 1,024 pictures all belong to its own training set, so they are split 80/10/10:
+    000001-000819, 000820-000921, 000922-001024. A copy of them that lacks pictures of the last
+    part keeps these borders, so that what is measured on either can be compared. Where nothing is
+    left to test on, the validation pictures stand in, with a warning.
+
+    Args:
+        names: sorted.
+        partition: file name to ["0"], ["1"] or ["2"]; may be empty.
+        split: "train", "validation" or "test".
+
+    Raises:
+        ValueError: the split is empty.
+    """
+    wanted = [str(SPLITS.index(split))]
+    if len({tuple(partition.get(name, "?")) for name in names} & {("0",), ("1",), ("2",)}) == 3:
+        return [name for name in names if partition.get(name) == wanted]
+    stems = [Path(name).stem for name in names]
+    numbers = [int(stem) for stem in stems] if all(map(str.isdecimal, stems)) else [0]
+    if split_range(SUBSET, "validation").stop <= numbers[-1] <= SUBSET:
+        borders = split_range(SUBSET, split)
+        pairs = zip(names, numbers, strict=True)
+        chosen = [name for name, number in pairs if borders.start < number <= borders.stop]
+    else:
+        chosen = names[split_range(len(names), split)]
+    if chosen:
+        return chosen
+    if split == "test":
+        message = "CelebA has no test pictures here: the validation pictures stand in"
+        warnings.warn(message, stacklevel=4)
+        return celeba_part(names, partition, "validation")
+    raise ValueError(f"{len(names)} CelebA pictures are too few for a {split} split")
+
+
+def _attributes(path: Path, names: list[str]) -> dict[str, Tensor]:
+    """Each attribute's value for each picture: (N,), bool."""
+    columns, table = read_table(path)
+    missing = [name for name in names if len(table.get(name, [])) != len(columns)]
+    if missing:
+        raise ValueError(f"{path} lacks {len(missing)} of {len(names)} pictures, as {missing[0]}")
+    values = torch.tensor([[value == "1" for value in table[name]] for name in names])
+    return {column: values[:, index].clone() for index, column in enumerate(columns)}
+
+
+def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """A list file of CelebA, Kaggle's .csv or the original .txt.
+
+    Returns:
+        The columns' names (none in the original partition file), and the values of each picture.
+    """
+    rows = [line.replace(",", " ").split() for line in path.read_text("utf-8").splitlines()]
+    rows = [row for row in rows if row]
+    header = next((index for index, row in enumerate(rows) if row[0].endswith(".jpg")), len(rows))
+    columns = [name for row in rows[:header] for name in row if name != "image_id"]
+    if path.suffix == ".txt":
+        columns = columns[1:]  # the first line is the number of pictures
+    return columns, {row[0]: row[1:] for row in rows[header:]}

@@ -1,0 +1,160 @@
+"""Any folder of pictures as an `ImageSet`: split, decoded in parallel, broken files left out."""
+
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from inpaintlib.data.cache import Entry, cached, fingerprint, source_code
+from inpaintlib.data.image_set import ImageSet
+from inpaintlib.data.locations import existing_folder
+from inpaintlib.data.pictures import read_picture, walk_pictures
+
+SPLITS = ("train", "validation", "test")
+
+
+def load_folder(
+    folder: str | Path, *, size: int, split: str | None = None, limit: int | None = None
+) -> ImageSet:
+    """Every picture below a folder, in the order of their names: RGB, middle square, resized.
+
+    Decoded once: the bytes are cached (see `cache`) until a file is added, removed or modified. A
+    file that cannot be read is skipped with a warning and named in the set's `skipped`.
+
+    Args:
+        folder: searched at any depth; hidden files and folders are left out.
+        size: side of the pictures, pixels.
+        split: "train", "validation" or "test": the first 80 %, the next 10 % and the rest of the
+            names; None for all.
+        limit: at most so many, from the start of the split.
+
+    Returns:
+        N images (N, 3, size, size).
+
+    Raises:
+        ValueError: no such folder, no picture in it or in the split, more than 1 % unreadable.
+    """
+    check_request(split or SPLITS[0], size, limit)
+    place = existing_folder(folder)
+    names = sorted(walk_pictures(place))
+    if not names:
+        raise ValueError(f"no pictures in {place}: looked for .jpg, .png and others at any depth")
+    chosen = names if split is None else names[split_range(len(names), split)]
+    if not chosen:
+        raise ValueError(f"{place}: {len(names)} pictures are too few for a {split} split")
+    part = part_name(split or "all", limit)
+    images, kept, skipped = load_pictures(place, chosen[:limit], size=size, part=part)
+    terms = f"your own pictures: from {place.name}, under the terms you have them"
+    return ImageSet(images, place.name, terms, names=kept, skipped=skipped)
+
+
+def split_range(count: int, split: str) -> slice:
+    """80/10/10 of `count` pictures in sorted order, rounded down; the test split has the rest.
+
+    Example:
+        >>> [split_range(1024, split) for split in SPLITS]
+        [slice(0, 819, None), slice(819, 921, None), slice(921, 1024, None)]
+    """
+    train = count * 8 // 10
+    validation = train + count // 10
+    ranges = (slice(0, train), slice(train, validation), slice(validation, count))
+    return ranges[SPLITS.index(split)]
+
+
+def check_request(split: str, size: int, limit: int | None) -> None:
+    """Raise ValueError unless split, size and limit make sense."""
+    if split not in SPLITS:
+        raise ValueError(f"expected split to be one of {', '.join(SPLITS)}, got {split!r}")
+    if size < 8:
+        raise ValueError(f"expected a size of at least 8 pixels, got {size}")
+    if limit is not None and limit < 1:
+        raise ValueError(f"expected a limit of at least 1 picture, got {limit}")
+
+
+def part_name(split: str, limit: int | None) -> str:
+    """What a part of a set is called in the cache."""
+    return split if limit is None else f"{split}-{limit}"
+
+
+def load_pictures(
+    folder: Path, names: list[str], *, size: int, part: str
+) -> tuple[Tensor, list[str], list[str]]:
+    """Decode the named files of a folder, or take them from the cache.
+
+    Args:
+        folder: where they are.
+        names: relative to it.
+        size: side of the pictures, pixels.
+        part: what these are called in the cache, for example "train".
+
+    Returns:
+        (N, 3, size, size) uint8, the N names, and the names that could not be read.
+    """
+    stamps = [(name, *_stamp(folder / name)) for name in names]
+    images, info = cached(
+        f"pictures-{size}-{part}-{fingerprint(str(folder))}",
+        fingerprint(stamps, source_code("pictures.py")),
+        lambda: _decode(folder, names, size),
+    )
+    if info["skipped"]:
+        warnings.warn(
+            f"skipped {len(info['skipped'])} of {len(names)} unreadable files in {folder}: "
+            f"{', '.join(info['skipped'][:5])}",
+            stacklevel=3,
+        )
+    return torch.from_numpy(images), info["names"], info["skipped"]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change; zeros for a link to nothing, which decoding will report."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns
+
+
+def _decode(folder: Path, names: list[str], size: int) -> Entry:
+    """Decode with several threads: Pillow lets go of Python's lock while it works."""
+    images = np.empty((len(names), 3, size, size), np.uint8)
+
+    def decode(index: int) -> str:
+        """Fill in one picture; returns why it could not be read, or nothing."""
+        try:
+            images[index] = read_picture(folder / names[index], size)
+        except UnidentifiedImageError:
+            return "not a picture"
+        except Exception as error:  # a broken file makes Pillow raise almost anything
+            return str(error) or type(error).__name__
+        return ""
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        reasons = list(
+            tqdm(
+                pool.map(decode, range(len(names))),
+                desc=f"decoding {folder.name}",
+                total=len(names),
+                unit="picture",
+                leave=False,
+                disable=len(names) <= 500,
+            )
+        )
+    bad = [f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
+    if len(bad) * 100 > len(names):
+        raise ValueError(
+            f"{len(bad)} of {len(names)} files in {folder} cannot be read, more than 1 %: "
+            f"{', '.join(bad[:5])}"
+        )
+    good = [name for name, reason in zip(names, reasons, strict=True) if not reason]
+    skipped = [name for name, reason in zip(names, reasons, strict=True) if reason]
+    return (images[[not r for r in reasons]] if bad else images), {
+        "names": good,
+        "skipped": skipped,
+    }

@@ -1,0 +1,147 @@
+"""Mask families drawn with OpenCV: brush strokes and random shapes."""
+
+import math
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from inpaintlib.masks.samplers import in_band
+from inpaintlib.masks.sizes import check_range, check_size, integers, length_range
+
+_MEAN_ANGLE = 2 * math.pi / 5
+_ANGLE_SPREAD = 2 * math.pi / 15
+
+
+def brush(
+    batch: int,
+    height: int,
+    width: int,
+    *,
+    generator: torch.Generator,
+    strokes: tuple[int, int] = (1, 3),
+    steps: tuple[int, int] = (4, 11),
+    thickness: tuple[int | float, int | float] = (12 / 256, 39 / 256),
+) -> Tensor:
+    """Free-form brush strokes: zigzag walks of a round pen, each mask flipped at random.
+
+    Args:
+        batch, height, width: the masks' number and size.
+        generator: of every draw.
+        strokes: fewest and most strokes a mask.
+        steps: fewest and most steps a stroke; a step is diagonal / 8 long on average.
+        thickness: thinnest and thickest pen, as lengths; one pen a stroke.
+
+    Returns:
+        (B, 1, H, W), {0, 1}, 1 = hole; at 256x256 the hole is 15 % on average.
+
+    Raises:
+        ValueError: a range is empty or not positive.
+
+    Source:
+        DeepFillV2 (Yu et al. 2019), section 3.5, and its published code, whose constants these are.
+        There the result of the flips is thrown away, so that all strokes drift to the right and
+        the leftmost columns are almost never hidden. Here the flips count.
+    """
+    check_size(batch, height, width)
+    check_range("strokes", strokes)
+    check_range("steps", steps)
+    pens = length_range("thickness", thickness, height, width)
+    canvases = np.zeros((batch, height, width), np.uint8)
+    for canvas in canvases:
+        for _ in range(_integer(strokes, generator)):
+            walk = _walk(height, width, _integer(steps, generator), generator)
+            # a thick polyline has round ends and joints, a disc at every vertex; OpenCV draws it
+            # about a pixel wider than asked for
+            pen = max(1, _integer(pens, generator) - 1)
+            cv2.polylines(canvas, [walk], False, 1, thickness=pen)
+    mask = _to_mask(canvases)
+    for axis in (2, 3):
+        flip = torch.rand(batch, 1, 1, 1, generator=generator) < 0.5
+        mask = torch.where(flip, mask.flip(axis), mask)
+    return mask
+
+
+def _walk(height: int, width: int, steps: int, generator: torch.Generator) -> np.ndarray:
+    """A stroke's vertices (steps + 1, 2) as x, y: up and down in turn, always to the right."""
+    below, above = (torch.rand(2, generator=generator) * _ANGLE_SPREAD).tolist()
+    angles = _MEAN_ANGLE - below + (below + above) * torch.rand(steps, generator=generator)
+    angles[::2] *= -1
+    mean = math.hypot(height, width) / 8
+    lengths = (mean + mean / 2 * torch.randn(steps, generator=generator)).clamp(0, 2 * mean)
+    moves = lengths[:, None] * torch.stack([angles.cos(), angles.sin()], dim=1)
+    x, y = (torch.rand(2, generator=generator) * torch.tensor([width - 1, height - 1])).tolist()
+    vertices = [(x, y)]
+    for across, down in moves.tolist():  # one by one, since each vertex is kept in the picture
+        x = min(max(x + across, 0), width - 1)
+        y = min(max(y + down, 0), height - 1)
+        vertices.append((x, y))
+    return np.array(vertices).round().astype(np.int32)
+
+
+def shapes(
+    batch: int,
+    height: int,
+    width: int,
+    *,
+    generator: torch.Generator,
+    count: tuple[int, int] = (1, 4),
+    fraction: tuple[float, float] = (0.05, 0.30),
+) -> Tensor:
+    """Random lines, circles and rectangles, drawn again until they hide a share within bounds.
+
+    Args:
+        batch, height, width: the masks' number and size.
+        generator: of every draw.
+        count: fewest and most shapes a mask.
+        fraction: smallest (excluded) and largest hole fraction.
+
+    Returns:
+        (B, 1, H, W), {0, 1}, 1 = hole.
+
+    Raises:
+        ValueError: `count` is empty or not positive; the fraction is out of 0..1 or out of reach.
+    """
+    check_size(batch, height, width)
+    check_range("count", count)
+    return in_band(partial(_draw_shapes, count=count), *fraction)(
+        batch, height, width, generator=generator
+    )
+
+
+def _draw_shapes(
+    batch: int, height: int, width: int, *, generator: torch.Generator, count: tuple[int, int]
+) -> Tensor:
+    canvases = np.zeros((batch, height, width), np.uint8)
+    for canvas in canvases:
+        for _ in range(_integer(count, generator)):
+            _draw_shape(canvas, generator)
+    return _to_mask(canvases)
+
+
+def _draw_shape(canvas: np.ndarray, generator: torch.Generator) -> None:
+    height, width = canvas.shape
+    shorter = min(height, width)
+    x, y, x2, y2, size, size2 = torch.rand(6, generator=generator).tolist()
+    start = round(x * (width - 1)), round(y * (height - 1))
+    match _integer((0, 2), generator):
+        case 0:
+            end = round(x2 * (width - 1)), round(y2 * (height - 1))
+            cv2.line(canvas, start, end, 1, thickness=max(1, round((0.02 + 0.08 * size) * shorter)))
+        case 1:
+            cv2.circle(canvas, start, round((0.05 + 0.2 * size) * shorter), 1, thickness=-1)
+        case 2:
+            half_sides = [round((0.05 + 0.2 * s) * shorter) for s in (size, size2)]
+            low = [c - h for c, h in zip(start, half_sides, strict=True)]
+            high = [c + h for c, h in zip(start, half_sides, strict=True)]
+            cv2.rectangle(canvas, low, high, 1, thickness=-1)
+
+
+def _integer(bounds: tuple[int, int], generator: torch.Generator) -> int:
+    return int(integers(*bounds, 1, generator))
+
+
+def _to_mask(canvases: np.ndarray) -> Tensor:
+    return torch.from_numpy(canvases).float()[:, None]

@@ -1,0 +1,93 @@
+"""The command line: statuses, one-line errors, and what doctor reports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inpaintlib import cli, data
+
+
+def test_doctor_on_the_drawn_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    monkeypatch.setenv("INPAINTLIB_DATA", "drawn")
+    assert cli.main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "drawn digits" in shown
+    assert "drawn faces" in shown
+    assert "torchvision" in shown
+    assert shown.endswith("All is well.\n")
+
+
+def test_doctor_finds_real_data(
+    real_data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setenv("INPAINTLIB_DATA", str(real_data))
+    assert cli.main(["doctor"]) == 0
+    assert f"MNIST in {real_data}" in capsys.readouterr().out
+
+
+def test_doctor_names_a_missing_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setenv("INPAINTLIB_DATA", str(tmp_path / "nowhere"))
+    assert cli.main(["doctor"]) == 1
+    assert f"{tmp_path / 'nowhere'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("requirement", "problem"),
+    [
+        ("numpy>=99", "numpy>=99 is needed"),
+        ("no-such-package", "no-such-package is not installed"),
+        ("no-such-package; extra == 'data'", None),
+    ],
+)
+def test_doctor_checks_the_requirements(
+    requirement: str,
+    problem: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+):
+    monkeypatch.setattr(cli.metadata, "requires", lambda _: [requirement])
+    monkeypatch.setenv("INPAINTLIB_DATA", "drawn")
+    assert cli.main(["doctor"]) == (1 if problem else 0)
+    assert (problem or "All is well") in capsys.readouterr().out
+
+
+def test_download_passes_folder_and_limit_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    asked = []
+
+    def fetch(root: Path, *, limit: int | None) -> Path:
+        asked.append((root, limit))
+        return root / "MNIST" / "raw"
+
+    monkeypatch.setattr(data, "download_mnist", fetch)
+    assert cli.main(["download", "mnist", "--root", str(tmp_path), "--limit", "7"]) == 0
+    assert asked == [(tmp_path, 7)]
+    assert str(tmp_path / "MNIST" / "raw") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no mirror answered"), ValueError("limit"), ImportError("kagglehub")]
+)
+def test_an_expected_error_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    def fail(*_: object, **__: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(data, "download_celeba", fail)
+    assert cli.main(["download", "celeba"]) == 2
+    assert capsys.readouterr().err == f"inpaintlib: {error}\n"
+
+
+def test_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "inpaintlib", "frobnicate"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "doctor" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,253 @@
+"""Layers: gates, both attentions, spectral normalisation, up-sampling, each against its formula."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from inpaintlib.layers import (
+    GatedConv2d,
+    ResizeConv2d,
+    SelfAttention2d,
+    check_multiple,
+    contextual_attention,
+    contextual_weights,
+    initialise_normal,
+    spectral_norm,
+)
+from inpaintlib.phases import count_parameters
+
+SIZES = [(16, 16), (13, 21)]
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def ramp(start, height=16, width=16):
+    """(1, 2, H, W): smooth waves, so that no two of its patches are alike."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([torch.sin(0.37 * x + start), torch.cos(0.23 * y - 0.11 * x)])[None]
+
+
+# --- gated convolution -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_one_split_convolution_equals_two(height, width):
+    torch.manual_seed(0)
+    layer = GatedConv2d(5, 6, 3, stride=2, dilation=2)
+    x = noise(2, 5, height, width)
+    (feature_weight, gate_weight), (feature_bias, gate_bias) = (
+        parameter.chunk(2) for parameter in (layer.conv.weight, layer.conv.bias)
+    )
+    settings = {"stride": 2, "padding": 2, "dilation": 2}
+    feature = F.conv2d(x, feature_weight, feature_bias, **settings)
+    gate = F.conv2d(x, gate_weight, gate_bias, **settings).sigmoid()
+    assert layer(x).shape == (2, 6, (height + 1) // 2, (width + 1) // 2)
+    torch.testing.assert_close(layer(x), F.elu(feature) * gate)
+    torch.testing.assert_close(layer.gate(x), gate)
+
+
+def test_a_shut_gate_blocks_and_an_open_one_passes():
+    layer = GatedConv2d(3, 4, 3, activation=F.relu)
+    x = noise(1, 3, 8, 8)
+    plain = F.relu(F.conv2d(x, layer.conv.weight[:4], layer.conv.bias[:4], padding=1))
+    with torch.no_grad():
+        layer.conv.weight[4:] = 0
+        layer.conv.bias[4:] = -200
+        assert layer(x).abs().max() == 0
+        layer.conv.bias[4:] = 200
+    torch.testing.assert_close(layer(x), plain)
+
+
+def test_gates_start_open_and_the_signal_survives_seventeen_layers():
+    torch.manual_seed(0)
+    layers = nn.Sequential(*[GatedConv2d(24, 24, 3) for _ in range(17)])
+    x = noise(2, 24, 16, 16)
+    assert 0.7 < layers[0].gate(x).mean() < 0.9
+    assert 0.05 < layers(x).std() < 5  # with torch's own initialisation: 2e-7
+
+
+# --- self-attention ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("channels", "count"), [(64, 5_201), (96, 11_641), (128, 20_641), (256, 82_241)]
+)
+def test_self_attention_counts(channels, count):
+    assert count_parameters(SelfAttention2d(channels)) == count
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 10)])
+def test_self_attention_is_the_identity_first_and_then_the_formula(height, width):
+    torch.manual_seed(0)
+    layer = SelfAttention2d(16)
+    x = noise(2, 16, height, width)
+    assert torch.equal(layer(x), x)
+    with torch.no_grad():
+        layer.gamma.fill_(1)
+    query, key, value = (conv(x).flatten(2) for conv in (layer.query, layer.key, layer.value))
+    weights = torch.softmax(torch.einsum("bci,bcj->bij", query, key), dim=2)
+    expected = x + torch.einsum("bij,bcj->bci", weights, value).view_as(x)
+    torch.testing.assert_close(layer(x), expected)
+    assert not torch.allclose(layer(x), x, atol=0.1)
+    torch.testing.assert_close(layer.attention_map(x), weights)
+
+
+def test_attention_rows_sum_to_one_and_are_not_uniform():
+    torch.manual_seed(0)
+    weights = SelfAttention2d(16).attention_map(3 * noise(2, 16, 4, 6))
+    assert weights.shape == (2, 24, 24)
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 24))
+    assert weights.max() > 2 / 24
+
+
+def test_self_attention_learns_through_gamma_first():
+    layer = SelfAttention2d(8)
+    layer(noise(1, 8, 4, 4)).square().sum().backward()
+    assert layer.gamma.grad.abs() > 0
+    assert layer.value.weight.grad.abs().max() == 0
+
+
+def test_self_attention_needs_eight_channels():
+    with pytest.raises(ValueError, match="at least 8 channels, got 4"):
+        SelfAttention2d(4)
+
+
+# --- contextual attention ----------------------------------------------------------------------
+
+
+def naive_weights(foreground, background, mask):
+    """One sample, with explicit loops over patches and offsets: the published algorithm."""
+    small = F.pad(foreground[:, ::2, ::2], (1, 1, 1, 1)), F.pad(background[:, ::2, ::2], (1,) * 4)
+    height, width = foreground.shape[1] // 2, foreground.shape[2] // 2
+    cells = [(y, x) for y in range(height) for x in range(width)]
+    patch = [[image[:, y : y + 3, x : x + 3].flatten() for y, x in cells] for image in small]
+    known = [p / p.norm().clamp(min=1e-4) for p in patch[1]]
+    scores = torch.stack([torch.stack([p @ k for k in known]) for p in patch[0]])
+
+    def fuse(scores, order):
+        line = {cell: i for i, cell in enumerate(order)}
+        at = {i: cells.index(cell) for cell, i in line.items()}
+        fused = torch.zeros_like(scores)
+        for i in range(len(cells)):
+            for j in range(len(cells)):
+                for offset in (-1, 0, 1):
+                    if i + offset in at and j + offset in at:
+                        fused[at[i], at[j]] += scores[at[i + offset], at[j + offset]]
+        return fused
+
+    scores = fuse(scores, cells)
+    scores = fuse(scores, [(y, x) for x in range(width) for y in range(height)])
+    step = mask.shape[-1] // width
+    hidden = F.pad(F.max_pool2d(mask[None], step)[0, 0], (1, 1, 1, 1))
+    valid = torch.tensor([float(hidden[y : y + 3, x : x + 3].max() == 0) for y, x in cells])
+    return torch.softmax(10 * scores * valid, dim=1) * valid
+
+
+def test_contextual_weights_equal_the_published_algorithm_written_with_loops():
+    foreground, background = 0.2 * noise(2, 3, 8, 12, seed=1), noise(2, 3, 8, 12, seed=2)
+    mask = torch.zeros(2, 1, 32, 48)
+    mask[0, :, 3:7, 5:9] = 1
+    mask[1, :, 20:21, 40:41] = 1  # one pixel: nearest resizing would lose it
+    weights = contextual_weights(foreground, background, mask)
+    for sample in range(2):
+        expected = naive_weights(foreground[sample], background[sample], mask[sample])
+        torch.testing.assert_close(weights[sample], expected)
+    assert (weights.sum(dim=2) < 1 + 1e-5).all()
+
+
+def test_permuting_the_batch_permutes_the_result():
+    x = noise(3, 4, 8, 8)
+    mask = (torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(1)) > 0.99).float()
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(
+        contextual_attention(x[order], x[order], mask[order]),
+        contextual_attention(x, x, mask)[order],
+    )
+
+
+def test_a_known_picture_is_copied_from_itself():
+    x = ramp(0.3)
+    copied = contextual_attention(x, x, torch.zeros(1, 1, 64, 64), scale=1000.0)
+    torch.testing.assert_close(copied, x)
+
+
+def test_a_hole_is_filled_from_the_place_that_looks_like_it():
+    # The right half repeats the left; a hole in the right half can only be copied from the left.
+    tile = ramp(0.3, 16, 12)
+    truth = torch.cat([tile, tile], dim=3)
+    mask = torch.zeros(1, 1, 16, 24)
+    mask[..., 6:10, 16:20] = 1
+    filled = contextual_attention(truth, torch.where(mask.bool(), 9.0, truth), mask, scale=1000.0)
+    torch.testing.assert_close(filled[..., 6:10, 16:20], truth[..., 6:10, 16:20])
+
+
+def test_nothing_known_gives_exactly_zero():
+    x = noise(2, 4, 8, 8)
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[0] = 1
+    filled = contextual_attention(x, x, mask)
+    assert filled[0].abs().max() == 0
+    assert filled[1].abs().max() > 0
+
+
+def test_hidden_features_are_never_copied():
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 16:32, 16:32] = 1
+    known = noise(1, 4, 16, 16)
+    x = torch.where(F.max_pool2d(mask, 4).bool(), 100.0, known)
+    assert contextual_attention(x, x, mask).abs().max() <= known.abs().max()
+
+
+# --- spectral normalisation, up-sampling, initialisation ---------------------------------------
+
+
+def test_spectral_norm_is_stable_in_evaluation_and_normalises():
+    torch.manual_seed(0)
+    layer = spectral_norm(nn.Conv2d(3, 16, 5, bias=False))
+    x = noise(1, 3, 9, 9)
+    for _ in range(50):
+        layer(x)
+    layer.eval()
+    assert torch.equal(layer(x), layer(x))
+    top = torch.linalg.svdvals(layer.weight.flatten(1))[0]
+    torch.testing.assert_close(top, torch.tensor(1.0), rtol=1e-3, atol=0)
+
+
+def test_a_saved_spectral_norm_comes_back_as_it_was():
+    torch.manual_seed(0)
+    saved, loaded = (spectral_norm(nn.Conv2d(3, 4, 3)) for _ in range(2))
+    saved(noise(1, 3, 8, 8))
+    loaded.load_state_dict(saved.state_dict())
+    x = noise(1, 3, 8, 8, seed=3)
+    assert torch.equal(saved.eval()(x), loaded.eval()(x))
+
+
+def test_resize_convolution_makes_no_checkerboard_and_a_transposed_one_does():
+    torch.manual_seed(0)
+    flat = torch.ones(1, 4, 8, 8)
+    smooth = ResizeConv2d(4, 4)(flat)
+    rough = nn.ConvTranspose2d(4, 4, 4, stride=2, padding=1)(flat)
+    assert smooth.shape == rough.shape == (1, 4, 16, 16)
+    inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    assert smooth[inside].std(dim=(2, 3)).max() < 1e-6
+    assert rough[inside].std(dim=(2, 3)).min() > 1e-3
+
+
+def test_initialisation_is_the_papers():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(64, 64, 5), nn.BatchNorm2d(5000), nn.ConvTranspose2d(9, 9, 3))
+    initialise_normal(network)
+    assert network[0].weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert network[1].weight.mean().item() == pytest.approx(1, abs=0.002)
+    assert network[1].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert all(layer.bias.abs().max() == 0 for layer in network)
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 20), (20, 16), (0, 8)])
+def test_sizes_that_do_not_divide_are_refused(height, width):
+    with pytest.raises(ValueError, match=f"divisible by 8, got {height}×{width}"):
+        check_multiple(torch.zeros(1, 3, height, width), 8)
+    check_multiple(torch.zeros(1, 3, 16, 24), 8)

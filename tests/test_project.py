@@ -1,0 +1,110 @@
+"""The files around the code agree with each other: versions, lock, commands, lesson table."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tools import bootstrap, lessons
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHONS = SpecifierSet(PYPROJECT["project"]["requires-python"])
+
+
+def pinned() -> dict[str, set[str]]:
+    """Name to the versions the lock gives it; two where they depend on the Python."""
+    versions: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK, re.M):
+        versions.setdefault(canonicalize_name(name), set()).add(version)
+    return versions
+
+
+def requirements() -> list[Requirement]:
+    """Everything that pyproject.toml asks for: core, extras, development."""
+    project = PYPROJECT["project"]
+    groups = [*project["optional-dependencies"].values(), *PYPROJECT["dependency-groups"].values()]
+    return [Requirement(line) for group in [project["dependencies"], *groups] for line in group]
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda requirement: requirement.name)
+def test_lock_satisfies_pyproject(requirement: Requirement):
+    versions = pinned()[canonicalize_name(requirement.name)]
+    assert all(requirement.specifier.contains(v, prereleases=True) for v in versions)
+
+
+def test_lock_pins_every_package_by_hash_and_names_no_address():
+    blocks = re.split(r"\n(?=[\w])", LOCK.strip())
+    assert len(blocks) > 100
+    assert [block.split()[0] for block in blocks if "--hash=sha256:" not in block] == []
+    assert "://" not in LOCK
+    assert "--index-url" not in LOCK
+
+
+def test_lock_holds_what_the_set_up_needs():
+    assert {"uv", "setuptools"} <= set(pinned())
+
+
+def test_environment_yml_is_the_same_set():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^ +- python=([\d.]+)$", text, re.M)
+    assert PYTHONS.contains(version)
+    others = re.findall(r"^ +- (?!python=)(.+)$", text, re.M)
+    # conda brings nothing that the lock pins
+    assert others == ["conda-forge", "pip", "pip:", "-r requirements.lock"]
+
+
+def test_set_up_and_pyproject_name_the_same_pythons():
+    minors = [minor for minor in range(6, 30) if PYTHONS.contains(f"3.{minor}")]
+    assert (bootstrap.OLDEST[1], bootstrap.NEWEST[1]) == (minors[0], minors[-1])
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"not (3, {minors[0]}) <= sys.version_info[:2] <= (3, {minors[-1]})" in makefile
+
+
+def test_commands_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
+    named = set(re.findall(r"\bmake ([a-z]+)\b(?=`|\n| +#| ARGS| LESS)", README))
+    assert {"lab", "test"} <= named <= targets
+    for tool in re.findall(r"tools[/\\](\w+\.py)", README):
+        assert (ROOT / "tools" / tool).is_file()
+
+
+def test_ci_runs_the_readme_s_test_command():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert script.rstrip().endswith("make test")
+
+
+def test_readme_links_to_what_exists():
+    for target in re.findall(r"(?:\]\(|src=\")([^)\"#:]+)[)\"]", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_lesson_table_has_a_row_for_each_lesson():
+    linked = re.findall(r"^\| *\d\d *\|.*\(notebooks/(\d\d_\w+)\.ipynb\)", README, re.M)
+    assert linked == [master.stem for master in lessons.masters([])]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_no_file_tells_whose_machine_it_was_written_on():
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    paths = [path for line in listed.stdout.splitlines() if (path := ROOT / line).is_file()]
+    home = re.compile(rb"(?<![\w.])/(?:home|root|Users|work)/[\w.-]+|[A-Z]:\\+Users\\")
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group().decode()}"
+        for path in paths
+        if b"\0" not in (content := path.read_bytes())
+        for match in home.finditer(content)
+    }
+    assert found == set()
