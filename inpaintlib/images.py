@@ -27,6 +27,16 @@ class Batch:
     mask: Tensor | None = None
     observed: Tensor | None = None
 
+    def holes(self) -> tuple[Tensor, Tensor]:
+        """What a generator may read: the observed image and its mask.
+
+        Raises:
+            ValueError: the batch hides nothing.
+        """
+        if self.observed is None or self.mask is None:
+            raise ValueError("expected a batch with a mask and an observed image; see images.hide")
+        return self.observed, self.mask
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
         mask = None if self.mask is None else self.mask.to(device)

@@ -1,6 +1,6 @@
 """The one training loop of the course: it yields after each step; the caller plots and stops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Record:
 
 
 @contextmanager
-def eval_mode(module: nn.Module) -> Iterator[None]:
+def eval_mode(module: nn.Module) -> Generator[None]:
     """Evaluation mode without gradients; each submodule gets its own mode back afterwards."""
     modes = {child: child.training for child in module.modules()}
     module.eval()
@@ -114,7 +114,7 @@ def set_rate(phase: Phase, step: int) -> None:
 
 
 @contextmanager
-def only_training(family: nn.Module, modules: Sequence[nn.Module]) -> Iterator[None]:
+def only_training(family: nn.Module, modules: Sequence[nn.Module]) -> Generator[None]:
     """While the context lasts, only the parameters of `modules` ask for gradients."""
     flags = {parameter: parameter.requires_grad for parameter in family.parameters()}
     family.requires_grad_(False)

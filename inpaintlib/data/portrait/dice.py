@@ -1,5 +1,7 @@
 """Random draws for several people at once, and colours mixed from palettes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 
@@ -20,7 +22,7 @@ class Dice:
     def chance(self, probability) -> np.ndarray:
         return self.uniform() < probability
 
-    def choose(self, weights: dict[str, float]) -> np.ndarray:
+    def choose(self, weights: Mapping[str, float]) -> np.ndarray:
         odds = np.array(list(weights.values()), float)
         return self.random.choice(list(weights), self.count, p=odds / odds.sum())
 
