@@ -43,7 +43,7 @@ def poisson_blend(
         section 3.4, blend this way.
     """
     check_pair(observed, mask)
-    hole, known = mask.double(), 1 - mask.double()
+    hole = mask.double()
     correction = torch.where(mask.bool(), 0.0, observed.double() - prediction.double())
     # In the hole, correction = mean of the neighbours': n·c(p) - Σ c(hole neighbours) = Σ c(known).
     count = sum_neighbours(torch.ones_like(hole))
@@ -51,8 +51,7 @@ def poisson_blend(
     def laplacian(c: Tensor) -> Tensor:
         return hole * (count * c - sum_neighbours(c))
 
-    anchored = hole.mean(dim=(1, 2, 3), keepdim=True) < 1
-    right_side = hole * sum_neighbours(correction * known) * anchored
+    right_side = hole * sum_neighbours(correction)
     solution = conjugate_gradients(laplacian, right_side, tolerance=tolerance)
     blended = (prediction + solution.to(prediction.dtype)).clamp(-1, 1)
     return composite(blended, observed, mask)

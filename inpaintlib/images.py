@@ -7,6 +7,7 @@ Conventions of the whole course:
 * `observed` is an image with its holes filled by a constant: all that a generator may see.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,15 +28,17 @@ class Batch:
     mask: Tensor | None = None
     observed: Tensor | None = None
 
-    def holes(self) -> tuple[Tensor, Tensor]:
-        """What a generator may read: the observed image and its mask.
+    def seen(self) -> Tensor:
+        """The observed image; ValueError when nothing is hidden."""
+        if self.observed is None:
+            raise ValueError("expected a batch with an observed image; see images.hide")
+        return self.observed
 
-        Raises:
-            ValueError: the batch hides nothing.
-        """
-        if self.observed is None or self.mask is None:
-            raise ValueError("expected a batch with a mask and an observed image; see images.hide")
-        return self.observed, self.mask
+    def holes(self) -> tuple[Tensor, Tensor]:
+        """The observed image and its mask: all that a generator may read; ValueError without."""
+        if self.mask is None:
+            raise ValueError("expected a batch with a mask; see images.hide")
+        return self.seen(), self.mask
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
@@ -44,7 +47,7 @@ class Batch:
         return Batch(self.image.to(device), mask, observed)
 
 
-def hide(image: Tensor, mask: Tensor, *, fill: float | Tensor = 0.0) -> Batch:
+def hide(image: Tensor, mask: Tensor, *, fill: float | Sequence[float] | Tensor = 0.0) -> Batch:
     """A batch whose holes are hidden: checks both tensors, then applies the mask.
 
     Args:
@@ -55,7 +58,9 @@ def hide(image: Tensor, mask: Tensor, *, fill: float | Tensor = 0.0) -> Batch:
     return Batch(image, mask, apply_mask(image, mask, fill=fill))
 
 
-def apply_mask(image: Tensor, mask: Tensor, *, fill: float | Tensor = 0.0) -> Tensor:
+def apply_mask(
+    image: Tensor, mask: Tensor, *, fill: float | Sequence[float] | Tensor = 0.0
+) -> Tensor:
     """Replace the hole by a constant.
 
     Args:

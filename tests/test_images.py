@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inpaintlib.images import (
+    Batch,
     apply_mask,
     check_image,
     check_mask,
@@ -98,3 +99,13 @@ def test_a_mask_of_another_size_is_refused_with_both_shapes(mask):
 def test_boolean_masks_are_refused():
     with pytest.raises(ValueError, match=r"torch\.bool"):
         check_mask(torch.zeros(1, 1, 4, 4, dtype=torch.bool))
+
+
+def test_a_batch_without_a_mask_says_so_when_asked_for_its_holes(pair):
+    image, mask = pair
+    batch = hide(image, mask)
+    assert batch.holes() == (batch.observed, batch.mask)
+    with pytest.raises(ValueError, match="expected a batch with a mask"):
+        Batch(image).holes()
+    with pytest.raises(ValueError, match="observed image"):
+        Batch(image).seen()

@@ -1,0 +1,226 @@
+"""Blind inpainting that works: find the damage, then fill it (lesson 07).
+
+The repair of source 003, whose failing networks are in `blind_original.py`. In order of effect: the
+picture is given at full contrast with its damage cut out, known pixels are pasted back, L1 (weight
+100, as in pix2pix, Isola et al. 2017) leads and a small adversarial term follows, convolutions
+overlap, the mask is given at every scale, the locator is frozen while the filler learns, and the
+discriminator is a small PatchGAN on pairs.
+Blind means: the true mask is the locator's label in training and never an input.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inpaintlib.images import Batch, apply_mask, check_pair, composite
+from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
+from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
+from inpaintlib.masks import dilate
+from inpaintlib.phases import Family, Phase, Terms, decay_to_zero
+
+
+@dataclass(frozen=True)
+class BlindConfig:
+    """Settings of the repaired blind inpainter."""
+
+    channels: int = 3
+    size: int = 128  # pixels a side in training; any multiple of 2^levels works
+    locator_widths: tuple[int, ...] = (16, 32, 64, 128)  # at full size, half, quarter, …
+    filler_widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    discriminator_widths: tuple[int, ...] = (64, 128, 256)
+    margin: int = 1  # pixels filled around what the locator found
+    l1_weight: float = 100.0
+    adversarial_weight: float = 1.0
+    locator_steps: int = 4_000  # the locator learns alone; then filler and discriminator
+    steps: int = 60_000
+    batch_size: int = 16
+    learning_rate: float = 1e-3  # falls linearly to 0 over each period
+    betas: tuple[float, float] = (0.5, 0.99)  # of Adam
+
+
+PAPER = BlindConfig()
+LESSON = BlindConfig(
+    size=64,
+    locator_widths=(8, 16, 32, 64),
+    filler_widths=(32, 64, 128, 256),
+    discriminator_widths=(32, 64),
+    locator_steps=300,
+    steps=1_300,
+)
+
+
+def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Damage the holes: in half of the samples with noise, in the others with one random colour.
+
+    Args:
+        image: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}, 1 = hole: any family of masks.
+        generator: of every draw.
+
+    Returns:
+        (B, C, H, W), [-1, 1]: known pixels bit for bit; nothing of the picture in the holes.
+
+    Raises:
+        ValueError: the shapes do not match, or the mask holds other values than 0 and 1.
+    """
+    check_pair(image, mask)
+    noise = 2 * torch.rand(image.shape, generator=generator) - 1
+    flat = torch.rand(len(image), 1, 1, 1, generator=generator) < 0.5
+    damage = torch.where(flat, noise[:, :, :1, :1], noise)
+    return composite(damage.to(image), image, mask)
+
+
+class UNet(nn.Module):
+    """A U-Net with overlapping kernels, told the mask at every scale if it has one.
+
+    (B, inputs, H, W), (B, 1, H, W) or None -> (B, outputs, H, W). With widths a, b, c:
+    a×H×W -> b×H/2×W/2 -> c×H/4×W/4 -> b×H/2×W/2 -> a×H×W. GroupNorm computes the same in training
+    and evaluation, for one picture or many, so it has no statistics to go stale.
+    """
+
+    def __init__(self, inputs: int, outputs: int, widths: tuple[int, ...], *, masked: bool) -> None:
+        super().__init__()
+        extra = int(masked)  # one more input channel wherever the mask joins
+        self.multiple = 2 ** (len(widths) - 1)
+        self.stem = stage(nn.Conv2d(inputs + extra, widths[0], 3, padding=1), widths[0])
+        self.downs, self.ups, self.joins = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for fine, coarse in pairwise(widths):
+            down = nn.Conv2d(fine + extra, coarse, 4, stride=2, padding=1)
+            self.downs.append(stage(down, coarse))
+            self.ups.insert(0, stage(ResizeConv2d(coarse, fine), fine))
+            join = nn.Conv2d(2 * fine + extra, fine, 3, padding=1)
+            self.joins.insert(0, stage(join, fine))
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
+        check_multiple(image, self.multiple)
+        masks = [] if mask is None else [mask]
+        x, skips = self.stem(torch.cat([image, *masks], dim=1)), []
+        for down in self.downs:
+            skips.append(torch.cat([x, *masks], dim=1))
+            x = down(skips[-1])
+            masks = [functional.avg_pool2d(level, 2) for level in masks]  # share of hole a cell
+        for up, join in zip(self.ups, self.joins, strict=True):
+            x = join(torch.cat([up(x), skips.pop()], dim=1))
+        return self.head(x).float()
+
+
+def stage(convolution: nn.Module, channels: int) -> nn.Sequential:
+    """Convolution, normalisation over groups of 8 channels, activation."""
+    return nn.Sequential(convolution, nn.GroupNorm(channels // 8, channels), nn.LeakyReLU(0.2))
+
+
+class BlindGenerator(nn.Module):
+    """Locator and filler: all that a user needs."""
+
+    def __init__(self, config: BlindConfig) -> None:
+        super().__init__()
+        self.margin = config.margin
+        channels = config.channels
+        self.locator = UNet(channels, 1, config.locator_widths, masked=False)
+        self.filler = UNet(channels, channels, config.filler_widths, masked=True)
+
+    def locate(self, observed: Tensor) -> Tensor:
+        """The probability of each pixel to be damaged: (B, C, H, W) -> (B, 1, H, W)."""
+        return self.locator(observed).sigmoid()
+
+    @torch.no_grad()
+    def hole(self, observed: Tensor) -> Tensor:
+        """What will be filled, (B, 1, H, W), {0, 1}: the likely damage and a margin around it."""
+        return dilate((self.locate(observed) > 0.5).float(), self.margin)
+
+    def forward(self, observed: Tensor, hole: Tensor) -> Tensor:
+        """The filler's whole prediction, (B, C, H, W), [-1, 1], without the damage in its way."""
+        return self.filler(apply_mask(observed, hole), hole).tanh()
+
+
+class Discriminator(nn.Sequential):
+    """Pair of damaged and candidate picture to a map of logits, one a patch: (B, 2C, H, W)."""
+
+    def __init__(self, config: BlindConfig) -> None:
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((2 * config.channels, *config.discriminator_widths)):
+            convolution = nn.Conv2d(narrow, wide, 4, stride=2, padding=1)
+            layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(config.discriminator_widths[-1], 1, 3, padding=1))
+        super().__init__(*layers)
+
+    def forward(self, pair: Tensor) -> Tensor:
+        return super().forward(pair).float()
+
+
+class Blind(Family):
+    """Locator, filler, discriminator; `batch.mask` is the locator's label, never an input."""
+
+    def __init__(self, config: BlindConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or BlindConfig()
+        self.generator = BlindGenerator(self.config)
+        self.discriminator = Discriminator(self.config)
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The observed pictures with what was **found** filled; reads neither image nor mask."""
+        observed = batch.seen()
+        return self.fill(observed)[0]
+
+    def fill(self, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Completed pictures, the raw prediction, and the holes that were found."""
+        hole = self.generator.hole(observed)
+        prediction = self.generator(observed, hole)
+        return composite(prediction, observed, hole), prediction, hole
+
+    def locator_loss(self, batch: Batch, step: int) -> Terms:
+        observed, mask = batch.holes()
+        logits = self.generator.locator(observed)
+        loss = functional.binary_cross_entropy_with_logits(logits, mask)
+        return {"location": loss}
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        observed = batch.seen()
+        with torch.no_grad():
+            completed, _, hole = self.fill(observed)
+        loss = bce_discriminator_loss(
+            real_logits=self.judge(batch, hole, batch.image),
+            fake_logits=self.judge(batch, hole, completed),
+        )
+        return {"adversarial": loss}
+
+    def filler_loss(self, batch: Batch, step: int) -> Terms:
+        observed = batch.seen()
+        completed, prediction, hole = self.fill(observed)
+        adversarial = bce_generator_loss(fake_logits=self.judge(batch, hole, completed))
+        return {
+            "l1": self.config.l1_weight * masked_l1(prediction, batch.image, hole),
+            "adversarial": self.config.adversarial_weight * adversarial,
+        }
+
+    def judge(self, batch: Batch, hole: Tensor, candidate: Tensor) -> Tensor:
+        """Logits a patch of the pair (picture with the found holes cut out, candidate)."""
+        observed = batch.seen()
+        return self.discriminator(torch.cat([apply_mask(observed, hole), candidate], dim=1))
+
+    def locator_learns(self, step: int) -> bool:
+        return step < self.config.locator_steps
+
+    def filler_learns(self, step: int) -> bool:
+        return step >= self.config.locator_steps
+
+    def build_phases(self) -> list[Phase]:
+        config, generator = self.config, self.generator
+
+        def phase(name, module, loss, active, steps) -> Phase:
+            adam = torch.optim.Adam(
+                module.parameters(), lr=config.learning_rate, betas=config.betas
+            )
+            return Phase(name, [module], loss, adam, active, decay_to_zero(steps))
+
+        first = (self.locator_learns, config.locator_steps)
+        later = (self.filler_learns, config.steps)
+        return [
+            phase("locator", generator.locator, self.locator_loss, *first),
+            phase("discriminator", self.discriminator, self.discriminator_loss, *later),
+            phase("filler", generator.filler, self.filler_loss, *later),
+        ]

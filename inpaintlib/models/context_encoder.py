@@ -1,0 +1,179 @@
+"""Context encoder: convolutions down, transposed convolutions up, no shortcut (lesson 03).
+
+Paper: Pathak et al. 2016, "Context encoders: feature learning by inpainting". Layers: source 004
+where it says something (LeakyReLU down, BatchNorm and ELU up, masked L1, least-squares GAN), else
+the paper's kind: 22,295,811 parameters in the generator and 2,761,153 in the discriminator.
+Ours differs from the source: the loss is divided by the hole's area (its sum is an option, to see
+its defect S3), the discriminator gives logits (S5) and judges the completed picture (S6).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib.images import Batch, composite
+from inpaintlib.layers import check_multiple, initialise_normal
+from inpaintlib.losses import (
+    lsgan_discriminator_loss,
+    lsgan_generator_loss,
+    masked_l1,
+)
+from inpaintlib.phases import Family, Phase, Terms, constant, decay_to_zero
+
+
+@dataclass(frozen=True)
+class ContextEncoderConfig:
+    """Settings of the context encoder."""
+
+    channels: int = 3
+    size: int = 256  # pixels a side in training; any multiple of 2^levels works
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
+    discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
+    reconstruction_sum: bool = False  # True: the source's plain sum over hole values (S3)
+    reconstruction_weight: float = 0.999  # paper, equation 3
+    visible_weight: float = 0.0  # of the same error on known pixels
+    adversarial_weight: float = 0.001  # paper, equation 3
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
+    decay: bool = False  # learning rate falls linearly to 0 over `steps`
+    batch_size: int = 8
+    steps: int = 35_000  # as far as the source's curves reach
+
+
+PAPER = ContextEncoderConfig()
+LESSON = ContextEncoderConfig(
+    size=64,
+    widths=(32, 64, 128, 256),
+    discriminator_widths=(32, 64, 128),
+    visible_weight=0.2,
+    learning_rate=1e-3,
+    betas=(0.5, 0.99),
+    decay=True,
+    batch_size=16,
+    steps=1500,
+)
+
+
+class Generator(nn.Module):
+    """Observed picture and mask to picture: (B, C, H, W), (B, 1, H, W) -> (B, C, H, W) in [-1, 1].
+
+    At 256×256, each step halves or doubles: 4×256×256 -> 64 -> 128 -> 256 -> 512 -> 512 -> 512×4×4
+    -> 512 -> 512 -> 256 -> 128 -> 64×128×128 -> 3×256×256. All that is known of the picture passes
+    the narrowest map; nothing goes around it.
+    """
+
+    def __init__(self, config: ContextEncoderConfig) -> None:
+        super().__init__()
+        self.multiple = 2 ** len(config.widths)
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((config.channels + 1, *config.widths)):
+            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.encoder = nn.Sequential(*layers)
+        layers = []
+        for wide, narrow in pairwise(reversed(config.widths)):
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1),
+                nn.BatchNorm2d(narrow),
+                nn.ELU(),
+            ]
+        layers += [
+            nn.ConvTranspose2d(config.widths[0], config.channels, 4, stride=2, padding=1),
+            nn.Tanh(),
+        ]
+        self.decoder = nn.Sequential(*layers)
+
+    def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
+        check_multiple(observed, self.multiple)
+        return self.decoder(self.encoder(torch.cat([observed, mask], dim=1))).float()
+
+
+class Discriminator(nn.Module):
+    """Picture to a map of logits, each for a patch (of 78×78 pixels in PAPER), large for real.
+
+    At 256×256: 3×256×256 -> 64×128×128 -> 128×64×64 -> 256×32×32 -> 512×16×16 -> 1×16×16.
+    """
+
+    def __init__(self, config: ContextEncoderConfig) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((config.channels, *config.discriminator_widths)):
+            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(config.discriminator_widths[-1], 1, 3, padding=1))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image).float()
+
+
+class ContextEncoder(Family):
+    """Generator, discriminator, and what is asked of a filled hole."""
+
+    def __init__(self, config: ContextEncoderConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ContextEncoderConfig()
+        self.generator = Generator(self.config)
+        self.discriminator = Discriminator(self.config)
+        initialise_normal(self)
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The observed pictures with their holes filled; draws nothing."""
+        observed, mask = batch.holes()
+        prediction = self.generator(observed, mask)
+        return composite(prediction, observed, mask)
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        with torch.no_grad():
+            completed = self.generate(batch)
+        loss = lsgan_discriminator_loss(
+            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(completed)
+        )
+        return {"adversarial": loss}
+
+    def generator_loss(self, batch: Batch, step: int) -> Terms:
+        observed, mask = batch.holes()
+        prediction = self.generator(observed, mask)
+        completed = composite(prediction, observed, mask)
+        adversarial = lsgan_generator_loss(fake_logits=self.discriminator(completed))
+        weight = self.config.reconstruction_weight
+        terms = {
+            "reconstruction": weight * self.reconstruction(prediction, batch),
+            "adversarial": self.config.adversarial_weight * adversarial,
+        }
+        if self.config.visible_weight:
+            visible = masked_l1(prediction, batch.image, 1 - mask)
+            terms["visible"] = weight * self.config.visible_weight * visible
+        return terms
+
+    def reconstruction(self, prediction: Tensor, batch: Batch) -> Tensor:
+        """Absolute error in the hole: its mean, or the source's sum.
+
+        A sum grows with picture, batch and hole: 196,000 for a bad guess on 8 pictures of 256×256
+        with a quarter hidden, beside which an adversarial term of at most 1 has no say.
+        """
+        _, mask = batch.holes()
+        if self.config.reconstruction_sum:
+            return ((prediction - batch.image).abs() * mask).sum()
+        return masked_l1(prediction, batch.image, mask)
+
+    def build_phases(self) -> list[Phase]:
+        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
+
+        def adam(module: nn.Module) -> torch.optim.Adam:
+            return torch.optim.Adam(
+                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
+            )
+
+        return [
+            Phase(
+                "discriminator",
+                [self.discriminator],
+                self.discriminator_loss,
+                adam(self.discriminator),
+                rate=rate,
+            ),
+            Phase(
+                "generator", [self.generator], self.generator_loss, adam(self.generator), rate=rate
+            ),
+        ]

@@ -1,0 +1,163 @@
+"""DCGAN: a convolutional GAN that draws faces from noise (lesson 02).
+
+Paper: Radford, Metz, Chintala 2016, "Unsupervised representation learning with deep convolutional
+generative adversarial networks". Layers: the usual 64×64 layout of that paper, 3,576,704 parameters
+in the generator and 2,765,568 in the discriminator.
+Ours differs: normal instead of uniform noise, logits instead of a Sigmoid, and one level more or
+less for each doubling or halving of the picture.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib.images import Batch
+from inpaintlib.layers import initialise_normal
+from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
+from inpaintlib.phases import Family, Phase, Terms
+from inpaintlib.seeding import stream
+
+
+@dataclass(frozen=True)
+class DCGANConfig:
+    """Settings of the DCGAN."""
+
+    channels: int = 3
+    size: int = 64  # pixels a side: 8, 16, 32, 64, 128, …
+    latent: int = 100  # length of the noise vector z
+    generator_width: int = 64  # channels before the last layer; doubles with every level down
+    discriminator_width: int = 64  # channels after the first layer; doubles with every level down
+    learning_rate: float = 2e-4  # section 4
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam, section 4
+    batch_size: int = 128  # section 4
+    steps: int = 31_650  # 5 epochs of CelebA's 202,599 photos, widely used; the paper gives none
+    seed: int = 0  # of the noise
+
+    def __post_init__(self) -> None:
+        if self.size < 8 or self.size & (self.size - 1):
+            raise ValueError(f"expected a size that is a power of two from 8 on, got {self.size}")
+
+    @property
+    def levels(self) -> int:
+        """How often 4×4 is doubled to reach the picture: 4 for 64×64."""
+        return self.size.bit_length() - 3
+
+
+PAPER = DCGANConfig()
+LESSON = DCGANConfig(generator_width=32, discriminator_width=32, batch_size=32, steps=1000)
+
+
+class Generator(nn.Module):
+    """Noise to picture: (B, latent) -> (B, channels, size, size) in [-1, 1].
+
+    At 64×64: 100 -> 512×4×4 -> 256×8×8 -> 128×16×16 -> 64×32×32 -> 3×64×64.
+    """
+
+    def __init__(self, config: DCGANConfig) -> None:
+        super().__init__()
+        widths = [config.generator_width << level for level in reversed(range(config.levels))]
+        layers = up_block(config.latent, widths[0], stride=1, padding=0)  # a dense layer, reshaped
+        for wide, narrow in pairwise(widths):
+            layers += up_block(wide, narrow, stride=2, padding=1)
+        layers += [
+            nn.ConvTranspose2d(widths[-1], config.channels, 4, stride=2, padding=1, bias=False),
+            nn.Tanh(),
+        ]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z[:, :, None, None]).float()
+
+
+def up_block(wide: int, narrow: int, *, stride: int, padding: int) -> list[nn.Module]:
+    """Transposed convolution (its bias would be undone by the normalisation), BatchNorm, ReLU."""
+    return [
+        nn.ConvTranspose2d(wide, narrow, 4, stride=stride, padding=padding, bias=False),
+        nn.BatchNorm2d(narrow),
+        nn.ReLU(),
+    ]
+
+
+class Discriminator(nn.Module):
+    """Picture to logit: (B, channels, size, size) -> (B, 1), large for real.
+
+    At 64×64: 3×64×64 -> 64×32×32 -> 128×16×16 -> 256×8×8 -> 512×4×4 -> 1.
+    """
+
+    def __init__(self, config: DCGANConfig) -> None:
+        super().__init__()
+        self.shape = (config.channels, config.size, config.size)
+        widths = [config.discriminator_width << level for level in range(config.levels)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(config.channels, widths[0], 4, stride=2, padding=1, bias=False),
+            nn.LeakyReLU(0.2),
+        ]
+        for narrow, wide in pairwise(widths):
+            layers += [
+                nn.Conv2d(narrow, wide, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wide),
+                nn.LeakyReLU(0.2),
+            ]
+        layers.append(nn.Conv2d(widths[-1], 1, 4, bias=False))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, image: Tensor) -> Tensor:
+        if image.shape[1:] != self.shape:  # another size would silently give a map of wrong scores
+            raise ValueError(
+                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                " set the configuration's size"
+            )
+        return self.layers(image).flatten(start_dim=1).float()
+
+
+class DCGAN(Family):
+    """Generator, discriminator and the game between them."""
+
+    def __init__(self, config: DCGANConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or DCGANConfig()
+        self.generator = Generator(self.config)
+        self.discriminator = Discriminator(self.config)
+        initialise_normal(self)  # section 4
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, latent) of standard normal noise, drawn on the CPU, on the family's device."""
+        return torch.randn(count, self.config.latent, generator=generator).to(self.device)
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """As many new pictures as the batch holds; nothing else of it is read."""
+        source = generator or stream(self.config.seed, "generate")
+        return self.generator(self.noise(len(batch.image), source))
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "discriminator", step))
+        with torch.no_grad():
+            fake = self.generator(z)
+        # Real and fake pictures are judged apart, so that BatchNorm never mixes their statistics.
+        loss = bce_discriminator_loss(
+            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(fake)
+        )
+        return {"adversarial": loss}
+
+    def generator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "generator", step))
+        fake_logits = self.discriminator(self.generator(z))
+        return {"adversarial": bce_generator_loss(fake_logits=fake_logits)}
+
+    def build_phases(self) -> list[Phase]:
+        def adam(module: nn.Module) -> torch.optim.Adam:
+            return torch.optim.Adam(
+                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
+            )
+
+        return [
+            Phase(
+                "discriminator",
+                [self.discriminator],
+                self.discriminator_loss,
+                adam(self.discriminator),
+            ),
+            Phase("generator", [self.generator], self.generator_loss, adam(self.generator)),
+        ]

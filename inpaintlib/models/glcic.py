@@ -1,0 +1,253 @@
+"""GLCIC: globally and locally consistent image completion (lesson 04).
+
+Paper: Iizuka, Simo-Serra, Ishikawa 2017, "Globally and locally consistent image completion", with
+the layers of the public PyTorch code that source 002 uses: completion network 6,072,131 parameters,
+discriminators 45,063,681 (256×256 pictures, 128×128 crops) or 39,557,121 (160×160, 96×96).
+Ours differs from that code: the discriminator judges the completed picture (its defect GL2), α
+weighs the completion network's term alone (GL3), the squared error is divided by the hole's area
+(GL8), each sample has its own crop around its hole (GL9), and the completion network is really
+frozen while the discriminator learns alone (GL10). Data are in [-1, 1].
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adadelta, Adam, Optimizer
+
+from inpaintlib.images import Batch, apply_mask, composite
+from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
+from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
+from inpaintlib.masks import bounding_box
+from inpaintlib.phases import Family, Phase, Terms, constant, decay_to_zero
+
+
+@dataclass(frozen=True)
+class GLCICConfig:
+    """Settings of GLCIC."""
+
+    channels: int = 3
+    size: int = 256  # pixels a side that the global discriminator sees
+    local_size: int = 128  # pixels a side of its crop around the hole
+    fill: float | tuple[float, ...] = 0.0  # MPV: the training pictures' mean pixel value, [-1, 1]
+    width: int = 64  # channels of the completion network at full size
+    resize_convolution: bool = False  # up-sampling; False: transposed convolution as in the paper
+    discriminator_width: int = 64  # channels after the first layer; doubles, at most 8 times it
+    global_levels: int = 6  # halvings of the picture
+    local_levels: int = 5  # halvings of the crop
+    features: int = 1024  # length of each discriminator's summary
+    spectral: bool = False  # spectral norm instead of BatchNorm in the discriminators
+    completion_steps: int = 90_000  # T_C: the completion network learns alone
+    discriminator_steps: int = 10_000  # T_D: then the discriminator alone; then both
+    steps: int = 500_000  # T_train
+    batch_size: int = 96
+    adversarial_weight: float = 4e-4  # α, on the completion network's term only
+    adam: bool = False  # False: AdaDelta as in the paper
+    learning_rate: float = 1.0
+    betas: tuple[float, float] = (0.5, 0.99)  # of Adam
+    decay: bool = False  # learning rate falls linearly to 0 over `steps`
+
+
+PAPER = GLCICConfig()
+CELEBA = GLCICConfig(size=160, local_size=96, global_levels=5)
+LESSON = GLCICConfig(
+    size=64,
+    local_size=32,
+    fill=(0.03, -0.15, -0.24),  # faces
+    width=32,
+    resize_convolution=True,
+    discriminator_width=32,
+    global_levels=4,
+    local_levels=3,
+    features=256,
+    spectral=True,
+    completion_steps=600,
+    discriminator_steps=50,
+    steps=1500,
+    batch_size=16,
+    adversarial_weight=1e-3,
+    adam=True,
+    learning_rate=1e-3,
+    decay=True,
+)
+
+
+class CompletionNetwork(nn.Module):
+    """Observed picture and mask to picture: (B, C, H, W), (B, 1, H, W) -> (B, C, H, W) in [-1, 1].
+
+    At 256×256: 64×256×256 -> 128×128×128 -> 256×64×64, where four dilated convolutions widen the
+    view to 300 pixels, -> 128×128×128 -> 64×256×256 -> 3×256×256. Any multiple of 4 will do.
+    """
+
+    def __init__(self, config: GLCICConfig) -> None:
+        super().__init__()
+        self.fill = config.fill
+        w = config.width
+        layers = block(nn.Conv2d(config.channels + 1, w, 5, padding=2), w)
+        layers += block(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1), 2 * w)
+        layers += block(nn.Conv2d(2 * w, 2 * w, 3, padding=1), 2 * w)
+        layers += block(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1), 4 * w)
+        for dilation in (1, 1, 2, 4, 8, 16, 1, 1):
+            convolution = nn.Conv2d(4 * w, 4 * w, 3, padding=dilation, dilation=dilation)
+            layers += block(convolution, 4 * w)
+        layers += block(self.up(4 * w, 2 * w, config), 2 * w)
+        layers += block(nn.Conv2d(2 * w, 2 * w, 3, padding=1), 2 * w)
+        layers += block(self.up(2 * w, w, config), w)
+        layers += block(nn.Conv2d(w, w // 2, 3, padding=1), w // 2)
+        layers += [nn.Conv2d(w // 2, config.channels, 3, padding=1), nn.Sigmoid()]
+        self.layers = nn.Sequential(*layers)
+
+    @staticmethod
+    def up(wide: int, narrow: int, config: GLCICConfig) -> nn.Module:
+        """A layer that doubles height and width."""
+        if config.resize_convolution:
+            return ResizeConv2d(wide, narrow)
+        return nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1)
+
+    def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
+        check_multiple(observed, 4)
+        filled = apply_mask(observed, mask, fill=self.fill)  # whatever the caller's fill was
+        return 2 * self.layers(torch.cat([filled, mask], dim=1)).float() - 1  # Sigmoid to [-1, 1]
+
+
+def block(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    """Convolution, ReLU, BatchNorm, in the order of the public code."""
+    return [convolution, nn.ReLU(), nn.BatchNorm2d(channels)]
+
+
+class Discriminator(nn.Module):
+    """Picture, and the crop around its hole, to one logit: (B, C, S, S), (B, 1, S, S) -> (B, 1).
+
+    In PAPER: 3×256×256 -> 512×4×4 -> 1024 and 3×128×128 -> 512×4×4 -> 1024, together 2048 -> 1.
+    """
+
+    def __init__(self, config: GLCICConfig) -> None:
+        super().__init__()
+        self.shape = (config.channels, config.size, config.size)
+        self.local_size = config.local_size
+        self.whole = self.branch(config, config.size, config.global_levels)
+        self.local = self.branch(config, config.local_size, config.local_levels)
+        self.head = nn.Linear(2 * config.features, 1)
+
+    @staticmethod
+    def branch(config: GLCICConfig, size: int, levels: int) -> nn.Sequential:
+        """Strided 5×5 convolutions, then one dense layer: (B, C, size, size) -> (B, features)."""
+        widths = [config.discriminator_width * min(2**level, 8) for level in range(levels)]
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((config.channels, *widths)):
+            convolution = nn.Conv2d(narrow, wide, 5, stride=2, padding=2)
+            if config.spectral:
+                layers += [spectral_norm(convolution), nn.ReLU()]
+            else:
+                layers += block(convolution, wide)
+            size = (size + 1) // 2
+        dense = nn.Linear(widths[-1] * size**2, config.features)
+        layers += [nn.Flatten(), spectral_norm(dense) if config.spectral else dense, nn.ReLU()]
+        return nn.Sequential(*layers)
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        if image.shape[1:] != self.shape:
+            raise ValueError(
+                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                " set the configuration's size"
+            )
+        crop = crop_around(image, mask, self.local_size)
+        return self.head(torch.cat([self.whole(image), self.local(crop)], dim=1)).float()
+
+
+def crop_around(image: Tensor, mask: Tensor, size: int) -> Tensor:
+    """Each sample's square around the middle of its own hole, moved inwards at the border.
+
+    Args:
+        image: (B, C, H, W).
+        mask: (B, 1, H, W), {0, 1}, 1 = hole.
+        size: side of the square, at most H and W.
+
+    Returns:
+        (B, C, size, size).
+    """
+    height, width = image.shape[2:]
+    top, left, bottom, right = bounding_box(mask).unbind(dim=1)
+    offsets = torch.arange(size, device=image.device)
+    rows = ((top + bottom - size) // 2).clamp(0, height - size)[:, None] + offsets
+    columns = ((left + right - size) // 2).clamp(0, width - size)[:, None] + offsets
+    sample = torch.arange(len(image), device=image.device)[:, None, None]
+    return image.movedim(1, 3)[sample, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
+
+
+class GLCIC(Family):
+    """Completion network, both discriminators, and the three periods of their training."""
+
+    def __init__(self, config: GLCICConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or GLCICConfig()
+        self.generator = CompletionNetwork(self.config)
+        self.discriminator = Discriminator(self.config)
+
+    def completion_learns(self, step: int) -> bool:
+        """In the first period alone, and from the third on with the discriminator."""
+        start = self.config.completion_steps
+        return step < start or step >= start + self.config.discriminator_steps
+
+    def discriminator_learns(self, step: int) -> bool:
+        """From the second period on."""
+        return step >= self.config.completion_steps
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The observed pictures with their holes filled; draws nothing."""
+        observed, mask = batch.holes()
+        prediction = self.generator(observed, mask)
+        return composite(prediction, observed, mask)
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        _, mask = batch.holes()
+        # In training mode BatchNorm's statistics would move while the network is said to be frozen.
+        self.generator.train(self.training and self.completion_learns(step))
+        with torch.no_grad():
+            completed = self.generate(batch)
+        self.generator.train(self.training)
+        # A real picture is cropped where its own hole would be: masks are random, so is the place.
+        loss = bce_discriminator_loss(
+            real_logits=self.discriminator(batch.image, mask),
+            fake_logits=self.discriminator(completed, mask),
+        )
+        return {"adversarial": loss}
+
+    def completion_loss(self, batch: Batch, step: int) -> Terms:
+        observed, mask = batch.holes()
+        prediction = self.generator(observed, mask)
+        terms = {"reconstruction": masked_l2(prediction, batch.image, mask)}
+        if self.discriminator_learns(step):
+            completed = composite(prediction, observed, mask)
+            fake_logits = self.discriminator(completed, mask)
+            adversarial = bce_generator_loss(fake_logits=fake_logits)
+            terms["adversarial"] = self.config.adversarial_weight * adversarial
+        return terms
+
+    def optimizer(self, module: nn.Module) -> Optimizer:
+        rate = self.config.learning_rate
+        if self.config.adam:
+            return Adam(module.parameters(), lr=rate, betas=self.config.betas)
+        return Adadelta(module.parameters(), lr=rate, rho=0.9, eps=1e-6)
+
+    def build_phases(self) -> list[Phase]:
+        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
+        return [
+            Phase(
+                "discriminator",
+                [self.discriminator],
+                self.discriminator_loss,
+                self.optimizer(self.discriminator),
+                active=self.discriminator_learns,
+                rate=rate,
+            ),
+            Phase(
+                "completion",
+                [self.generator],
+                self.completion_loss,
+                self.optimizer(self.generator),
+                active=self.completion_learns,
+                rate=rate,
+            ),
+        ]
