@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 1 · Vanilla GAN: digits from noise
 #
-# ![One row of twelve small pictures, the same twelve noise vectors at five moments of training: grey noise, grey blobs, broken strokes, and at the end twelve white handwritten digits on black.](pictures/01_vanilla_gan.png)
+# ![Five rows of twelve small pictures, the same twelve noise vectors at five moments of training: grey noise, dim blobs, ragged strokes, digits with specks, and in the last row clean white digits on black.](pictures/01_vanilla_gan.jpg)
 #
 # Two networks play a game. One invents digits, the other calls them fake. Neither is ever told what
 # a 7 looks like, and yet 7s appear. This lesson builds the game, plays it, breaks it twice, and
@@ -18,8 +18,8 @@
 # needed. **Data** digits of 28 × 28 pixels. Without a download the course *draws* its own; with MNIST
 # in `data/` (CC BY-SA 3.0) it takes those.
 #
-# This is the lesson that shows the training loop with nothing hidden, so it has more code cells than
-# the others.
+# This is the lesson in which nothing is hidden, from the single layer to the training loop, so it has
+# many small code cells.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -70,14 +70,14 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{digits}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# We follow a public project (the course's source 002), networks and recipe: a **generator** turns 100
-# random numbers into a picture, a **discriminator** says how real a picture looks, each learns from the
-# other. The recipe takes pixels as torchvision's `ToTensor` gives them, between 0 and 1. Everything is
+# We take the networks of a public project (the course's source 002): a **generator** turns 100 random
+# numbers into a picture, a **discriminator** says how real a picture looks, each learns from the other.
+# Like the project, we feed pixels as torchvision's `ToTensor` gives them, between 0 and 1. Everything is
 # imported for now; you will build it all below.
 
 # %% tags=["train"]
 FIRST = run.pick(ci=30, laptop=300, gpu=300)
-RATE = 4e-4  # learning rate: twice the source's, because our run is fifty times shorter
+RATE = 4e-4  # learning rate: twice the source's, because our run is much shorter
 torch.manual_seed(run.seed)
 published = gan.GAN(gan.GANConfig(seed=run.seed, learning_rate=RATE)).to(run.device)
 unit_range = (Batch(to_unit(b.image)) for b in batches(digits, batch_size=100, seed=run.seed))
@@ -241,7 +241,7 @@ class Generator(nn.Module):
 
 # %% [markdown]
 # The discriminator is the mirror image. **Dropout** switches off a random 30 % of its units at every
-# training step, so that it cannot learn 8,000 digits by heart. **LeakyReLU** keeps a slope of 0.2 below
+# training step, so that it cannot learn the data by heart. **LeakyReLU** keeps a slope of 0.2 below
 # zero: the generator learns only through this network, and a dead unit would block the way.
 
 
@@ -305,9 +305,9 @@ print("log(1 - D), naive ", [f"{value:.4f}" for value in torch.log(1 - torch.sig
 print("log(1 - D), stable", [f"{value:.4f}" for value in F.logsigmoid(-logits)])
 
 # %% [markdown]
-# `inf` and `-inf` where the truth is 200 and -20. PyTorch's `BCELoss`, which the source uses, avoids them by clamping
-# the logarithm at -100; then a very certain discriminator gives a *flat* loss, and the generator's
-# gradient is zero. The stable form works on logits from the start.
+# `inf` and `-inf` where the truth is 200 and -20. PyTorch's `BCELoss`, which the source uses, avoids
+# them by clamping the logarithm at -100; then a very certain discriminator gives a *flat* loss, and the
+# generator's gradient is zero. The stable form works on logits from the start.
 
 # %% [markdown]
 # ### Exercise 1 · The generator's loss
@@ -395,9 +395,10 @@ print(f"G {bce_generator_loss(fake_logits=nothing):.4f} = ln 2")
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Return to the first run. A *suspect* is a cheap cue that tells real from fake without knowing anything
-# about digits. Print whatever you like about `real_pixels` and `fake_pixels` (the latter from
-# the untrained generator of section 5): means, extremes, signs. Then write the cue as a rule with no learned number in it: `find_fakes` must be right on **every** picture.
+# Return to the first run. Is there a cheap cue that tells real from fake without knowing anything about
+# digits? Print whatever you like about `real_pixels` and `fake_pixels` (these from the untrained
+# generator of section 5): means, extremes, signs. Then write the cue as a rule with no learned number in
+# it: `find_fakes` must be right on **every** picture.
 
 # %%
 real_pixels = to_unit(digits.floats(slice(200)))  # what the published recipe feeds: [0, 1]
@@ -468,9 +469,9 @@ print(f"and the sign alone finds {find_fakes_reference(trained).float().mean():.
 
 # %% [markdown]
 # So the first discriminator did not need strokes: any negative pixel is proof. To hide, the generator
-# must keep 784 pixels on one side of zero at once, and draw black as exactly 0, the steep middle of
-# Tanh, where every wobble shows. That is the grey. It is a handicap, not a wall: shapes came through all the
-# same, and the source plays on for 120,000 steps.
+# must keep 784 pixels on one side of zero at once, and draw black as exactly 0. On Tanh's scale that is
+# mid-grey, the colour of the paper we saw, and its steep middle, where every wobble shows. It is a
+# handicap, not a wall: shapes came through all the same, and the source plays on for 120,000 steps.
 #
 # **The repair** is one line: bring data to where the generator can go, $x \mapsto 2x - 1$. Now black is -1,
 # the flat end of Tanh, and noise there vanishes. Our `batches` do this already; from here on we use them
@@ -569,7 +570,7 @@ def play(game, *, steps, start=0, generator_steps=1):
 # %% [markdown]
 # ### The same loop, for every lesson
 #
-# Later models have three or four kinds of turns. The package calls a turn a **phase** (which networks
+# Later models have more kinds of turns, or turns that pause. The package calls a turn a **phase** (which networks
 # learn, their loss, their optimiser), and `training.train` runs the phases of any model: it freezes the
 # others, clears, runs backward, steps. It is the loop you have just read. Proof, one step on copies:
 
@@ -614,23 +615,23 @@ ink = {name: pictures.mean().item() for name, pictures in moments.items()}
 target = digits.floats(slice(1000)).mean().item()
 assert abs(ink["average"] - target) < 0.7 * abs(ink["step 1"] - target), "the ink is not the data's"
 
-# %%
+# %% tags=["picture"]
 show_rows(moments)
 
 # %% [markdown]
-# Each column is one noise vector, each row a moment. First the paper turns black (compare with the grey
-# of section 2, after as many steps), then blobs find places, then strokes. A column may change its mind
+# Each column is one noise vector, each row a moment. First the paper darkens (compare with section 2,
+# after as many steps), then blobs find places, then strokes. A column may change its mind
 # about which digit it is. The last row, from the averaged weights, has the calmest strokes.
 
 # %%
-levels = {"knows nothing: D, 2 ln 2": 2 * 0.6931, "knows nothing: G, ln 2": 0.6931}
+levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows nothing
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
 
 # %% [markdown]
 # These curves do **not** tell how good the pictures are. In ordinary training a falling loss means
-# progress. Here each loss is a score *against the present opponent*, and both improve at once. Look at where they stand to
-# the dashed levels: between "knows nothing" and zero, the discriminator is ahead but beatable, and the
-# generator still gets a gradient.
+# progress. Here each loss is a score *against the present opponent*, and both improve at once. Look at
+# where they stand to the dashed levels. The discriminator pays less than 2 ln 2 but far more than 0: it is
+# ahead, and beatable, so the generator still gets a gradient.
 
 # %% [markdown]
 # ## 10 · Look and measure
@@ -661,15 +662,15 @@ print(
 
 # %% [markdown]
 # A copy would have distance 0. The samples are about as far from the training set as digits that were
-# never in it, or farther: it has not stored pictures. (The discriminator might have: it is the one that
-# sees them.)
+# never in it (farther, while they are no digits yet): no pictures were stored. The discriminator could
+# have stored some; it is the one that sees them.
 
 # %% [markdown]
 # ### Which digits does it draw?
 #
-# The data has ten classes in equal shares. Does the generator? To count 1,000 samples we train a judge: a small
-# convolutional classifier on the same digits, with their labels. It must be good on held-out digits
-# first, else its counts mean nothing.
+# The data has ten classes in nearly equal shares. Have the samples? To count 1,000 of them we train a
+# judge: a small convolutional classifier on the same digits, with their labels. It must first be good on
+# held-out digits, else its counts mean nothing.
 
 # %% tags=["train"]
 torch.manual_seed(run.seed)
@@ -717,18 +718,18 @@ print(f"mean distance of two pictures {spread:.1f} among samples, {real_spread:.
 # %% [markdown]
 # **Mode coverage** is the word: a *mode* is a bump of the data's distribution, here a digit. At the game's
 # optimum the shares are the data's; a short run stops far from it, and as each fake is judged alone, the
-# loss feels a missing digit only slowly. **Confidence**
-# below that of real digits counts the samples that are no digit at all. The judge must name *something*,
-# so a sloppy 8 and a blob look alike to it: read the bars and the confidence together.
+# loss feels a missing digit only slowly. **Confidence** below that of real digits points to samples that
+# are no digit at all. The judge must name *something*, even for a blob: read the bars and the confidence
+# together.
 
 # %% [markdown]
 # ### How much of it is luck?
 #
-# One run is an anecdote. The same recipe from three seeds, each stopped at the same early step (short, so
-# that the lesson stays short; the ranking of full runs varies as much).
+# One run is an anecdote. Here is the same recipe from three seeds, each stopped at the same early step,
+# to keep the lesson short.
 
 # %% tags=["train"]
-EARLY = run.pick(ci=10, laptop=600, gpu=3000)
+EARLY = run.pick(ci=10, laptop=400, gpu=3000)
 rivals = {f"seed {seed}": Game(seed) for seed in (11, 12, 13)}
 for name, rival in rivals.items():
     spread_start = measure(rival.generator(noise(1000, "rivals")).cpu())[2]
@@ -740,29 +741,29 @@ for name, rival in rivals.items():
     assert distance > 1.2 * spread_start, "the generator still draws one picture only"
 
 # %% [markdown]
-# Compare the lists of counts, class by class: the favourites differ from seed to seed. Whoever reports one seed
-# reports luck. Lesson 8 compares models only over several.
+# Compare the lists of counts, class by class: the favourites differ from seed to seed. Whoever reports
+# one seed reports luck. (These are plain weights; averaging needs a longer run.)
 
 # %% [markdown]
 # ## 11 · Break it: mode collapse
 #
-# Goodfellow et al. warn in section 6 of "the Helvetica scenario": if $G$ is trained too much without updating $D$,
-# it "collapses too many values of z to the same value of x". Take the trained pair and turn one switch:
-# **20 generator turns for each discriminator turn.**
+# Goodfellow et al. warn in section 6 of "the Helvetica scenario": if $G$ is trained too much without
+# updating $D$, it "collapses too many values of z to the same value of x". Take the trained pair and turn
+# one switch: **100 generator turns for each discriminator turn.**
 #
 # *Predict before you run.* While the discriminator stands still, what is the generator's best answer to
 # it: many digits, or one? What happens when the discriminator gets its next turn?
 
 # %% tags=["train"]
-ROUNDS = run.pick(ci=3, laptop=12, gpu=12)
+ROUNDS, TURNS = run.pick(ci=(3, 20), laptop=(12, 100), gpu=(12, 100))
 collapsing, frames = deepcopy(game), {}
 with torch.no_grad():
     before = measure(game.generator(noise(1000, run.seed, "measure")).cpu())
     frames["before"] = game.generator(fixed).cpu()
-for step, _, _ in play(collapsing, steps=ROUNDS, start=STEPS, generator_steps=20):
+for step, _, _ in play(collapsing, steps=ROUNDS, start=STEPS, generator_steps=TURNS):
     rounds = step - STEPS + 1
-    if rounds % (ROUNDS // 3) == 0:
-        frames[f"{rounds} rounds"] = collapsing.generator(fixed).detach().cpu()
+    if rounds % (ROUNDS // 3) == 0 or rounds == 1:
+        frames[f"round {rounds}"] = collapsing.generator(fixed).detach().cpu()
 with torch.no_grad():
     after = measure(collapsing.generator(noise(1000, run.seed, "measure")).cpu())
 assert after[2] < run.pick(ci=1.0, laptop=0.6, gpu=0.6) * before[2], "it did not collapse"
@@ -775,18 +776,18 @@ for name, (collapse_counts, _, distance) in {"before": before, "after": after}.i
     )
 
 # %% [markdown]
-# Twelve different noise vectors, one picture: the spot where the frozen discriminator was weakest. Its next turn
-# learns to reject that picture, and the crowd moves to the next weak spot, together. Nothing about a
-# *set* of pictures is in the loss, so nothing holds them apart. What protects an ordinary run is only that
-# the discriminator answers after every step, before the crowd has gathered.
+# Twelve different noise vectors drift to one picture: the spot where the waiting discriminator is weakest.
+# Its next turn learns to reject that picture, and the crowd moves to the next weak spot, together.
+# Nothing about a *set* of pictures is in the loss, so nothing holds them apart. What protects an ordinary
+# run is only that the discriminator answers after every step, before the crowd has gathered.
 
 # %% [markdown]
 # ## 12 · Play: a walk through the noise
 #
-# Two noise vectors give two digits. What lies between? A straight line between them passes through a region where
-# noise hardly ever falls: in 100 dimensions, nearly all of it lies near a sphere of radius 10.
+# Two noise vectors give two digits. What lies between? A straight line between them passes through a
+# region where noise hardly ever falls: in 100 dimensions, nearly all of it lies near a sphere of radius 10.
 
-# %% tags=["nbval-check-output"]
+# %%
 z = torch.randn(2000, 100, generator=stream("lengths"))
 print(f"length of one noise vector: {z.norm(dim=1).mean():.1f} ± {z.norm(dim=1).std():.1f}")
 print(f"length half-way between two: {((z[::2] + z[1::2]) / 2).norm(dim=1).mean():.1f}")
@@ -860,14 +861,15 @@ def walk(start, end, place):
 
 
 places = torch.linspace(0, 1, 12)
-arc = torch.stack([slerp_reference(fixed[0], fixed[1], t) for t in places])
-line = torch.stack([(1 - t) * fixed[0] + t * fixed[1] for t in places])
+arc = torch.stack([slerp_reference(fixed[1], fixed[3], t) for t in places])
+line = torch.stack([(1 - t) * fixed[1] + t * fixed[3] for t in places])
 show_rows({"on the arc": picture(arc), "straight": picture(line)})
 
 # %% [markdown]
 # Neighbours in noise are neighbours in picture: strokes bend, open and join. Somewhere in the middle lies a
 # figure that is neither digit; the data has gaps between its classes, and a continuous map must cross them.
-# Choose two ends below and look for the crossing.
+# The two rows look much alike: this small network forgives short vectors. Choose two ends below and look
+# for the crossing.
 
 # %% tags=["widget"]
 explore(walk, start=range(12), end=range(1, 12), place=(0.0, 1.0, 0.05))
@@ -904,7 +906,7 @@ explore(walk, start=range(12), end=range(1, 12), place=(0.0, 1.0, 0.05))
 #
 # **Read on.** Goodfellow et al. 2014, *Generative adversarial nets*: algorithm 1 is our loop, proposition 1
 # our section 4. Salimans et al. 2016, *Improved techniques for training GANs*: minibatch discrimination, which
-# lets the judge see a set of pictures at once. Next, lesson 2: convolution, and faces.
+# lets the discriminator see a set of pictures at once. Next, lesson 2: convolution, and faces.
 
 # %%
 run.save_card(
