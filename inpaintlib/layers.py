@@ -65,8 +65,8 @@ class GatedConv2d(nn.Module):
         with torch.no_grad():
             nn.init.kaiming_normal_(self.conv.weight[:outputs], nonlinearity="relu")
             self.conv.weight[outputs:] *= 0.5
-            self.conv.bias[:outputs] = 0
-            self.conv.bias[outputs:] = self.GATE_BIAS
+        feature_bias, gate_bias = torch.zeros(outputs), torch.full((outputs,), self.GATE_BIAS)
+        self.conv.bias = nn.Parameter(torch.cat([feature_bias, gate_bias]))
 
     def forward(self, x: Tensor) -> Tensor:
         feature, gate = self.conv(x).chunk(2, dim=1)
@@ -102,11 +102,11 @@ class SelfAttention2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (_tokens(layer(x)) for layer in (self.query, self.key, self.value))
-        # Zero channels change no dot product, and with equal widths torch's fused kernel applies on
-        # a CPU too: its memory grows with the tokens, not with their square.
+        # torch's fused kernel, whose memory grows with the tokens and not with their square, wants
+        # equal widths on a CPU (zero channels change no dot product) and each token in one piece.
         missing = value.shape[-1] - query.shape[-1]
         query, key = (F.pad(tokens, (0, missing)) for tokens in (query, key))
-        mixed = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        mixed = F.scaled_dot_product_attention(query, key, value.contiguous(), scale=1.0)
         return x + self.gamma * mixed.squeeze(1).transpose(1, 2).view_as(x)
 
     def attention_map(self, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inpaintlib.layers import (
     GatedConv2d,
@@ -108,6 +109,14 @@ def test_self_attention_learns_through_gamma_first():
     layer(noise(1, 8, 4, 4)).square().sum().backward()
     assert layer.gamma.grad.abs() > 0
     assert layer.value.weight.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_self_attention_never_holds_all_pairs_of_positions(layout):
+    layer = SelfAttention2d(16)
+    x = noise(1, 16, 8, 8).contiguous(memory_format=layout).requires_grad_()
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # raises if this kernel cannot be used
+        layer(x).sum().backward()
 
 
 def test_self_attention_needs_eight_channels():

@@ -716,9 +716,8 @@ def public_hole_l1(prediction, target, mask):
 zeros = torch.zeros(1, 3, 16, 16)
 for side in (2, 8, 16):
     hole = masks.centre(1, 16, 16, generator=stream(0), side=side)
-    print(
-        f"hole of {side:2} pixels: error 0.5 everywhere costs {public_hole_l1(zeros + 0.5, zeros, hole):.3f}"
-    )
+    cost = public_hole_l1(zeros + 0.5, zeros, hole)
+    print(f"hole of {side:2} pixels: error 0.5 everywhere costs {cost:.3f}")
 
 
 # %% tags=["exercise:00-3"]

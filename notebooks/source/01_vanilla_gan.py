@@ -656,9 +656,8 @@ def nearest(images):
 closest, gap = nearest(samples[:200])
 _, gap_real = nearest(held_out.floats(slice(200)))
 show_rows({"generated": samples[:12], "nearest\ntraining digit": closest[:12]})
-print(
-    f"distance to the nearest training digit: generated {gap.mean():.1f}, unseen {gap_real.mean():.1f}"
-)
+print("distance to the nearest training digit:", end=" ")
+print(f"generated {gap.mean():.1f}, unseen {gap_real.mean():.1f}")
 
 # %% [markdown]
 # A copy would have distance 0. The samples are about as far from the training set as digits that were
@@ -771,9 +770,8 @@ assert after[2] < run.pick(ci=1.0, laptop=0.6, gpu=0.6) * before[2], "it did not
 # %%
 show_rows(frames)
 for name, (collapse_counts, _, distance) in {"before": before, "after": after}.items():
-    print(
-        f"{name:7s}{covered(collapse_counts):2d} classes {collapse_counts.tolist()}  distance {distance:.1f}"
-    )
+    classes = f"{covered(collapse_counts):2d} classes {collapse_counts.tolist()}"
+    print(f"{name:7s}{classes}  distance {distance:.1f}")
 
 # %% [markdown]
 # Twelve different noise vectors drift to one picture: the spot where the waiting discriminator is weakest.
