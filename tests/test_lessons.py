@@ -118,7 +118,7 @@ def test_exercises_are_complete(built: NotebookNode):
 def test_training_cells_assert_something(built: NotebookNode):
     for cell in code(built):
         if "train" in tags(cell):
-            assert re.search(r"^assert ", cell.source, re.M), cell["id"]
+            assert re.search(r"^ *assert ", cell.source, re.M), cell["id"]
 
 
 @each_lesson
