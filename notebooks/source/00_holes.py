@@ -325,8 +325,8 @@ show_rows(
 
 # %% [markdown]
 # **What to see.** To PSNR the last three are equal. SSIM forgives the brighter picture, whose
-# structure is untouched, and punishes the noise hardest. Neither is "right": blur scores well on
-# both, and nobody wants it. Remember that when lesson 3's network turns out blurry and wins.
+# structure is untouched, and condemns the other two about alike, though no one would confuse them.
+# Neither number is an eye. Remember that in lesson 3, where a blurry network wins by PSNR.
 
 # %% [markdown]
 # ### Exercise 2 · PSNR in the hole, one value an image
@@ -678,7 +678,7 @@ explore(
 # %% [markdown]
 # ## 9 · Break it: a perfect score
 #
-# One letter: use `1 - mask` where the composite wants `mask`. White means hole in some tools and
+# One slip: use `1 - mask` where the composite wants `mask`. White means hole in some tools and
 # keep in others, so this happens to everyone once (it happened in the first version of source 001).
 # **Predict before you run:** what will the PSNR in the hole be?
 
