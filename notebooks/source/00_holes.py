@@ -515,7 +515,7 @@ count = run.pick(ci=24, laptop=100, gpu=100)
 kinds = {
     "rectangle": partial(masks.rectangle, low=24, high=32),
     "centre": partial(masks.centre, side=32),
-    "brush": masks.brush,
+    "brush": masks.in_band(masks.brush, 0.05, 0.5),  # a tiny hole can be met exactly: inf dB
     "pixels": partial(masks.pixels, probability=0.5),
 }
 tests = {kind: fixed_batch(validation, count, mask=draw) for kind, draw in kinds.items()}
