@@ -1,6 +1,6 @@
 # A thin face over tools/. On Windows, without make: see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test check unit lessons notebooks lock
+.PHONY: help setup lab test test-slow check unit lessons notebooks lock
 
 # The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
 SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -10,7 +10,7 @@ RUN = .venv/bin/python
 
 # Waiting threads sleep instead of spinning; tests run in two processes of one thread each.
 export OMP_WAIT_POLICY = PASSIVE
-test check unit lessons: export OMP_NUM_THREADS = 1
+test test-slow check unit lessons: export OMP_NUM_THREADS = 1
 PARALLEL = -n 2 --dist loadscope
 # No lesson may take longer than this in profile ci, in seconds.
 LESSON_SECONDS = 60
@@ -18,6 +18,7 @@ LESSON_SECONDS = 60
 help:
 	@echo "make lab         open the course in JupyterLab  (ARGS=\"--no-browser --port 8899\")"
 	@echo "make test        run every check, every test and every lesson"
+	@echo "make test-slow   run the tests that take minutes: overfitting, kill -9 and resume"
 	@echo "make check       style, types, layers, doctests; lessons agree with masters"
 	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
 	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
@@ -42,6 +43,9 @@ check: setup
 
 unit: setup
 	$(RUN) -m pytest -q $(PARALLEL) --durations=5 tests
+
+test-slow: setup
+	$(RUN) -m pytest -q $(PARALLEL) --durations=5 -m slow tests
 
 lessons: export INPAINTLIB_PROFILE = ci
 lessons: export INPAINTLIB_DATA = drawn

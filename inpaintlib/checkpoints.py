@@ -108,13 +108,19 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
     return int(state["step"])
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Call `write` on a neighbouring name, then rename it: the file is complete or absent."""
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a neighbouring name, then rename it: the file is complete or absent.
+
+    Raises:
+        OSError: it cannot be written; an older file of that name is untouched.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
         write(part)
         os.replace(part, path)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
+        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaintlib doctor` and `python -m inpaintlib download mnist|celeba`.
+"""The command line: `python -m inpaintlib doctor`, `download mnist|celeba`, `train FAMILY`.
 
 A command returns the exit status. What a user can put right (a missing folder, no network) is one
 line and status 2, never a traceback.
@@ -9,12 +9,13 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from inpaintlib import __version__, data
+from inpaintlib import __version__, data, distributed, families
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,12 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the program's name; those of the shell if None.
 
     Returns:
-        The exit status: 0 done, 1 done and something is wrong, 2 not done.
+        The exit status: 0 done, 1 done and something is wrong, 2 not done, 128 + the number of
+        a signal stopped by that.
     """
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"inpaintlib: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where to put them (the course's data folder)",
     )
     download.set_defaults(run=_download)
+    _add_train(commands)
     return parser
 
 
@@ -149,3 +152,59 @@ def _download(options: argparse.Namespace) -> int:
     fetch = {"mnist": data.download_mnist, "celeba": data.download_celeba}[options.dataset]
     print(f"{options.dataset} is in {fetch(options.root, limit=options.limit)}")
     return 0
+
+
+# train ---------------------------------------------------------------------------------------
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `train`; what is left out comes from the preset, or from the run resumed."""
+    train = commands.add_parser("train", help="train a network, on one process or under torchrun")
+    add = train.add_argument
+    add("family", metavar="FAMILY", help=", ".join(families.FAMILIES))
+    add("--data", type=Path, metavar="DIR", help="pictures; else as in the lessons, see doctor")
+    add("--preset", choices=["lesson", "paper"], help="minutes on a laptop, or the source's size")
+    add("--steps", type=int, metavar="N", help="instead of the preset's")
+    add("--resume", action="store_true", help="go on exactly where the run in --out stopped")
+    add("--out", type=Path, metavar="DIR", help="the run's folder (runs/FAMILY-PRESET)")
+    add("--seed", type=int, metavar="N", help="of everything that is drawn (0)")
+    add(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        help="auto, the default, tries which is faster",
+    )
+    add("--accumulate", type=int, metavar="N", help="work through each batch in N parts")
+    add("--device", help="cpu, cuda, … (a GPU if there is one)")
+    add("--tensorboard", action="store_true", help="write a log for TensorBoard too")
+    train.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Train; status 130 or 143 if Ctrl-C or SIGTERM stopped it, saved."""
+    from torch import OutOfMemoryError
+
+    from inpaintlib.launch import launch  # slow to import
+
+    wishes = {
+        "preset": options.preset,
+        "steps": options.steps,
+        "folder": options.data,
+        "seed": options.seed,
+        "precision": options.precision,
+        "accumulate": options.accumulate,
+    }
+    try:
+        stopped = launch(
+            options.family,
+            wishes,
+            out=options.out,
+            resume=options.resume,
+            device=options.device,
+            tensorboard=options.tensorboard,
+            say=partial(print, flush=True),
+        )
+    except OutOfMemoryError as error:
+        raise OSError("the GPU's memory is too small: try --accumulate 2, or 4") from error
+    status = 128 + stopped if stopped else 0
+    distributed.finish(status)
+    return status

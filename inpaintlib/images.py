@@ -7,7 +7,7 @@ Conventions of the whole course:
 * `observed` is an image with its holes filled by a constant: all that a generator may see.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,9 +42,13 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        mask = None if self.mask is None else self.mask.to(device)
-        observed = None if self.observed is None else self.observed.to(device)
-        return Batch(self.image.to(device), mask, observed)
+        return self.each(lambda tensor: tensor.to(device))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """A batch of what `change` makes of each tensor: `batch.each(lambda t: t[:4])`."""
+        mask = None if self.mask is None else change(self.mask)
+        observed = None if self.observed is None else change(self.observed)
+        return Batch(change(self.image), mask, observed)
 
 
 def hide(image: Tensor, mask: Tensor, *, fill: float | Sequence[float] | Tensor = 0.0) -> Batch:

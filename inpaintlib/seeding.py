@@ -1,8 +1,13 @@
 """Random streams that are addressed instead of remembered."""
 
 import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
+
+_part: ContextVar[int] = ContextVar("part", default=0)
 
 
 def stream(*key: int | str) -> torch.Generator:
@@ -16,5 +21,20 @@ def stream(*key: int | str) -> torch.Generator:
         >>> bool(torch.equal(torch.randn(3, generator=a), torch.randn(3, generator=b)))
         True
     """
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    address = (*key, "part", _part.get()) if _part.get() else key
+    digest = hashlib.blake2b(repr(address).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+@contextmanager
+def part_of_batch(number: int) -> Generator[None]:
+    """While the context lasts, every stream is another one, except for part 0.
+
+    A batch may be worked on in parts, one after the other or by several processes. Each part then
+    draws noise of its own; together they draw as much as the whole batch would, not the same.
+    """
+    token = _part.set(number)
+    try:
+        yield
+    finally:
+        _part.reset(token)

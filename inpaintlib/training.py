@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from inpaintlib import distributed
 from inpaintlib.ema import EMA
 from inpaintlib.images import Batch
 from inpaintlib.phases import Family, Phase, Terms
+from inpaintlib.seeding import part_of_batch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -48,11 +50,12 @@ def train(
     start: int = 0,
     ema: EMA | None = None,
     precision: str = "float32",
+    accumulate: int = 1,
 ) -> Iterator[Record]:
     """Train, yielding a record after every step.
 
-    One step, for each active phase: freeze all, unfreeze the phase's modules, compute its terms on
-    its own forward pass, clear the gradients, run backward, step. Then the average is updated. The
+    One step, for each active phase: freeze all, unfreeze the phase's modules, clear the gradients,
+    compute its terms on its own forward pass, run backward, step. Then the average is updated. The
     loop can be left at any record and entered again with `start`.
 
     Args:
@@ -62,9 +65,10 @@ def train(
         start: the first step.
         ema: updated after every step.
         precision: "float32", or "bfloat16" for autocast forward passes.
+        accumulate: parts that each batch is worked through in, to save memory; see `run_phase`.
 
     Raises:
-        ValueError: `steps`, `start` or `precision` make no sense.
+        ValueError: `steps`, `start` or `precision` make no sense, or the parts are not equal.
         FloatingPointError: a term is not finite; the message shows every term of the phase, and the
             phase's update has not been made.
     """
@@ -78,7 +82,9 @@ def train(
         terms: Terms = {}
         for phase in family.phases():
             if phase.active(step):
-                done = run_phase(family, phase, batch, step, precision=precision)
+                done = run_phase(
+                    family, phase, batch, step, precision=precision, accumulate=accumulate
+                )
                 terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
         if ema is not None:
             ema.update()
@@ -86,24 +92,51 @@ def train(
 
 
 def run_phase(
-    family: Family, phase: Phase, batch: Batch, step: int, *, precision: str = "float32"
+    family: Family,
+    phase: Phase,
+    batch: Batch,
+    step: int,
+    *,
+    precision: str = "float32",
+    accumulate: int = 1,
 ) -> Terms:
-    """One update of one phase; returns its detached terms."""
+    """One update of one phase; returns its detached terms.
+
+    A batch may be divided: into `accumulate` parts here, and before that among processes. Their
+    gradients are averaged, which is the whole batch's gradient where every sample weighs the same.
+    It is not quite where BatchNorm sees only a part, where spectral norm refines its estimate with
+    every part, where a loss divides by the hole's area and the parts' areas differ, or where noise
+    is drawn: every part draws its own.
+    """
     with only_training(family, phase.modules):
-        with torch.autocast(
-            family.device.type, PRECISIONS[precision], enabled=precision != "float32"
-        ):
-            terms = phase.loss(batch, step)
-        total = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(total):  # on a GPU this waits for the step; a silent NaN costs more
-            values = ", ".join(f"{name} = {value.item():.4g}" for name, value in terms.items())
-            raise FloatingPointError(f"step {step}, {phase.name}: not finite: {values}")
         phase.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        done: list[Terms] = []
+        for number, part in enumerate(distributed.split(batch, accumulate)):
+            with (
+                part_of_batch(distributed.rank() * accumulate + number),
+                torch.autocast(
+                    family.device.type, PRECISIONS[precision], enabled=precision != "float32"
+                ),
+            ):
+                terms = phase.loss(part, step)
+            total = torch.stack(list(terms.values())).sum()
+            check_finite(total, terms, f"step {step}, {phase.name}")
+            (total / accumulate).backward()
+            done.append({name: value.detach() / accumulate for name, value in terms.items()})
+        distributed.average_gradients(p for m in phase.modules for p in m.parameters())
         set_rate(phase, step)
         phase.optimizer.step()
         phase.optimizer.zero_grad(set_to_none=True)
-    return {name: value.detach() for name, value in terms.items()}
+    return {name: sum((part[name] for part in done[1:]), done[0][name]) for name in done[0]}
+
+
+def check_finite(total: Tensor, terms: Terms, where: str) -> None:
+    """Raise FloatingPointError, on every process, if the total is not finite on one of them."""
+    bad = not torch.isfinite(total)  # on a GPU this waits for the step; a silent NaN costs more
+    if distributed.anywhere(int(bad)):
+        values = ", ".join(f"{name} = {value.item():.4g}" for name, value in terms.items())
+        owner = "" if bad else " on another process; here"
+        raise FloatingPointError(f"{where}: not finite{owner}: {values}")
 
 
 def set_rate(phase: Phase, step: int) -> None:

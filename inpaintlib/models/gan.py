@@ -31,6 +31,12 @@ class GANConfig:
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     seed: int = 0  # of the noise
+    batch_size: int = 100
+    steps: int = 120_000  # 200 epochs of MNIST's 60,000 digits, as in the source
+
+
+PAPER = GANConfig()
+LESSON = GANConfig(learning_rate=4e-4, steps=3_000)
 
 
 class Generator(nn.Module):
@@ -47,7 +53,7 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z).view(-1, *self.shape)
+        return self.layers(z).view(-1, *self.shape).float()
 
 
 class Discriminator(nn.Module):
@@ -55,6 +61,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: GANConfig) -> None:
         super().__init__()
+        self.shape = (config.channels, config.size, config.size)
         pixels = config.channels * config.size**2
         layers: list[nn.Module] = [nn.Flatten()]
         for wide, narrow in pairwise((pixels, *config.discriminator_widths)):
@@ -63,7 +70,12 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.layers(image)
+        if image.shape[1:] != self.shape:
+            raise ValueError(
+                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                " set the configuration's size"
+            )
+        return self.layers(image).float()
 
 
 class GAN(Family):
