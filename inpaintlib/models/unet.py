@@ -63,9 +63,9 @@ LESSON = replace(
     learning_rate=1e-3,
     betas=(0.5, 0.99),
     decay=True,
-    adversarial_start=800,
+    adversarial_start=450,
     batch_size=8,
-    steps=2000,
+    steps=1100,
 )
 LESSON_WHOLE = replace(LESSON, whole=True)
 
