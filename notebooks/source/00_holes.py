@@ -13,7 +13,7 @@
 # far one gets with formulas that never saw another picture.
 
 # %% [markdown]
-# **Time** about 60 minutes to read and try; the cells themselves run in about two minutes on two
+# **Time** about 60 minutes to read and try; the cells themselves run in about one minute on two
 # CPU cores. **Before this lesson** nothing: you know Python and have met a tensor.
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use
 # only) it takes the photographs. Two more pictures, `astronaut` (NASA, public domain) and `chelsea`

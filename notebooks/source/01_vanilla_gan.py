@@ -13,7 +13,7 @@
 # counts what comes out.
 
 # %% [markdown]
-# **Time** about 75 minutes to read and try; the cells themselves run in about four minutes on two
+# **Time** about 75 minutes to read and try; the cells themselves run in about seven minutes on two
 # CPU cores. **Before this lesson** you have trained one network in PyTorch; lesson 0 helps but is not
 # needed. **Data** digits of 28 × 28 pixels. Without a download the course *draws* its own; with MNIST
 # in `data/` (CC BY-SA 3.0) it takes those.
