@@ -65,12 +65,12 @@ LESSON = replace(
     discriminator_widths=(32, 64, 128, 128),
     l1_weight=0.25,
     hole_l1_weight=1.0,
-    adversarial_start=500,
+    adversarial_start=400,
     learning_rate=1e-3,
     betas=(0.5, 0.99),
     decay=True,
     batch_size=8,
-    steps=1300,
+    steps=1000,
 )
 
 
