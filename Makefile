@@ -1,6 +1,6 @@
 # A thin face over tools/. On Windows, without make: see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-slow check unit lessons notebooks lock
+.PHONY: help setup lab test test-slow check unit lessons notebooks weights lock
 
 # The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
 SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -55,6 +55,9 @@ lessons: setup
 
 notebooks: setup
 	$(RUN) tools/lessons.py render $(LESSONS)
+
+weights: setup
+	$(RUN) tools/make_weights.py $(NAMES)
 
 lock: setup
 	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

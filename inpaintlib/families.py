@@ -1,6 +1,7 @@
 """Every family by name: its class, its two presets, and the pictures and holes it learns from.
 
-`lesson` is 64×64 at reduced width, minutes on two cores; `paper` is full width at the source's
+`lesson` is 64×64 at reduced width, minutes on two cores; `shipped` is how the weights in
+`data/weights` go on from there, with holes of every kind; `paper` is full width at the source's
 size. The table below is all there is: a new family is a new row.
 """
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from inpaintlib import data
 from inpaintlib.data import ImageSet
 from inpaintlib.images import Batch
-from inpaintlib.masks import MaskSampler, brush, rectangle, square, union
+from inpaintlib.masks import MaskSampler, brush, centre, mixture, rectangle, square, union
 from inpaintlib.models import blind, context_encoder, dcgan, deepfill, gan, glcic, unet
 from inpaintlib.phases import Family
 from inpaintlib.seeding import stream
@@ -32,10 +33,12 @@ class Preset:
     Attributes:
         config: the family's frozen dataclass; has `size`, `batch_size` and `steps`.
         mask: draws the holes; None for families that draw whole pictures.
+        jitter: strength of the random change of colours; see `data.jitter_colours`.
     """
 
     config: Any
     mask: MaskSampler | None = None
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Recipe:
 
     Attributes:
         build: config to family.
-        presets: "lesson" and "paper".
+        presets: "lesson", "shipped" and "paper".
         digits: whether it learns from digits; else from faces, mirrored at random.
         damage: what the holes show; None for a constant grey.
     """
@@ -76,6 +79,7 @@ class Pictures:
             batch_size=self.preset.config.batch_size,
             mask=self.preset.mask,
             flip=not self.recipe.digits,
+            jitter=self.preset.jitter,
             seed=seed,
             start=start,
         )
@@ -102,24 +106,50 @@ SMALL_SQUARE = partial(square, side=32, margin=16)
 """Source 001's hole, in pixels."""
 
 
-def presets(lesson: Any, paper: Any, mask: MaskSampler | None = None) -> dict[str, Preset]:
-    """Both presets; lessons all have the same kind of hole, so that they can be compared."""
-    return {"lesson": Preset(lesson, mask and ONE_BOX), "paper": Preset(paper, mask)}
+EVERY_KIND = mixture(
+    [
+        partial(square, side=32 / 128),
+        partial(centre, side=64 / 128),
+        partial(rectangle, low=32 / 128, high=72 / 128),
+        brush,
+        union([partial(square, side=32 / 128), brush]),
+    ]
+)
+"""What a user may hide of a face: small and large, boxed and free-form."""
+
+
+def presets(
+    lesson: Any, shipped: Any, paper: Any, mask: MaskSampler | None = None
+) -> dict[str, Preset]:
+    """All presets; lessons all have the same kind of hole, so that they can be compared."""
+    return {
+        "lesson": Preset(lesson, mask and ONE_BOX),
+        "shipped": Preset(shipped, mask and EVERY_KIND, jitter=0.05 if mask else 0.0),
+        "paper": Preset(paper, mask),
+    }
 
 
 FAMILIES: dict[str, Recipe] = {
-    "gan": Recipe(gan.GAN, presets(gan.LESSON, gan.PAPER), digits=True),
-    "dcgan": Recipe(dcgan.DCGAN, presets(dcgan.LESSON, dcgan.PAPER)),
+    "gan": Recipe(gan.GAN, presets(gan.LESSON, gan.SHIPPED, gan.PAPER), digits=True),
+    "dcgan": Recipe(dcgan.DCGAN, presets(dcgan.LESSON, dcgan.SHIPPED, dcgan.PAPER)),
     "context-encoder": Recipe(
         context_encoder.ContextEncoder,
-        presets(context_encoder.LESSON, context_encoder.PAPER, ONE_BOX),
+        presets(context_encoder.LESSON, context_encoder.SHIPPED, context_encoder.PAPER, ONE_BOX),
     ),
-    "glcic": Recipe(glcic.GLCIC, presets(glcic.LESSON, glcic.PAPER, ONE_BOX)),
-    "deepfill": Recipe(deepfill.DeepFill, presets(deepfill.LESSON, deepfill.PAPER, BOX_AND_BRUSH)),
-    "unet": Recipe(unet.UNet, presets(unet.LESSON, unet.PAPER, SMALL_SQUARE)),
-    "unet-whole": Recipe(unet.UNet, presets(unet.LESSON_WHOLE, unet.PAPER_WHOLE, SMALL_SQUARE)),
+    "glcic": Recipe(glcic.GLCIC, presets(glcic.LESSON, glcic.SHIPPED, glcic.PAPER, ONE_BOX)),
+    "deepfill": Recipe(
+        deepfill.DeepFill,
+        presets(deepfill.LESSON, deepfill.SHIPPED, deepfill.PAPER, BOX_AND_BRUSH),
+    ),
+    "unet": Recipe(unet.UNet, presets(unet.LESSON, unet.SHIPPED, unet.PAPER, SMALL_SQUARE)),
+    "unet-whole": Recipe(
+        unet.UNet,
+        presets(unet.LESSON_WHOLE, unet.SHIPPED_WHOLE, unet.PAPER_WHOLE, SMALL_SQUARE),
+    ),
     "blind": Recipe(
-        blind.Blind, presets(blind.LESSON, blind.PAPER, BOX_AND_BRUSH), damage=blind.corrupt
+        blind.Blind,
+        presets(blind.LESSON, blind.SHIPPED, blind.PAPER, BOX_AND_BRUSH),
+        damage=blind.corrupt,
     ),
 }
 
@@ -140,7 +170,7 @@ def preset(name: str, which: str = "lesson", **changes: Any) -> Preset:
 
     Args:
         name: of the family.
-        which: "lesson" or "paper".
+        which: "lesson", "shipped" or "paper".
         changes: fields of the configuration with other values, such as `steps=300`.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from inpaintlib import __version__, distributed, families
+from inpaintlib.checkpoints import load_weights
 from inpaintlib.families import Pictures, Preset
 from inpaintlib.phases import Family, count_parameters
 from inpaintlib.precision import faster, time_precisions
@@ -20,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "preset": "lesson",
     "steps": None,  # the preset's
     "folder": None,  # of the pictures; see `data.locations`
+    "start_from": None,  # weights that the generator begins with
     "seed": 0,
     "precision": "auto",
     "accumulate": 1,
@@ -52,8 +54,8 @@ def launch(
         0, or the number of the signal that stopped the run.
 
     Raises:
-        ValueError: an unknown name, a folder with something in it, nothing to resume, or a run
-            that began otherwise.
+        ValueError: an unknown name, a folder with something in it, nothing to resume, a run
+            that began otherwise, or weights that do not fit.
         ImportError: TensorBoard is wanted and not installed.
         OSError, FloatingPointError: see `Run.go`.
     """
@@ -73,7 +75,10 @@ def launch(
         pictures = families.load(family, preset, root=options["folder"])
     say(f"{family} · {preset.config.steps:,} steps · {pictures.training}")
     torch.manual_seed(options["seed"])
-    model = prepare(families.recipe(family).build(preset.config), place)
+    model = families.recipe(family).build(preset.config)
+    if options["start_from"] and not resume:
+        load_weights(options["start_from"], model.generator)
+    model = prepare(model, place)
     if options["precision"] == "auto":
         options["precision"] = stored.get("precision") or quickest(model, pictures, options, say)
 
@@ -89,7 +94,7 @@ def launch(
         board=open_board(folder) if tensorboard and not distributed.rank() else None,
     )
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
-    card = {name: value for name, value in facts.items() if name != "folder"}
+    card = {name: value for name, value in facts.items() if name not in ("folder", "start_from")}
     return run.go(card, say)
 
 
@@ -148,6 +153,7 @@ def describe(family: str, options: dict[str, Any], pictures: Pictures) -> dict[s
         "family": family,
         "steps": config.steps,
         "folder": None if folder is None else str(Path(folder).absolute()),
+        "start_from": options["start_from"] and str(options["start_from"]),
         "settings": asdict(config),
         "data": training.name,
         "licence": training.licence,

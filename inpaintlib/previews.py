@@ -50,12 +50,14 @@ class Viewer:
             yield
 
     def complete(self, size: int) -> Tensor:
-        """The fixed pictures filled, or as many new ones, (B, C, H, W), `size` at a time."""
+        """The fixed pictures filled, or as many new ones, (B, C, H, W), `size` at a time.
+
+        To be called within `averaged`.
+        """
         generate = self._generate(stream("preview"))
         places = range(0, len(self.fixed.image), size)
         parts = [self.fixed.each(itemgetter(slice(first, first + size))) for first in places]
-        with self.averaged():
-            return torch.cat([generate(part).cpu() for part in parts])
+        return torch.cat([generate(part).cpu() for part in parts])
 
     def psnr(self, completed: Tensor) -> float | None:
         """Mean PSNR in the holes, decibels; None for families without holes."""

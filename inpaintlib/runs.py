@@ -87,6 +87,8 @@ class Run:
             refreshing=lambda: islice(self.batches(0), REFRESHED),
             damaged=pictures.recipe.damage is not None,
         )
+        self.card: dict[str, Any] = {}
+        self.best: float | None = None  # PSNR of the weights that are kept
         self.earlier = 0.0  # seconds spent before this process began
         self.began = perf_counter()
 
@@ -104,6 +106,7 @@ class Run:
             FloatingPointError: a term or a weight is not finite; the last good state is kept.
             OSError: the folder cannot be written; the last state is kept.
         """
+        self.card = card
         start = self.load()
         with ExitStack() as stack:
             caught = stack.enter_context(stop_signals())
@@ -117,8 +120,9 @@ class Run:
                     name = signal.Signals(stop).name
                     say(f"{name}: stopped after step {record.step + 1}, saved; --resume goes on")
                     return stop
-        psnr = self.finish(card)
-        score = "" if psnr is None else f", {psnr:.2f} dB in the holes of the validation pictures"
+        score = ""
+        if self.best is not None:
+            score = f", at best {self.best:.2f} dB in the holes of the validation pictures"
         say(f"{self.steps} steps, {self.seconds() / 60:.1f} minutes{score}: {self.folder.weights}")
         return 0
 
@@ -130,6 +134,8 @@ class Run:
         step = load_state(self.folder.state, self.family, ema=self.ema)
         if distributed.rank() == 0:
             self.earlier = self.folder.cut_log(step)
+        scores = [line["psnr"] for line in self.folder.lines() if "psnr" in line]
+        self.best = max(scores, default=None)
         return step
 
     def records(self, start: int) -> Iterator[Record]:
@@ -163,15 +169,23 @@ class Run:
         if last or stopping or step % self.rhythm.save == 0:
             self.save(step)
 
-    def look(self, step: int) -> float | None:
-        """Measure the averaged generator, write a preview; returns PSNR in the holes."""
-        completed = self.viewer.complete(self.family.config.batch_size)
-        psnr = self.viewer.psnr(completed)
+    def look(self, step: int) -> None:
+        """Measure the averaged generator, write a preview, and keep the weights if none is better.
+
+        Families without holes have no such measure: their last weights are kept.
+        """
+        with self.viewer.averaged():
+            completed = self.viewer.complete(self.family.config.batch_size)
+            psnr = self.viewer.psnr(completed)
+            better = psnr is None or self.best is None or psnr > self.best
+            if better and distributed.rank() == 0:
+                facts = {"steps": step, "seconds": round(self.seconds()), "psnr": psnr}
+                save_weights(self.folder.weights, self.family.generator, card=self.card | facts)
+        if psnr is not None:
+            self.best = psnr if better else self.best
+            self.write({"step": step, "seconds": round(self.seconds(), 1), "psnr": psnr})
         if distributed.rank() == 0:
             self.folder.save_preview(step, self.viewer.rows(completed))
-        if psnr is not None:
-            self.write({"step": step, "seconds": round(self.seconds(), 1), "psnr": psnr})
-        return psnr
 
     def write(self, line: dict[str, Any]) -> None:
         """Add a line to the log, and to TensorBoard."""
@@ -189,15 +203,6 @@ class Run:
                 raise FloatingPointError(f"step {step}: not finite after its update: {name}")
         if distributed.rank() == 0:
             save_state(self.folder.state, self.family, step=step, ema=self.ema)
-
-    def finish(self, card: dict[str, Any]) -> float | None:
-        """Write the averaged generator with its card; returns PSNR in the holes."""
-        psnr = self.viewer.psnr(self.viewer.complete(self.family.config.batch_size))
-        facts = card | {"steps": self.steps, "seconds": round(self.seconds()), "psnr": psnr}
-        with self.viewer.averaged():
-            if distributed.rank() == 0:
-                save_weights(self.folder.weights, self.family.generator, card=facts)
-        return psnr
 
     def seconds(self) -> float:
         """Time spent on this run, with what came before a resumption."""

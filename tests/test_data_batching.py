@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from inpaintlib import masks
-from inpaintlib.data import ImageSet, batches, fixed_batch
+from inpaintlib.data import ImageSet, batches, fixed_batch, jitter_colours
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,27 @@ def test_a_fixed_batch_is_fixed(ramps):
     a, b = (fixed_batch(ramps, 5, mask=square) for _ in range(2))
     assert same(a, b)
     assert not torch.equal(a.mask, fixed_batch(ramps, 5, mask=square, seed=1).mask)
+
+
+def test_jitter_changes_colours_within_its_strength_and_keeps_the_range():
+    generator = torch.Generator().manual_seed(0)
+    image = 2 * torch.rand(500, 3, 6, 6, generator=generator) - 1
+    assert torch.equal(jitter_colours(image, 0.0, generator=generator), image)
+    jittered = jitter_colours(0.5 * image, 0.1, generator=generator)
+    assert jittered.abs().max() <= 1
+    shift = (jittered - 0.5 * image).mean(dim=(1, 2, 3))  # neither contrast nor colour moves it
+    assert 0.09 < shift.abs().max() <= 0.1 + 1e-5
+    assert shift.mean().abs() < 0.01
+    spread = jittered.mean(dim=1).std(dim=(1, 2)) / (0.5 * image).mean(dim=1).std(dim=(1, 2))
+    assert 0.9 - 1e-4 <= spread.min() < 0.91 < 1.09 < spread.max() <= 1.1 + 1e-4
+    colour = [x - x.mean(dim=1, keepdim=True) for x in (jittered, 0.5 * image)]
+    ratio = colour[0].std(dim=(1, 2, 3)) / colour[1].std(dim=(1, 2, 3))
+    assert 0.81 <= ratio.min() < 0.85 < 1.15 < ratio.max() <= 1.21  # saturation times contrast
+
+
+def test_batches_jitter_each_step_anew(ramps):
+    plain, first, again = (
+        next(batches(ramps, batch_size=4, jitter=strength)).image for strength in (0, 0.1, 0.1)
+    )
+    assert torch.equal(first, again)
+    assert 0 < (first - plain).abs().max() < 0.35

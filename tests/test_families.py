@@ -27,7 +27,7 @@ def test_the_names_are_those_of_the_command():
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("which", ["lesson", "paper"])
+@pytest.mark.parametrize("which", ["lesson", "shipped", "paper"])
 def test_every_preset_makes_a_family_that_takes_its_own_pictures(name, which):
     chosen = preset(name, which)
     assert min(chosen.config.size, chosen.config.batch_size, chosen.config.steps) > 0
@@ -65,7 +65,7 @@ def test_an_unknown_family_is_answered_with_the_names(wrong):
 
 
 def test_unknown_presets_and_settings_are_refused():
-    with pytest.raises(ValueError, match=r"'small'.*lesson, paper"):
+    with pytest.raises(ValueError, match=r"'small'.*lesson, shipped, paper"):
         make("unet", "small")
     with pytest.raises(ValueError, match=r"unet has no such setting.*depth"):
         make("unet", depth=3)

@@ -42,7 +42,7 @@ def recipes() -> dict[str, Recipe]:
         mask = None if recipe.presets["paper"].mask is None else MASK
         preset = Preset(CONFIGS.get(name), mask)
         table[name] = Recipe(
-            recipe.build, {"lesson": preset, "paper": preset}, recipe.digits, recipe.damage
+            recipe.build, dict.fromkeys(recipe.presets, preset), recipe.digits, recipe.damage
         )
     return table
 

@@ -4,7 +4,7 @@
 otherwise, so that every lesson runs without a download.
 """
 
-from inpaintlib.data.batching import batches, fixed_batch
+from inpaintlib.data.batching import batches, fixed_batch, jitter_colours
 from inpaintlib.data.digits import load_digits
 from inpaintlib.data.download import download_mnist
 from inpaintlib.data.drawn_digits import draw_digits
@@ -25,6 +25,7 @@ __all__ = [
     "draw_faces",
     "fixed_batch",
     "found",
+    "jitter_colours",
     "load_digits",
     "load_faces",
     "load_folder",

@@ -20,6 +20,7 @@ def batches(
     mask: MaskSampler | None = None,
     fill: float | Tensor = 0.0,
     flip: bool = False,
+    jitter: float = 0.0,
     seed: int = 0,
     start: int = 0,
 ) -> Iterator[Batch]:
@@ -34,6 +35,7 @@ def batches(
         mask: one of `masks`, its parameters fixed by `functools.partial`; None hides nothing.
         fill: the value a hole shows; see `images.apply_mask`.
         flip: mirror each picture left to right with probability 1/2, before it is masked.
+        jitter: strength of a random change of each picture's colours; see `jitter_colours`.
         seed: another seed, another order, other masks.
         start: the number of the first batch.
 
@@ -64,9 +66,36 @@ def batches(
         if flip:
             mirrored = torch.rand(batch_size, generator=stream(seed, "flips", step)) < 0.5
             image = torch.where(mirrored.view(-1, 1, 1, 1), image.flip(-1), image)
+        if jitter:
+            image = jitter_colours(image, jitter, generator=stream(seed, "colours", step))
         return _masked(image, mask, fill, stream(seed, "masks", step))
 
     return map(batch, count(start))
+
+
+def jitter_colours(image: Tensor, strength: float, *, generator: torch.Generator) -> Tensor:
+    """Change each picture's brightness, contrast and saturation a little, each on its own.
+
+    Args:
+        image: (B, C, H, W), [-1, 1].
+        strength: the most by which contrast and saturation are multiplied up or down (0.1: between
+            0.9 and 1.1) and brightness is shifted, on the scale of [-1, 1].
+        generator: of every draw.
+
+    Returns:
+        (B, C, H, W), [-1, 1]; values beyond are cut.
+
+    Example:
+        >>> grey = torch.zeros(1, 3, 2, 2)
+        >>> float(jitter_colours(grey, 0.1, generator=stream(0)).abs().max()) <= 0.1
+        True
+    """
+    draws = strength * (2 * torch.rand(3, len(image), 1, 1, 1, generator=generator) - 1)
+    brightness, contrast, saturation = draws.to(image)
+    grey = image.mean(dim=1, keepdim=True)
+    image = grey + (1 + saturation) * (image - grey)
+    middle = image.mean(dim=(1, 2, 3), keepdim=True)
+    return (middle + (1 + contrast) * (image - middle) + brightness).clamp(-1, 1)
 
 
 def fixed_batch(

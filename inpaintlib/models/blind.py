@@ -8,7 +8,7 @@ discriminator is a small PatchGAN on pairs.
 Blind means: the true mask is the locator's label in training and never an input.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -49,7 +49,9 @@ LESSON = BlindConfig(
     discriminator_widths=(32, 64),
     locator_steps=300,
     steps=1_300,
+    batch_size=8,
 )
+SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, locator_steps=200, steps=1_000)
 
 
 def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:

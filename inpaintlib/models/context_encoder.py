@@ -7,7 +7,7 @@ Ours differs from the source: the loss is divided by the hole's area (its sum is
 its defect S3), the discriminator gives logits (S5) and judges the completed picture (S6).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -54,6 +54,7 @@ LESSON = ContextEncoderConfig(
     batch_size=16,
     steps=1500,
 )
+SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, steps=2_000)
 
 
 class Generator(nn.Module):

@@ -7,7 +7,7 @@ Ours differs: normal instead of uniform noise, logits instead of a Sigmoid, and 
 less for each doubling or halving of the picture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -47,6 +47,7 @@ class DCGANConfig:
 
 PAPER = DCGANConfig()
 LESSON = DCGANConfig(generator_width=32, discriminator_width=32, batch_size=32, steps=1000)
+SHIPPED = replace(LESSON, steps=2_500)
 
 
 class Generator(nn.Module):

@@ -72,6 +72,9 @@ LESSON = replace(
     batch_size=8,
     steps=1000,
 )
+SHIPPED = replace(
+    LESSON, size=128, batch_size=4, learning_rate=5e-4, adversarial_start=800, steps=1_400
+)
 
 
 def encoder(inputs: int, widths: tuple[int, int, int, int, int, int]) -> list[nn.Module]:

@@ -9,7 +9,7 @@ weighs the completion network's term alone (GL3), the squared error is divided b
 frozen while the discriminator learns alone (GL10). Data are in [-1, 1].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -70,6 +70,16 @@ LESSON = GLCICConfig(
     adam=True,
     learning_rate=1e-3,
     decay=True,
+)
+SHIPPED = replace(
+    LESSON,
+    size=128,
+    local_size=64,
+    global_levels=5,
+    local_levels=4,
+    learning_rate=5e-4,
+    completion_steps=900,
+    steps=1_500,
 )
 
 
