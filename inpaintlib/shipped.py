@@ -15,6 +15,7 @@ from safetensors import safe_open
 from inpaintlib import families
 from inpaintlib.checkpoints import load_weights
 from inpaintlib.data import ImageSet, default_folder
+from inpaintlib.features import FaceFeatures
 from inpaintlib.phases import Family
 
 FOLDER = default_folder() / "weights"
@@ -62,6 +63,11 @@ def available() -> list[str]:
     return [name for name in SHIPPED if path(name).is_file()]
 
 
+def is_inpainter(name: str) -> bool:
+    """Whether it fills holes, or draws whole pictures."""
+    return families.recipe(SHIPPED[name].family).presets["shipped"].mask is not None
+
+
 def path(name: str) -> Path:
     """The file of a name.
 
@@ -106,6 +112,19 @@ def load(name: str) -> Family:
     family = families.make(facts["family"], "shipped", **settings)
     load_weights(path(name), family.generator)
     return family.eval().requires_grad_(False)
+
+
+def features_for(pictures: ImageSet) -> FaceFeatures | None:
+    """The network in whose eyes crowds of such faces are compared; None where none is shipped."""
+    kind = "drawn" if pictures.name.startswith("drawn") else "celeba"
+    file = FOLDER / f"features-{kind}.safetensors"
+    if not file.is_file() or pictures.name not in ("drawn faces", "CelebA"):
+        return None
+    with safe_open(file, framework="pt") as opened:
+        attributes = opened.get_slice("head.weight").get_shape()[0]
+    network = FaceFeatures(attributes)
+    load_weights(file, network)
+    return network.eval().requires_grad_(False)
 
 
 def weights_for(family: str, pictures: ImageSet) -> str:
