@@ -1,4 +1,4 @@
-"""The command line: `python -m inpaintlib doctor`, `download mnist|celeba`, `train FAMILY`.
+"""The command line, `python -m inpaintlib`: doctor, download mnist|celeba, train, fill.
 
 A command returns the exit status. What a user can put right (a missing folder, no network) is one
 line and status 2, never a traceback.
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     download.set_defaults(run=_download)
     _add_train(commands)
+    _add_evaluate(commands)
+    _add_fill(commands)
+    _add_studio(commands)
     return parser
 
 
@@ -214,3 +217,84 @@ def _train(options: argparse.Namespace) -> int:
     status = 128 + stopped if stopped else 0
     distributed.finish(status)
     return status
+
+
+# fill ----------------------------------------------------------------------------------------
+
+
+def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `fill`: see `inpaint.Inpainter`."""
+    fill = commands.add_parser("fill", help="fill the holes of a photo with a trained network")
+    add = fill.add_argument
+    add("photo", type=Path, metavar="PHOTO", help="any size, 8 bits, grey or colour")
+    add("--mask", type=Path, metavar="MASK", required=True, help="black and white, as large")
+    add("--model", default="unet-celeba", metavar="NAME", help="see data/weights (%(default)s)")
+    add("--hole", choices=["white", "black"], default="white", help="its colour in the mask")
+    add("--seam", choices=["hard", "poisson"], default="hard", help="paste as is, or blend in")
+    add("-o", "--out", type=Path, metavar="OUT", help="the new picture (PHOTO-filled)")
+    fill.set_defaults(run=_fill)
+
+
+def _fill(options: argparse.Namespace) -> int:
+    """Fill, and write the result beside the photo or where it is wanted."""
+    from inpaintlib.inpaint import Inpainter  # slow to import
+    from inpaintlib.photos import picture_format, save_photo
+
+    photo, mask = options.photo, options.mask
+    out = options.out or photo.with_stem(f"{photo.stem}-filled")
+    if out.resolve() in (photo.resolve(), mask.resolve()):
+        raise ValueError(f"{out}: would be overwritten; name another file with -o")
+    picture_format(out)  # before the work
+    filled = Inpainter(options.model).fill(photo, mask, hole=options.hole, seam=options.seam)
+    save_photo(filled, out)
+    print(f"filled: {out}")
+    return 0
+
+
+# evaluate ------------------------------------------------------------------------------------
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `evaluate`."""
+    evaluate = commands.add_parser("evaluate", help="compare systems on the same holes")
+    add = evaluate.add_argument
+    add("--models", nargs="+", metavar="NAME", help="classical fills, controls, weights (all)")
+    add("--masks", nargs="+", metavar="KIND", help="square, centre, free-form, half, bands (all)")
+    add("--data", type=Path, metavar="DIR", help="faces; else as in the lessons, see doctor")
+    add("--limit", type=int, default=102, metavar="N", help="validation pictures (102)")
+    add("-o", "--out", type=Path, metavar="DIR", help="where the cards go (data/cards/…)")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    """Measure, write a card a system and the tables, print the table."""
+    from inpaintlib.cards import compare  # slow to import
+
+    compare(
+        options.models,
+        options.masks,
+        root=options.data,
+        out=options.out,
+        limit=options.limit,
+        say=partial(print, flush=True),
+    )
+    return 0
+
+
+# studio --------------------------------------------------------------------------------------
+
+
+def _add_studio(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `studio`: paint a hole and see it filled, in a page of its own."""
+    studio = commands.add_parser("studio", help="paint holes and fill them, in the browser")
+    studio.add_argument("--port", type=int, default=8866, metavar="N", help="of the page (8866)")
+    studio.add_argument("--no-browser", action="store_true", help="only print the address")
+    studio.add_argument("--theme", choices=["light", "dark"], default="light")
+    studio.set_defaults(run=_studio)
+
+
+def _studio(options: argparse.Namespace) -> int:
+    """Serve the studio on this computer until Ctrl-C."""
+    from inpaintlib.widgets.serve import serve  # slow to import
+
+    return serve(port=options.port, browser=not options.no_browser, theme=options.theme)

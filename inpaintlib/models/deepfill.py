@@ -73,7 +73,7 @@ LESSON = replace(
     steps=1000,
 )
 SHIPPED = replace(
-    LESSON, size=128, batch_size=4, learning_rate=5e-4, adversarial_start=800, steps=1_400
+    LESSON, size=128, batch_size=4, learning_rate=5e-4, adversarial_start=400, steps=1_200
 )
 
 

@@ -78,7 +78,7 @@ SHIPPED = replace(
     global_levels=5,
     local_levels=4,
     learning_rate=5e-4,
-    completion_steps=900,
+    completion_steps=500,
     steps=1_500,
 )
 

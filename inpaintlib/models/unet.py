@@ -68,7 +68,7 @@ LESSON = replace(
     steps=1100,
 )
 LESSON_WHOLE = replace(LESSON, whole=True)
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, adversarial_start=900, steps=1_800)
+SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, adversarial_start=400, steps=1_800)
 SHIPPED_WHOLE = replace(SHIPPED, whole=True)
 
 
