@@ -165,6 +165,12 @@ def fixed_masks(kind: str, seed: int, count: int, size: int) -> Tensor:
     return sampler(count, size, size, generator=stream("evaluation", kind, seed))
 
 
+def _filled(system: System, image: Tensor, kind: str, seed: int) -> tuple[Tensor, Tensor]:
+    """The pictures with holes of a kind filled, and the holes."""
+    mask = fixed_masks(kind, seed, len(image), image.shape[-1])
+    return complete(system, image, mask, kind, seed), mask
+
+
 def evaluate(
     system: System,
     pictures: ImageSet,
@@ -208,22 +214,21 @@ def evaluate(
     }
     known = None if features is None else features(image)
     for kind in chosen:
-        runs, seen = [], []
-        for seed in seeds if kind in HOLES and kind != "centre" else seeds[:1]:
-            shown = image if kind in HOLES else image[: len(image) // 2]
-            mask = fixed_masks(kind, seed, len(shown), size)
-            completed = complete(system, shown, mask, kind, seed)
-            runs.append(measure(completed, shown, mask))
-            seen += [] if features is None else [features(completed)]
+        is_hole = kind in HOLES
+        shown = image if is_hole else image[: len(image) // 2]
+        repeated = seeds if is_hole and kind != "centre" else seeds[:1]
+        fills = [_filled(system, shown, kind, seed) for seed in repeated]
+        runs = [measure(completed, shown, mask) for completed, mask in fills]
         values = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in METRICS}
         summary = {name: interval(value) for name, value in values.items()}
-        facts["holes" if kind in HOLES else "bands"][kind] = summary
-        kept = ("l1", "psnr", "ssim") if kind in HOLES else ("psnr",)
+        facts["holes" if is_hole else "bands"][kind] = summary
+        kept = ("l1", "psnr", "ssim") if is_hole else ("psnr",)
         facts["values"][kind] = {name: rounded(values[name]) for name in kept}
-        if kind in HOLES:
+        if is_hole:
             facts["attributes"][kind] = slices(values["psnr"], pictures.attributes)
-            if known is not None:
-                facts["fréchet"][kind] = round(frechet_distance(torch.cat(seen), known), 4)
+        if features is not None and known is not None and is_hole:
+            seen = torch.cat([features(completed) for completed, _ in fills])
+            facts["fréchet"][kind] = round(frechet_distance(seen, known), 4)
     return facts | cost(system, image, fixed_masks(chosen[0], seeds[0], len(image), size))
 
 

@@ -2,7 +2,8 @@
 
 Each is one or two ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
 `runs/weights/NAME-lesson` and `runs/weights/NAME`. Stopped, it goes on where it was. Those on
-photographs need INPAINTLIB_DATA, and are left out without it.
+photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` and
+`features-celeba` are the small classifiers in whose eyes `evaluate` compares crowds of faces.
 """
 
 import json
@@ -15,22 +16,44 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from inpaintlib import shipped  # noqa: E402
+from inpaintlib.checkpoints import save_weights, write_whole  # noqa: E402
+from inpaintlib.data import load_faces  # noqa: E402
+from inpaintlib.features import learn_features  # noqa: E402
 from inpaintlib.session import RUNS  # noqa: E402
 from inpaintlib.shipped import SHIPPED, Shipped  # noqa: E402
+
+
+FEATURES = {"features-drawn": True, "features-celeba": False}  # name to: drawn
 
 
 def main(names: list[str]) -> None:
     """Make these weights, or all that are missing."""
     photographs = os.environ.get("INPAINTLIB_DATA", "drawn") != "drawn"
-    missing = [name for name in SHIPPED if not shipped.path(name).is_file()]
-    for name in names or missing:
-        if not SHIPPED[name].drawn and not photographs:
+    drawn = FEATURES | {name: recipe.drawn for name, recipe in SHIPPED.items()}
+    for name in names or [name for name in drawn if not target(name).is_file()]:
+        if not drawn[name] and not photographs:
             print(f"{name}: left out, INPAINTLIB_DATA names no photographs")
             continue
         print(f"--- {name}", flush=True)
-        made = make(name, SHIPPED[name])
-        shipped.path(name).parent.mkdir(parents=True, exist_ok=True)
-        shipped.path(name).write_bytes(made.read_bytes())
+        if name in FEATURES:
+            make_features(name)
+        else:
+            made = make(name, SHIPPED[name])
+            write_whole(target(name), lambda part, made=made: part.write_bytes(made.read_bytes()))
+
+
+def target(name: str) -> Path:
+    """The file that is shipped."""
+    return shipped.FOLDER / f"{name}.safetensors"
+
+
+def make_features(name: str) -> None:
+    """Train a small classifier of attributes."""
+    if FEATURES[name]:
+        os.environ["INPAINTLIB_DATA"] = "drawn"
+    faces = load_faces("train")
+    card = {"data": faces.name, "licence": faces.licence}
+    save_weights(target(name), learn_features(faces), card=card)
 
 
 def make(name: str, recipe: Shipped) -> Path:
