@@ -227,6 +227,35 @@ def show_bars(
     plt.show()
 
 
+def show_intervals(
+    summaries: Mapping[str, Mapping[str, float | None]],
+    *,
+    xlabel: str,
+    level: tuple[str, float] | None = None,
+    width: float = 7.0,
+) -> None:
+    """Show one dot and one interval a name, under each other, the first on top.
+
+    Args:
+        summaries: name to "mean", "low" and "high", as `evaluate.interval` gives them; names
+            without a mean are left out.
+        xlabel: what is measured, with its unit.
+        level: name and place of a thin dashed line, such as a rival's mean.
+    """
+    rows = {name: row for name, row in summaries.items() if row["mean"] is not None}
+    _figure, axis = plt.subplots(figsize=(width, 0.6 + 0.28 * len(rows)))
+    for place, row in enumerate(rows.values()):
+        axis.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=2.5, alpha=0.45)
+        axis.plot(row["mean"], place, "o", color=BLUE)
+    if level is not None:
+        axis.axvline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
+        axis.legend(loc="best")
+    axis.set(xlabel=xlabel, yticks=range(len(rows)), yticklabels=list(rows))
+    axis.invert_yaxis()
+    axis.tick_params(axis="y", length=0)
+    plt.show()
+
+
 def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
     """Mean of the last `length` values at each place, of fewer at the start."""
     total = np.cumsum(np.concatenate([[0.0], values]))

@@ -22,7 +22,6 @@ from inpaintlib.features import learn_features  # noqa: E402
 from inpaintlib.session import RUNS  # noqa: E402
 from inpaintlib.shipped import SHIPPED, Shipped  # noqa: E402
 
-
 FEATURES = {"features-drawn": True, "features-celeba": False}  # name to: drawn
 
 
