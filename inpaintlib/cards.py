@@ -17,6 +17,8 @@ from inpaintlib.evaluate import METRICS, best, evaluate, paired, systems
 
 Card = dict[str, Any]
 FOLDER = default_folder() / "cards"
+METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
+"""Metric to the digits that it is shown with."""
 ORDER = {"control": 0, "classical": 1, "network": 2}
 
 

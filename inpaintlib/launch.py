@@ -1,6 +1,7 @@
 """From the words of `train` to a run: presets and defaults, or with `--resume` what was stored."""
 
 import json
+import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -95,7 +96,14 @@ def launch(
     )
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
     card = {name: value for name, value in facts.items() if name not in ("folder", "start_from")}
-    return run.go(card, say)
+    return run.go(card | {"machine": machine(place)}, say)
+
+
+def machine(device: torch.device) -> str:
+    """Where a run computes, for its card: "cuda, NVIDIA …" or "cpu, x86_64, 2 threads"."""
+    if device.type == "cuda":
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    return f"{device.type}, {platform.machine()}, {torch.get_num_threads()} thread(s)"
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -1,0 +1,93 @@
+"""Fill painted holes in three free photographs and lay them out as one strip.
+
+    python tools/fill_examples.py [MODEL] [--seam hard|poisson] [-o OUT]
+
+The photographs come with scikit-image: the astronaut (NASA) and the cat (Stéfan van der Walt) are
+in the public domain, the coffee (Rachel Michetti) is CC0. Above, what was painted; below, the fill.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from skimage import data
+
+from inpaintlib.inpaint import Inpainter
+from inpaintlib.photos import save_photo
+
+OUT = Path(__file__).resolve().parent.parent / "data" / "samples" / "fill_examples.jpg"
+SIDE, GAP = 384, 12  # of a picture in the strip, and between two
+PAPER, PAINT = (255, 255, 255), (232, 62, 140)
+
+
+def astronaut(pen: ImageDraw.ImageDraw) -> None:
+    """A scratch across forehead and cheek, and one over the suit."""
+    stroke(pen, [(166, 58), (188, 96), (200, 128), (222, 158), (252, 186)], 7)
+    stroke(pen, [(108, 372), (164, 318), (214, 300), (270, 312), (318, 352)], 8)
+
+
+def cat(pen: ImageDraw.ImageDraw) -> None:
+    """A leaf on the fur."""
+    stroke(pen, [(160, 228), (178, 222), (196, 212)], 20)
+
+
+def coffee(pen: ImageDraw.ImageDraw) -> None:
+    """A round spot on the table."""
+    pen.ellipse([448, 20, 508, 80], fill=255)
+
+
+def stroke(pen: ImageDraw.ImageDraw, points: list[tuple[int, int]], width: int) -> None:
+    """A brush stroke with round ends and joints."""
+    pen.line(points, fill=255, width=width, joint="curve")
+    for x, y in (points[0], points[-1]):
+        pen.ellipse([x - width / 2, y - width / 2, x + width / 2, y + width / 2], fill=255)
+
+
+EXAMPLES = {
+    "astronaut": (data.astronaut, astronaut, (60, 0, 400)),
+    "cat": (data.chelsea, cat, (60, 0, 300)),
+    "coffee": (data.coffee, coffee, (200, 0, 400)),
+}
+
+
+def example(inpainter: Inpainter, name: str, seam: str) -> tuple[Image.Image, Image.Image]:
+    """A photo with its holes painted over, and filled: two squares for the strip."""
+    read, paint, (left, top, side) = EXAMPLES[name]
+    photo = Image.fromarray(read())
+    mask = Image.new("L", photo.size)
+    paint(ImageDraw.Draw(mask))
+    painted = Image.composite(Image.new("RGB", photo.size, PAINT), photo, mask)
+    filled = inpainter.fill(painted, mask, seam=seam)  # the painted one: nothing hidden is at hand
+    window = (left, top, left + side, top + side)
+    before, after = (
+        image.crop(window).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        for image in (painted, filled)
+    )
+    return before, after
+
+
+def strip(pairs: list[tuple[Image.Image, Image.Image]]) -> Image.Image:
+    """A column each: painted above, filled below."""
+    page = Image.new("RGB", (len(pairs) * (SIDE + GAP) - GAP, 2 * SIDE + GAP), PAPER)
+    for column, pair in enumerate(pairs):
+        for row, image in enumerate(pair):
+            page.paste(image, (column * (SIDE + GAP), row * (SIDE + GAP)))
+    return page
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the strip."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", default="unet-celeba", metavar="MODEL")
+    parser.add_argument("--seam", choices=["hard", "poisson"], default="poisson")
+    parser.add_argument("-o", "--out", type=Path, default=OUT)
+    options = parser.parse_args(arguments)
+    inpainter = Inpainter(options.model)
+    save_photo(strip([example(inpainter, name, options.seam) for name in EXAMPLES]), options.out)
+    print(options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Write the card and the result strip of every file in `data/weights`: `make weights` calls it.
+
+A card is `data/weights/NAME.md`, its strip `NAME.jpg`. No photograph of a data set is shown: networks
+trained on photographs fill scikit-image's `astronaut` (NASA, public domain), the others drawn faces.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+from skimage import data as photographs  # noqa: E402
+from skimage.transform import resize  # noqa: E402
+from torch import Tensor  # noqa: E402
+from torchvision.utils import make_grid  # noqa: E402
+
+from inpaintlib import evaluate, shipped  # noqa: E402
+from inpaintlib.cards import FOLDER, METRICS_SHOWN, plus_minus, row  # noqa: E402
+from inpaintlib.data import draw_faces  # noqa: E402
+from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
+from inpaintlib.phases import count_parameters  # noqa: E402
+from inpaintlib.session import RUNS  # noqa: E402
+from inpaintlib.viz import paint_holes  # noqa: E402
+
+KINDS = ("square", "centre", "free-form", "half")
+
+
+def main() -> None:
+    """A card and a strip for each file that is there."""
+    for name in shipped.available():
+        strip(name).save(shipped.FOLDER / f"{name}.jpg", quality=88)
+        (shipped.FOLDER / f"{name}.md").write_text(text(name), "utf-8")
+        print(name)
+
+
+# The strip -----------------------------------------------------------------------------------
+
+
+def strip(name: str) -> Image.Image:
+    """Holes over what the network makes of them; or sixteen samples."""
+    family = shipped.load(name)
+    if not shipped.is_inpainter(name):
+        digits = shipped.SHIPPED[name].family == "gan"
+        blank = torch.zeros(32, 1 if digits else 3, 28 if digits else 64, 28 if digits else 64)
+        samples = family.generate(Batch(blank), generator=torch.Generator().manual_seed(0))
+        return sheet(samples, columns=16)
+    image, mask = subjects(drawn=shipped.SHIPPED[name].drawn)
+    system = evaluate.network(name)
+    batch = system.batch(image, mask, "strip")
+    before = paint_holes(image, mask) if system.damage is None else batch.seen()
+    with torch.no_grad():
+        return sheet(torch.cat([before, system.fill(batch), image]), columns=len(image))
+
+
+def subjects(drawn: bool) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 3, 128, 128) that anyone may show, and a hole of another kind for each."""
+    masks = torch.cat(
+        [evaluate.fixed_masks(kind, seed, 1, 128) for seed in (3, 4) for kind in KINDS]
+    )
+    if drawn:
+        faces, _ = draw_faces(len(masks), size=128, start=3_000_000)
+        return from_bytes(faces), masks
+    head = photographs.astronaut()[0:270, 90:360]  # 270 pixels around Eileen Collins's face
+    small = resize(head, (128, 128), anti_aliasing=True)
+    face = torch.from_numpy(2 * small - 1).float().permute(2, 0, 1)
+    return face.expand(len(masks), -1, -1, -1).contiguous(), masks
+
+
+def sheet(pictures: Tensor, columns: int) -> Image.Image:
+    """(N, C, H, W) as one picture."""
+    grid = to_bytes(make_grid(pictures.cpu(), nrow=columns, padding=3, pad_value=1.0))
+    return Image.fromarray(grid.permute(1, 2, 0).numpy())
+
+
+# The text ------------------------------------------------------------------------------------
+
+
+def text(name: str) -> str:
+    """The card in Markdown."""
+    card, made = shipped.card(name), shipped.SHIPPED[name]
+    lesson = runs(f"{name}-lesson")
+    minutes = sum(log[-1]["seconds"] for log in (lesson, runs(name)) if log) / 60
+    first = f"{lesson[-1]['step']:,} at 64×64, then " if lesson else ""
+    size = card["settings"]["size"]
+    facts = {
+        "family": f"`{made.family}`, {count_parameters(shipped.load(name).generator):,} parameters",
+        "learned from": f"{card['pictures']:,} pictures of {card['data']}",
+        "licence": card["licence"],
+        "steps": f"{first}{card['steps']:,} at {size}×{size}",
+        "time": f"{minutes:.0f} minutes beside other work: {card['machine']}, {card['precision']}",
+        "seed": str(card["seed"]),
+        "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",
+    }
+    lines = [f"# {name}", "", f"![What {name} makes]({name}.jpg)", "", "| | |", "|---|---|"]
+    lines += [row([key, value]) for key, value in facts.items()]
+    lines += ["", *metrics(name), *curve(runs(name)), "Settings:", "", "```json"]
+    return "\n".join([*lines, json.dumps(card["settings"]), "```", ""])
+
+
+def metrics(name: str) -> list[str]:
+    """The comparison's numbers, if there are any."""
+    kind = "drawn" if shipped.SHIPPED[name].drawn else "celeba"
+    path = FOLDER / kind / f"{name}.json"
+    if not path.is_file():
+        return []
+    card = json.loads(path.read_text("utf-8"))
+    seeds = ", ".join(map(str, card["seeds"]))
+    head = f"In the hole, {card['pictures']} validation pictures, masks of seeds {seeds}:"
+    lines = [head, "", row(["hole", "L1", "PSNR (dB)", "SSIM"]), row(["---"] * 4)]
+    for hole, summary in card["holes"].items():
+        cells = [plus_minus(summary[metric], digits) for metric, digits in METRICS_SHOWN.items()]
+        lines.append(row([hole, *cells]))
+    return [*lines, ""]
+
+
+def curve(log: list[dict]) -> list[str]:
+    """PSNR in the validation pictures' holes as training went on."""
+    looks = [f"{line['step']:,}: {line['psnr']:.2f}" for line in log if "psnr" in line]
+    if not looks:
+        return []
+    return ["Validation PSNR in training's mixture of holes, step: dB. " + " · ".join(looks), ""]
+
+
+def runs(name: str) -> list[dict]:
+    """The log of a training run, empty where it is not on this machine."""
+    path = RUNS / "weights" / name / "log.jsonl"
+    return (
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        if path.is_file()
+        else []
+    )
+
+
+if __name__ == "__main__":
+    main()
