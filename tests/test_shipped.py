@@ -1,0 +1,110 @@
+"""The trained networks: their table, their files, and what loading promises."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import inpaintlib
+from inpaintlib import data, families, shipped
+from inpaintlib.checkpoints import save_weights
+from inpaintlib.data import ImageSet
+from inpaintlib.images import Batch, hide
+from inpaintlib.shipped import SHIPPED, load, weights_for
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of `data/weights`."""
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def save(name: str, **changes: object) -> torch.nn.Module:
+    """A file of that name, with small random weights; returns their network."""
+    from dataclasses import asdict
+
+    family = families.make(SHIPPED[name].family, "shipped", **changes)
+    card = {"family": SHIPPED[name].family, "settings": asdict(family.config)}
+    save_weights(shipped.path(name), family.generator, card=card)
+    return family.generator
+
+
+def test_every_family_is_shipped_on_drawn_and_on_real_pictures():
+    pairs = {(made.family, made.drawn) for made in SHIPPED.values()}
+    assert pairs == {(name, drawn) for name in families.FAMILIES for drawn in (True, False)}
+    for name, made in SHIPPED.items():
+        assert name.startswith(f"{made.family}-")
+        steps = made.steps or families.preset(made.family, "shipped").config.steps
+        late = getattr(families.preset(made.family, "shipped").config, "adversarial_start", 0)
+        assert late < steps, "the discriminator would never enter the game"
+
+
+def test_load_gives_back_what_was_saved_ready_to_fill(folder):
+    network = save("context-encoder-drawn", widths=(8, 16), discriminator_widths=(8,))
+    family = inpaintlib.load("context-encoder-drawn")
+    assert shipped.available() == ["context-encoder-drawn"]
+    assert not any(module.training for module in family.modules())
+    assert not any(parameter.requires_grad for parameter in family.parameters())
+    assert family.config.widths == (8, 16)
+    for name, value in family.generator.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, network.state_dict()[name].half().float())
+    image, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    mask[..., 8:16, 8:16] = 1
+    filled = family.generate(hide(image, mask))
+    assert torch.equal(filled[..., :8, :], image[..., :8, :])
+
+
+def test_every_name_loads_once_its_file_is_there(folder):
+    for name in SHIPPED:
+        with pytest.raises(ValueError, match=f"{name}.safetensors: no trained weights here):
+            load(name)
+    save("gan-mnist")
+    assert load("gan-mnist").generate(Batch(torch.zeros(3, 1, 28, 28))).shape == (3, 1, 28, 28)
+
+
+def test_unknown_names_and_damaged_files_are_named(folder):
+    with pytest.raises(ValueError, match="no weights 'magic': expected one of gan-drawn, "):
+        load("magic")
+    shipped.path("gan-drawn").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match=r"gan-drawn\.safetensors: no trained weights here):
+        load("gan-drawn")
+
+
+def test_weights_for_the_pictures_at_hand():
+    def pictures(name: str) -> ImageSet:
+        return ImageSet(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), name, "free: zeros")
+
+    assert weights_for("glcic", pictures("drawn faces")) == "glcic-drawn"
+    assert weights_for("glcic", pictures("CelebA")) == "glcic-celeba"
+    assert weights_for("glcic", pictures("holidays")) == "glcic-celeba"
+    with pytest.raises(ValueError, match="no weights of a family 'vae'"):
+        weights_for("vae", pictures("CelebA"))
+
+
+@pytest.mark.parametrize("name", shipped.available())
+def test_the_shipped_files_are_small_and_load(name):
+    file = shipped.path(name)
+    assert file.stat().st_size < 8e6
+    card = shipped.card(name)
+    assert {"family", "settings", "data", "licence", "steps", "seconds", "seed", "machine"} <= set(
+        card
+    )
+    real = "drawn" not in name
+    assert ("research only" in card["licence"] or "MNIST" in card["data"]) is real
+    assert all(value.isfinite().all() for value in load(name).generator.state_dict().values())
+
+
+def test_all_weights_together_stay_within_the_repositorys_budget():
+    files = (data.default_folder() / "weights").glob("*.safetensors")
+    assert sum(file.stat().st_size for file in files) <= 60e6
+
+
+def test_the_package_imports_without_torch():
+    import subprocess
+    import sys
+
+    code = "import inpaintlib, sys; assert 'torch' not in sys.modules; inpaintlib.nothing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "AttributeError: module 'inpaintlib' has no attribute 'nothing'" in done.stderr
