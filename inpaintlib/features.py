@@ -93,7 +93,7 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     root = _square_root(first)
     mixed = _square_root(root @ second @ root)  # has the trace of (C1 C2)^½ and is symmetric
     difference = (one.mean(dim=0) - other.mean(dim=0)).square().sum()
-    return float(difference + (first + second - 2 * mixed).trace())
+    return max(0.0, float(difference + (first + second - 2 * mixed).trace()))  # rounding
 
 
 def _square_root(matrix: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ def test_load_gives_back_what_was_saved_ready_to_fill(folder):
 
 def test_every_name_loads_once_its_file_is_there(folder):
     for name in SHIPPED:
-        with pytest.raises(ValueError, match=f"{name}.safetensors: no trained weights here):
+        with pytest.raises(ValueError, match=f"{name}.safetensors: no trained weights here"):
             load(name)
     save("gan-mnist")
     assert load("gan-mnist").generate(Batch(torch.zeros(3, 1, 28, 28))).shape == (3, 1, 28, 28)
@@ -68,7 +68,7 @@ def test_unknown_names_and_damaged_files_are_named(folder):
     with pytest.raises(ValueError, match="no weights 'magic': expected one of gan-drawn, "):
         load("magic")
     shipped.path("gan-drawn").write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match=r"gan-drawn\.safetensors: no trained weights here):
+    with pytest.raises(ValueError, match=r"gan-drawn\.safetensors: no trained weights here"):
         load("gan-drawn")
 
 
