@@ -297,4 +297,5 @@ def _studio(options: argparse.Namespace) -> int:
     """Serve the studio on this computer until Ctrl-C."""
     from inpaintlib.widgets.serve import serve  # slow to import
 
-    return serve(port=options.port, browser=not options.no_browser, theme=options.theme)
+    serve(port=options.port, browser=not options.no_browser, theme=options.theme)
+    return 0

@@ -24,12 +24,13 @@ PAPER, PAINT = (255, 255, 255), (232, 62, 140)
 def astronaut(pen: ImageDraw.ImageDraw) -> None:
     """A scratch across forehead and cheek, and one over the suit."""
     stroke(pen, [(166, 58), (188, 96), (200, 128), (222, 158), (252, 186)], 7)
-    stroke(pen, [(108, 372), (164, 318), (214, 300), (270, 312), (318, 352)], 8)
+    suit = [(108, 372), (140, 338), (176, 314), (214, 304), (246, 307), (284, 324), (318, 352)]
+    stroke(pen, suit, 8)
 
 
 def cat(pen: ImageDraw.ImageDraw) -> None:
-    """A leaf on the fur."""
-    stroke(pen, [(160, 228), (178, 222), (196, 212)], 20)
+    """A leaf on the cheek."""
+    stroke(pen, [(92, 176), (112, 186), (136, 190)], 18)
 
 
 def coffee(pen: ImageDraw.ImageDraw) -> None:

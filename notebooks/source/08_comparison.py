@@ -58,7 +58,7 @@ from inpaintlib.widgets import explore
 # %%
 use_style()
 run = session.start(seed=0)
-train = load_faces("train", size=128, limit=1000)
+train = load_faces("train", size=128, limit=600)
 faces = load_faces("validation", size=128, limit=102)
 cards = {data: {c["system"]: c for c in read_cards(data)} for data in ("drawn", "celeba")}
 here = cards["drawn" if faces.name.startswith("drawn") else "celeba"]
@@ -115,8 +115,8 @@ for name in BAND_HOLES:
 
 # %%
 kinds = [*HOLES, *BAND_HOLES]
-white = torch.ones(1, 3, 128, 128)
-examples = torch.cat([paint_holes(white, fixed_masks(kind, 0, 1, 128)) for kind in kinds])
+one = faces.floats(slice(1))
+examples = torch.cat([paint_holes(one, fixed_masks(kind, 0, 1, 128)) for kind in kinds])
 show_images(examples, columns=5, titles=kinds)
 
 # %% [markdown]
@@ -170,7 +170,8 @@ for data, found in cards.items():
 # be: mean ± 1.96 standard errors. Here is every system's, in the centre hole of photographs.
 
 # %%
-psnr = {n: c["holes"]["centre"]["psnr"] for n, c in cards["celeba"].items()}
+psnr = {n: c["holes"]["centre"]["psnr"] for n, c in cards["celeba"].items() if n != "truth"}
+psnr = dict(sorted(psnr.items(), key=lambda row: -row[1]["mean"]))
 bar = best_classical(list(cards["celeba"].values()), "centre")
 show_intervals(
     psnr, xlabel="PSNR in the centre hole, photographs (dB)", level=("best formula", psnr[bar["system"]]["mean"])
@@ -190,6 +191,7 @@ behind = {
     for c in cards["celeba"].values()
     if c["kind"] != "control" and c is not champion
 }
+behind = dict(sorted(behind.items(), key=lambda row: row[1]["mean"]))
 show_intervals(behind, xlabel=f"{champion['system']} is ahead by (dB)", level=("no difference", 0))
 
 # %% [markdown]
@@ -377,15 +379,15 @@ show_rows(
 def draw_worst(system=best_here, count=12):
     """The pictures with the lowest PSNR of one system, the worst first."""
     order = metrics.psnr(filled[system], image, mask).argsort()[:count]
-    show_rows(
-        {"hole": paint_holes(image, mask)[order], "filled": filled[system][order], "truth": image[order]}
-    )
+    holes = paint_holes(image, mask)
+    for six in order.split(6):
+        show_rows({"hole": holes[six], "filled": filled[system][six], "truth": image[six]})
 
 
 draw_worst()
 
 # %% tags=["widget"]
-explore(draw_worst, system=list(filled), count=(4, 12))
+explore(draw_worst, system=list(filled), count=(6, 12))
 
 # %% [markdown]
 # Look for what the worst have in common: hands, microphones, hats, strong side light, or a background
@@ -409,8 +411,8 @@ explore(draw_worst, system=list(filled), count=(4, 12))
 #
 # ●○○ · 10 minutes · 3 points
 #
-# `sobel(x)` gives the gradients of (B, C, H, W) pictures as (B, 2C, H, W): first all horizontal, then all
-# vertical ones. Return, for each picture, the mean length of the gradient vector over hole pixels and
+# `sobel(x)` gives the horizontal and the vertical gradient of (B, C, H, W) pictures, two tensors of the
+# same shape. Return, for each picture, the mean length of the gradient vector over hole pixels and
 # channels, divided by the same of the truth.
 
 # %% tags=["exercise:08-2"]
@@ -422,7 +424,7 @@ def sharpness(completed, image, mask):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `horizontal, vertical = sobel(x).chunk(2, dim=1)`; the length is `(h**2 + v**2).sqrt()`; multiply by the
+# `horizontal, vertical = sobel(x)`; the length is `(h**2 + v**2).sqrt()`; multiply by the
 # mask, sum over channels, rows and columns. The number of pixels cancels in the ratio.
 #
 # </details>
@@ -431,7 +433,7 @@ def sharpness(completed, image, mask):
 # %% tags=["solution:08-2"] jupyter={"source_hidden": true}
 def sharpness_reference(completed, image, mask):
     def strength(x):
-        horizontal, vertical = sobel(x).chunk(2, dim=1)
+        horizontal, vertical = sobel(x)
         return ((horizontal**2 + vertical**2).sqrt() * mask).sum(dim=(1, 2, 3))
 
     return strength(completed) / strength(image)
