@@ -373,21 +373,21 @@ show_rows(
 # ## 10 · The worst twelve
 #
 # Means hide disasters, and a user remembers those. For each system here are its worst cases of the
-# first sixty faces: first the hole, below what it made of it. Move the slider.
+# first sixty faces: the hole, what it made of it, and the truth. The slider goes on to better ones.
 
 # %%
-def draw_worst(system=best_here, count=12):
-    """The pictures with the lowest PSNR of one system, the worst first."""
-    order = metrics.psnr(filled[system], image, mask).argsort()[:count]
-    holes = paint_holes(image, mask)
-    for six in order.split(6):
-        show_rows({"hole": holes[six], "filled": filled[system][six], "truth": image[six]})
+def draw_worst(system=best_here, rank=0):
+    """Six pictures of one system, from the one with the `rank`-th lowest PSNR on."""
+    six = metrics.psnr(filled[system], image, mask).argsort()[rank : rank + 6]
+    rows = {"hole": paint_holes(image, mask), "filled": filled[system], "truth": image}
+    show_rows({name: pictures[six] for name, pictures in rows.items()})
 
 
 draw_worst()
+draw_worst(rank=6)
 
 # %% tags=["widget"]
-explore(draw_worst, system=list(filled), count=(6, 12))
+explore(draw_worst, system=list(filled), rank=range(0, 55, 6))
 
 # %% [markdown]
 # Look for what the worst have in common: hands, microphones, hats, strong side light, or a background
