@@ -237,16 +237,14 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _fill(options: argparse.Namespace) -> int:
     """Fill, and write the result beside the photo or where it is wanted."""
-    from inpaintlib.inpaint import Inpainter  # slow to import
-    from inpaintlib.photos import picture_format, save_photo
+    from inpaintlib import inpaint, photos  # slow to import
 
-    photo, mask = options.photo, options.mask
+    photo, mask, how = options.photo, options.mask, {"hole": options.hole, "seam": options.seam}
     out = options.out or photo.with_stem(f"{photo.stem}-filled")
     if out.resolve() in (photo.resolve(), mask.resolve()):
         raise ValueError(f"{out}: would be overwritten; name another file with -o")
-    picture_format(out)  # before the work
-    filled = Inpainter(options.model).fill(photo, mask, hole=options.hole, seam=options.seam)
-    save_photo(filled, out)
+    photos.picture_format(out)  # before the work
+    photos.save_photo(inpaint.Inpainter(options.model).fill(photo, mask, **how), out)
     print(f"filled: {out}")
     return 0
 

@@ -51,7 +51,7 @@ LESSON = BlindConfig(
     steps=1_300,
     batch_size=8,
 )
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, locator_steps=200, steps=1_000)
+SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, locator_steps=150, steps=700)
 
 
 def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:

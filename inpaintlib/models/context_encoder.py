@@ -54,7 +54,7 @@ LESSON = ContextEncoderConfig(
     batch_size=16,
     steps=1500,
 )
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, steps=2_000)
+SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, steps=1_500)
 
 
 class Generator(nn.Module):

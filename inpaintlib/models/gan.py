@@ -37,7 +37,7 @@ class GANConfig:
 
 PAPER = GANConfig()
 LESSON = GANConfig(learning_rate=4e-4, steps=3_000)
-SHIPPED = replace(LESSON, steps=6_000)
+SHIPPED = replace(LESSON, steps=4_000)
 
 
 class Generator(nn.Module):
