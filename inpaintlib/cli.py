@@ -5,17 +5,13 @@ line and status 2, never a traceback.
 """
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from inpaintlib import __version__, data, distributed, families
+from inpaintlib.doctor import examine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     doctor = commands.add_parser("doctor", help="what is installed, and which data would be used")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=lambda _: examine())
 
     download = commands.add_parser("download", help="fetch MNIST or CelebA")
     download.add_argument("dataset", choices=["mnist", "celeba"])
@@ -66,85 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_fill(commands)
     _add_studio(commands)
     return parser
-
-
-# doctor --------------------------------------------------------------------------------------
-
-
-def _doctor(_: argparse.Namespace) -> int:
-    """Print what the course stands on here; status 1 if a part is missing or too old."""
-    problems: list[str] = []
-    _section("inpaintlib", {"version": __version__, "python": _python()})
-    _section("packages", _packages(problems))
-    _section("computing", _computing())
-    _section("data", _data(problems))
-    _section("weights", _weights())
-    for problem in problems:
-        print(f"WRONG  {problem}")
-    print("\nSomething is wrong." if problems else "\nAll is well.")
-    return 1 if problems else 0
-
-
-def _section(title: str, rows: dict[str, str]) -> None:
-    """Print a title and its rows, aligned."""
-    print(title)
-    width = max(map(len, rows), default=0)
-    for name, value in rows.items():
-        print(f"  {name:<{width}}  {value}")
-
-
-def _python() -> str:
-    """The interpreter and the machine."""
-    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-
-
-def _packages(problems: list[str]) -> dict[str, str]:
-    """Name to version of what the package requires; adds what is missing or too old."""
-    requirements = [Requirement(text) for text in metadata.requires("inpaintlib") or []]
-    rows = {}
-    for requirement in requirements:
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            rows[requirement.name] = version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            rows[requirement.name] = "missing"
-            problems.append(f"{requirement.name} is not installed")
-            continue
-        if not requirement.specifier.contains(version, prereleases=True):
-            problems.append(f"{requirement} is needed, {version} is installed")
-    return rows
-
-
-def _computing() -> dict[str, str]:
-    """Where networks would run, and how their threads wait."""
-    import torch
-
-    cuda = torch.cuda.is_available()
-    return {
-        "device": f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu",
-        "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
-    }
-
-
-def _data(problems: list[str]) -> dict[str, str]:
-    """What the lessons would learn from."""
-    named = {"INPAINTLIB_DATA": os.environ.get("INPAINTLIB_DATA", "not set")}
-    try:
-        return named | data.found()
-    except (ValueError, OSError) as error:
-        problems.append(str(error))
-        return named
-
-
-def _weights() -> dict[str, str]:
-    """The trained networks at hand: file to size."""
-    folder = data.default_folder() / "weights"
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        return {"none": f"in {folder}"}
-    return {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
 
 
 # download ------------------------------------------------------------------------------------

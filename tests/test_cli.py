@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inpaintlib import cli, data
+from inpaintlib import cli, doctor, data
 
 
 def test_doctor_on_the_drawn_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
@@ -49,7 +49,7 @@ def test_doctor_checks_the_requirements(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ):
-    monkeypatch.setattr(cli.metadata, "requires", lambda _: [requirement])
+    monkeypatch.setattr(doctor.metadata, "requires", lambda _: [requirement])
     monkeypatch.setenv("INPAINTLIB_DATA", "drawn")
     assert cli.main(["doctor"]) == (1 if problem else 0)
     assert (problem or "All is well") in capsys.readouterr().out
