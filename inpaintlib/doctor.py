@@ -1,4 +1,4 @@
-"""What the course stands on here: packages, device, data, weights (`python -m inpaintlib doctor`)."""
+"""What the course stands on here: packages, device, data, weights."""
 
 import os
 import platform

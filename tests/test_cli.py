@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inpaintlib import cli, doctor, data
+from inpaintlib import cli, data, doctor
 
 
 def test_doctor_on_the_drawn_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
