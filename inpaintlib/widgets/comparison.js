@@ -1,0 +1,103 @@
+// Two pictures under one divider, an error map, a table of scores.
+
+const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
+const SAVE = "M12 4v12M7 11l5 5 5-5M4 16v4h16v-4";
+const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", L1: "L1 ↓", time: "Time" };
+const SLOW = 200; // milliseconds until the reader sees that work goes on
+
+const page = (choices) => `
+  <div class="ip-bar">
+    <select class="ip-left" aria-label="Left picture">${options(choices)}</select>
+    <span class="ip-versus" aria-hidden="true">versus</span>
+    <select class="ip-right" aria-label="Method: right picture">${options(choices)}</select>
+    <span class="ip-working" role="status" hidden></span>
+    <button type="button" data-do="save" title="Save the right picture as PNG" aria-label="Save the right picture as PNG">
+      <svg viewBox="0 0 24 24" aria-hidden="true"><path d="${SAVE}"/></svg></button>
+  </div>
+  <div class="ip-frames">
+    <figure><div class="ip-frame">
+        <img class="ip-under" alt="Right picture"><img class="ip-over" alt="Left picture">
+        <span class="ip-name ip-name-left"></span><span class="ip-name ip-name-right"></span>
+        <i aria-hidden="true"></i>
+        <input class="ip-cut" type="range" min="0" max="100" step="0.5" value="50" aria-label="Divider between left and right">
+      </div><figcaption>Drag to compare</figcaption></figure>
+    <figure class="ip-error"><div class="ip-frame"><img class="ip-map" alt="Error map"><p class="ip-unknown">No truth to compare with:
+        what an upload hides may be what should go.</p></div>
+      <figcaption><span>Error</span><span>0</span><b></b><span>≥ 0.5</span></figcaption></figure>
+  </div>
+  <table><thead><tr>${Object.values(COLUMNS).map((title) => `<th scope="col">${title}</th>`).join("")}</tr></thead><tbody></tbody></table>
+  <p class="ip-message" role="alert" hidden></p>`;
+
+function render({ model, el }) {
+  el.classList.add("inpaint", "ip-comparison");
+  el.dataset.lmSuppressShortcuts = "true";
+  el.innerHTML = page(model.get("choices"));
+  const find = (name) => el.querySelector(`.ip-${name}`);
+  const heard = [];
+  const hear = (names, run) => {
+    const event = names.map((name) => `change:${name}`).join(" ");
+    model.on(event, run);
+    heard.push([event, run]);
+    run();
+  };
+  let clock;
+
+  hear(["left", "right"], () => {
+    for (const side of ["left", "right"]) find(side).value = model.get(side);
+  });
+  for (const [name, place] of [["left_picture", "over"], ["right_picture", "under"], ["errors", "map"]]) {
+    hear([name], () => showPicture(find(place), model.get(name)));
+  }
+  hear(["errors"], () => find("error").classList.toggle("ip-none", !model.get("errors").byteLength));
+  hear(["rows"], () => showRows(el, model.get("rows")));
+  hear(["message"], () => {
+    find("message").textContent = model.get("message");
+    find("message").hidden = !model.get("message");
+  });
+  hear(["working"], () => {
+    clearInterval(clock);
+    const start = performance.now(), name = model.get("working");
+    const tick = () => {
+      const seconds = (performance.now() - start) / 1000;
+      find("working").hidden = !name || seconds * 1000 < SLOW;
+      find("working").textContent = `${name} is working … ${seconds.toFixed(1)} s`;
+    };
+    tick();
+    if (name) clock = setInterval(tick, 100);
+  });
+  for (const side of ["left", "right"]) {
+    find(side).addEventListener("change", (event) => {
+      model.set(side, event.target.value);
+      model.save_changes();
+    });
+  }
+  find("cut").addEventListener("input", (event) => el.style.setProperty("--cut", `${event.target.value}%`));
+  el.querySelector("[data-do=save]").addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = find("under").src;
+    link.download = `${model.get("right")}.png`;
+    link.click();
+  });
+  return () => {
+    clearInterval(clock);
+    for (const [event, run] of heard) model.off(event, run);
+  };
+}
+
+function showPicture(image, bytes) {
+  const old = image.src;
+  if (bytes.byteLength) image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  else image.removeAttribute("src");
+  if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // the old one shows until the new is decoded
+}
+
+function showRows(el, rows) {
+  for (const [index, side] of ["left", "right"].entries()) {
+    el.querySelector(`.ip-name-${side}`).textContent = rows[index]?.method ?? "";
+  }
+  const filled = rows.filter((row) => row.method !== "original");
+  el.querySelector("tbody").innerHTML = filled.map((row) => `<tr>${Object.keys(COLUMNS)
+    .map((key, index) => (index ? `<td>${row[key]}</td>` : `<th scope="row">${row[key]}</th>`)).join("")}</tr>`).join("");
+}
+
+export default { render };

@@ -1,0 +1,105 @@
+"""Masks on their way between browser and kernel: drawn by a family, as bytes, as arrays."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from inpaintlib import masks
+from inpaintlib.images import check_mask, to_bytes
+from inpaintlib.masks import MaskSampler
+
+SIZES = (0.05, 0.95)
+
+
+def _brush(size: float) -> MaskSampler:
+    return partial(masks.brush, thickness=(24 / 256 * size, 78 / 256 * size))
+
+
+# One knob for every family: 0.5 gives its defaults, more hides more. A half is a half at any size.
+SIZED: dict[str, Callable[[float], MaskSampler]] = {
+    "square": lambda size: partial(masks.square, side=size),
+    "centre": lambda size: partial(masks.centre, side=size),
+    "rectangle": lambda size: partial(masks.rectangle, low=0.6 * size, high=min(1.0, 1.2 * size)),
+    "brush": _brush,
+    "box and brush": lambda size: masks.union(
+        [partial(masks.rectangle, low=0.75 * size, high=size), _brush(size)]
+    ),
+    "shapes": lambda size: partial(masks.shapes, fraction=(0.1 * size, 0.6 * size)),
+    "blocks": lambda size: partial(masks.blocks, probability=0.4 * size),
+    "half": lambda size: masks.half,
+    "border": lambda size: partial(masks.border, thickness=0.25 * size),
+    "pixels": lambda size: partial(masks.pixels, probability=size),
+}
+
+
+def draw_hole(family: str, size: float, seed: int, height: int, width: int) -> Tensor:
+    """One mask of a family.
+
+    Args:
+        family: one of `SIZED`.
+        size: 0.05 to 0.95, how much it hides; 0.5 gives the family's defaults.
+        seed: the same seed draws the same mask.
+        height, width: of the mask, pixels.
+
+    Returns:
+        (1, 1, height, width), {0, 1}, 1 = hole.
+
+    Raises:
+        ValueError: no such family, or a size outside these bounds.
+    """
+    if family not in SIZED:
+        raise ValueError(f"no mask family {family!r}: expected one of {', '.join(SIZED)}")
+    low, high = SIZES
+    if not low <= size <= high:
+        raise ValueError(f"expected a size of {low} to {high}, got {size}")
+    generator = torch.Generator().manual_seed(seed)
+    return SIZED[family](size)(1, height, width, generator=generator)
+
+
+def as_mask(mask: Tensor | np.ndarray) -> Tensor:
+    """What a caller may call a mask: (H, W) or (1, 1, H, W), an array or a tensor, of 0 and 1.
+
+    Returns:
+        (1, 1, H, W), float32.
+
+    Raises:
+        ValueError: another shape, or other values.
+
+    Example:
+        >>> as_mask(np.array([[True, False]]))
+        tensor([[[[1., 0.]]]])
+    """
+    tensor = torch.as_tensor(mask).float().detach().cpu()
+    tensor = tensor[None, None] if tensor.ndim == 2 else tensor
+    if tensor.ndim != 4 or tensor.shape[:2] != (1, 1):
+        raise ValueError(f"expected a mask (H, W) or (1, 1, H, W), got {tuple(tensor.shape)}")
+    check_mask(tensor)
+    return tensor
+
+
+def mask_to_bytes(mask: Tensor) -> bytes:
+    """(1, 1, H, W) to H·W bytes 0 or 1, row by row: what the browser keeps."""
+    return mask.to(torch.uint8).numpy().tobytes()
+
+
+def mask_from_bytes(content: bytes, height: int, width: int) -> Tensor:
+    """The inverse of `mask_to_bytes`; ValueError where the number of bytes or a value is wrong."""
+    pixels = np.frombuffer(content, np.uint8)
+    if pixels.size != height * width:
+        raise ValueError(f"expected {height * width} bytes of a mask, got {pixels.size}")
+    return as_mask(pixels.reshape(height, width).copy())
+
+
+def png(image: Tensor, *, scale: int = 1) -> bytes:
+    """A picture (1, C, H, W), [-1, 1], as a PNG file, each pixel `scale` wide."""
+    pixels = to_bytes(image)[0].permute(1, 2, 0).numpy()
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    file = io.BytesIO()
+    large = (picture.width * scale, picture.height * scale)
+    picture.resize(large, Image.Resampling.NEAREST).save(file, "PNG", compress_level=1)
+    return file.getvalue()

@@ -1,0 +1,184 @@
+// What the reader does to the painter: mouse, pen, touch, wheel, keyboard, buttons, files.
+
+const KEYS = { b: "brush", e: "eraser", r: "rectangle", l: "lasso", Delete: "clear", Backspace: "clear", "+": "in", "=": "in", "-": "out" };
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const PEN_ERASER = 32; // the bit of PointerEvent.buttons
+
+function listen(page) {
+  listenToButtons(page);
+  listenToPointers(page);
+  page.stage.addEventListener("keydown", (event) => press(page, event));
+  page.stage.addEventListener("blur", () => movePen(page, null));
+  page.find("view").addEventListener("wheel", (event) => turn(page, event), { passive: false });
+}
+
+function act(page, name) {
+  const acts = {
+    undo: () => page.go(-1),
+    redo: () => page.go(1),
+    clear: () => page.clear(),
+    in: () => page.setZoom(page.state.zoom * 1.5),
+    out: () => page.setZoom(page.state.zoom / 1.5),
+    upload: () => page.find("file").click(),
+    save: () => savePicture(page.maskPicture(), "mask.png"),
+  };
+  (acts[name] ?? (() => page.use(name)))();
+}
+
+function listenToButtons(page) {
+  page.root.addEventListener("click", (event) => {
+    const { do: name, family } = event.target.closest("button")?.dataset ?? {};
+    if (name) act(page, name);
+    if (family) {
+      const size = Number(page.find("amount").value), seed = Number(page.find("seed").value);
+      page.ask({ kind: "hole", family, size, seed });
+    }
+  });
+  const choose = () => {
+    const number = Math.max(0, Math.floor(Number(page.find("number").value) || 0));
+    page.ask({ kind: "picture", source: page.find("source").value, number });
+  };
+  page.find("source").addEventListener("change", choose);
+  page.find("number").addEventListener("change", choose);
+  page.find("size").addEventListener("input", (event) => page.setSize(event.target.value));
+  page.find("file").addEventListener("change", (event) => {
+    if (event.target.files[0]) upload(page, event.target.files[0]);
+    event.target.value = ""; // so that the same file can be chosen again
+  });
+  page.root.addEventListener("dragover", (event) => event.preventDefault());
+  page.root.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) upload(page, event.dataTransfer.files[0]);
+  });
+}
+
+async function upload(page, file) {
+  if (file.size > LARGEST_UPLOAD) {
+    const size = (file.size / 1e6).toFixed(1);
+    page.say(`${file.name}: the file has ${size} MB; expected at most ${LARGEST_UPLOAD / 1e6} MB: shrink it first`);
+  } else {
+    page.ask({ kind: "upload", name: file.name }, [await file.arrayBuffer()]);
+  }
+}
+
+function savePicture(canvas, name) {
+  canvas.toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+// pointers: one draws, two fingers zoom, the middle button moves the picture ---------------------
+
+function listenToPointers(page) {
+  const { stage } = page;
+  stage.addEventListener("pointerdown", (event) => down(page, event));
+  stage.addEventListener("pointermove", (event) => move(page, event));
+  stage.addEventListener("pointerup", (event) => lift(page, event, () => page.finish()));
+  stage.addEventListener("pointercancel", (event) => lift(page, event, () => page.drop()));
+  stage.addEventListener("pointerleave", () => {
+    page.over = null;
+    page.drawCursor();
+  });
+}
+
+function pixelAt(page, event) {
+  const box = page.stage.getBoundingClientRect();
+  return {
+    x: ((event.clientX - box.left) * page.width) / box.width,
+    y: ((event.clientY - box.top) * page.height) / box.height,
+  };
+}
+
+function down(page, event) {
+  if (event.button === 2) return;
+  event.preventDefault();
+  page.stage.focus({ preventScroll: true });
+  movePen(page, null);
+  page.stage.setPointerCapture(event.pointerId);
+  page.pointers.set(event.pointerId, event);
+  const erase = event.shiftKey || Boolean(event.buttons & PEN_ERASER);
+  if (page.pointers.size > 1) page.drop();
+  else if (event.button !== 1) page.begin(pixelAt(page, event), erase);
+}
+
+function move(page, event) {
+  const before = page.pointers.get(event.pointerId);
+  if (before && page.pointers.size === 2) pinch(page, before, event);
+  else if (before && before.button === 1) page.find("view").scrollBy(-event.movementX, -event.movementY);
+  else if (before && page.state.start) {
+    const all = event.getCoalescedEvents?.() ?? [];
+    for (const one of all.length ? all : [event]) page.extend(pixelAt(page, one));
+  }
+  if (before && before.button !== 1) page.pointers.set(event.pointerId, event);
+  page.over = event.pointerType === "touch" ? null : pixelAt(page, event);
+  page.redraw();
+}
+
+function lift(page, event, end) {
+  page.pointers.delete(event.pointerId);
+  if (!page.pointers.size) end();
+}
+
+function pinch(page, before, now) {
+  const [other] = [...page.pointers.values()].filter((event) => event.pointerId !== now.pointerId);
+  const apart = (event) => Math.hypot(event.clientX - other.clientX, event.clientY - other.clientY);
+  const view = page.find("view"), box = view.getBoundingClientRect();
+  const x = ((now.clientX + other.clientX) / 2 - box.left) / box.width;
+  const y = ((now.clientY + other.clientY) / 2 - box.top) / box.height;
+  page.setZoom((page.state.zoom * apart(now)) / Math.max(1, apart(before)), x, y);
+  view.scrollBy((before.clientX - now.clientX) / 2, (before.clientY - now.clientY) / 2);
+}
+
+/** The wheel sets the brush once the canvas has been clicked, else the page would not scroll. */
+function turn(page, event) {
+  if (event.ctrlKey || event.metaKey) {
+    event.preventDefault();
+    const box = page.find("view").getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width, y = (event.clientY - box.top) / box.height;
+    page.setZoom(page.state.zoom * (event.deltaY < 0 ? 1.2 : 1 / 1.2), x, y);
+  } else if (document.activeElement === page.stage) {
+    event.preventDefault();
+    page.setSize(page.size - Math.sign(event.deltaY));
+  }
+}
+
+// keyboard ---------------------------------------------------------------------------------------
+
+function press(page, event) {
+  const control = event.ctrlKey || event.metaKey;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (control && key === "z") act(page, event.shiftKey ? "redo" : "undo");
+  else if (control && key === "y") act(page, "redo");
+  else if (control) return;
+  else if (MOVES[key]) steer(page, MOVES[key], event.shiftKey ? 8 : 1);
+  else if (key === " " || key === "Enter") setDownOrLift(page);
+  else if (key === "Escape") page.drop();
+  else if (key === "[" || key === "]") page.setSize(page.size + (key === "[" ? -1 : 1));
+  else if (key === "0") page.setZoom(1);
+  else if (KEYS[key]) act(page, KEYS[key]);
+  else return;
+  event.preventDefault();
+}
+
+function movePen(page, pen) {
+  page.pen = pen;
+  page.drawCursor();
+}
+
+function steer(page, [dx, dy], step) {
+  const { x, y } = page.pen ?? page.over ?? { x: page.width / 2, y: page.height / 2 };
+  const clip = (position, size) => Math.min(size - 0.5, Math.max(0.5, Math.floor(position) + 0.5));
+  movePen(page, { x: clip(x + dx * step, page.width), y: clip(y + dy * step, page.height) });
+  if (page.state.start) page.extend(page.pen);
+  page.redraw();
+}
+
+function setDownOrLift(page) {
+  if (!page.pen) steer(page, [0, 0], 0);
+  if (page.state.start) page.finish();
+  else page.begin(page.pen);
+}
