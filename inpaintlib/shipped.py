@@ -49,7 +49,7 @@ SHIPPED = {
     "glcic-celeba": Shipped("glcic", drawn=False, steps=1_100),
     "deepfill-drawn": Shipped("deepfill", drawn=True, steps=700),
     "deepfill-celeba": Shipped("deepfill", drawn=False, steps=1_000),
-    "unet-drawn": Shipped("unet", drawn=True, steps=700),
+    "unet-drawn": Shipped("unet", drawn=True, steps=2_000),
     "unet-celeba": Shipped("unet", drawn=False, steps=3_000),
     "unet-whole-drawn": Shipped("unet-whole", drawn=True, steps=500),
     "unet-whole-celeba": Shipped("unet-whole", drawn=False, steps=600),

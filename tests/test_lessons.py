@@ -1,5 +1,7 @@
 """Every lesson follows the course's anatomy, and the tools that build and guard lessons work."""
 
+import base64
+import io
 import os
 import re
 import statistics
@@ -12,6 +14,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from nbformat import NotebookNode
+from PIL import Image
 
 from tools import lessons
 from tools.lesson_guard import Guard
@@ -301,6 +304,19 @@ def test_render_keeps_the_results_and_drops_the_accidents(tmp_path: Path):
     assert all("execution" not in cell.metadata for cell in cells)
     nbformat.write(notebook, lessons.notebook_path(master))
     assert lessons.is_rendered(master)
+
+
+def test_a_widgets_own_picture_stays():
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "png")
+    picture = base64.b64encode(buffer.getvalue()).decode()
+    data = {lessons.WIDGET: {"model_id": "1"}, "image/png": picture, "text/plain": "Studio()"}
+    kept = lessons.clean_output(nbformat.v4.new_output("display_data", data))
+    assert kept is not None
+    assert lessons.WIDGET not in kept.data
+    assert kept.data["text/plain"] == lessons.WIDGET_NOTE.strip("*")
+    shown = kept.data.get("image/png") or kept.data["image/jpeg"]
+    assert Image.open(io.BytesIO(base64.b64decode(shown))).size == (8, 8)
 
 
 def test_render_stops_at_a_failing_cell(tmp_path: Path):

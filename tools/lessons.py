@@ -171,8 +171,11 @@ def clean_output(output: NotebookNode) -> NotebookNode | None:
         return output
     if WIDGET in output.data:
         is_bar = re.search(r"\d%\|", output.data.get("text/plain", ""))
-        output.data = {"text/markdown": WIDGET_NOTE, "text/plain": WIDGET_NOTE.strip("*")}
-        return None if is_bar else output
+        picture = output.data.get("image/png")  # some widgets bring one, for where no browser runs
+        shown = {"image/png": picture} if picture else {"text/markdown": WIDGET_NOTE}
+        output.data = {**shown, "text/plain": WIDGET_NOTE.strip("*")}
+        if is_bar or not picture:
+            return None if is_bar else output
     if "image/png" in output.data:
         small = base64.b64encode(to_jpeg(base64.b64decode(output.data["image/png"]))).decode()
         if len(small) < 0.9 * len(output.data["image/png"]):  # a photograph, not a plot

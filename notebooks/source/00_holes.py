@@ -53,6 +53,7 @@ from inpaintlib.seeding import stream
 from inpaintlib.viz import error_map, paint_holes, show_bars, show_curves
 from inpaintlib.viz import show_images, show_rows, use_style
 from inpaintlib.widgets import explore
+from inpaintlib.widgets.studio import Studio
 
 # %%
 use_style()
@@ -60,6 +61,18 @@ run = session.start(seed=0)
 train = load_faces("train", size=64)
 validation = load_faces("validation", size=64)
 print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
+
+# %% [markdown]
+# ## Paint a hole
+#
+# Before any theory, play. Run the next cell, paint over an eye, an ear, a piece of background, and let
+# go: the picture on the right is filled at once. Choose any two methods and drag the line between them;
+# the map beside it glows where the fill is wrong. Formulas such as `biharmonic` are this lesson's
+# subject. The networks in the menu are small ones, trained in minutes; you will build them in lessons 3
+# to 7.
+
+# %% tags=["widget"]
+Studio()
 
 # %% [markdown]
 # ## 2 · A first result in a minute
