@@ -21,6 +21,7 @@ help:
 	@echo "make test-slow   run the tests that take minutes: overfitting, kill -9 and resume"
 	@echo "make check       style, types, layers, doctests; lessons agree with masters"
 	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
+	@echo "make weights     train the networks in data/weights that are missing  (NAMES=\"unet-drawn\")"
 	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
 
 setup:
@@ -58,6 +59,7 @@ notebooks: setup
 
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)
+	$(RUN) tools/weight_cards.py
 
 lock: setup
 	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
