@@ -36,7 +36,7 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
-JPEG_QUALITY = 82
+JPEG_QUALITY = 64
 WIDGET_NOTE = "*Interactive: run this cell to play with it.*"
 
 

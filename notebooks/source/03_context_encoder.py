@@ -88,7 +88,7 @@ rows = {
     "context\nencoder": shipped.generate(first),
     "truth": first.image,
 }
-show_rows(rows, width=7.0)
+show_rows(rows, width=6.4)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from others what a face is: skin ends
@@ -495,7 +495,7 @@ assert end < 0.8 * start, "the filled holes are hardly better than at the start"
 
 # %% tags=["picture"]
 given = {"given": paint_holes(strip.image, strip.mask)}
-show_rows(given | moments | {"truth": strip.image})
+show_rows(given | moments | {"truth": strip.image}, width=7.2)
 
 # %% [markdown]
 # The order in which it learns is the order of the votes: first the colour that most holes have, then light
@@ -590,7 +590,7 @@ show_rows(answers, width=6.2)
 # trains a generator alone.
 
 # %%
-SHORT = run.pick(ci=40, laptop=250, gpu=2000)
+SHORT = run.pick(ci=30, laptop=250, gpu=2000)
 SMALL = replace(context_encoder.LESSON, size=32, widths=(16, 32, 64), discriminator_widths=(32, 64))
 small, unseen = load_faces("train", size=32), load_faces("validation", size=32)
 small_test = fixed_batch(unseen, 200, mask=box)
