@@ -92,7 +92,7 @@ show_rows(rows, width=6.4)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from others what a face is: skin ends
-# where hair begins, a hat goes on, and where an eye belongs there is at least the shadow of one. Now look for
+# where hair begins, cheeks go on, and where an eye belongs there is at least the shadow of one. Now look for
 # what is wrong. Everything inside the box is softer than what surrounds it. Fine things are missing
 # altogether, and you can tell where the box was. Each of these has a cause, and you will meet all of them.
 
@@ -950,7 +950,7 @@ show_rows(rows | {"truth": part.image}, label_width=0.6, width=6.0)
 # is a trade between *close to this truth* and *like some truth*, and section 4 is why you cannot have both.
 
 # %% tags=["widget"]
-explore(draw, power=range(-2, 2), first=range(0, 185, 8))
+explore(draw, power=range(-2, 2), first=range(0, len(truth) - 7, 8))
 
 # %% [markdown]
 # ## 10 · Bug hunt: a mask upside down
