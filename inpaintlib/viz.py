@@ -244,13 +244,17 @@ def show_intervals(
     """
     rows = {name: row for name, row in summaries.items() if row["mean"] is not None}
     _figure, axis = plt.subplots(figsize=(width, 0.6 + 0.28 * len(rows)))
-    for place, row in enumerate(rows.values()):
-        axis.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=2.5, alpha=0.45)
-        axis.plot(row["mean"], place, "o", color=BLUE)
+    places = np.arange(len(rows))
+    low, mean, high = (
+        np.array([row[part] for row in rows.values()], dtype=float)
+        for part in ("low", "mean", "high")
+    )
+    axis.hlines(places, low, high, color=BLUE, linewidth=2.5, alpha=0.45)
+    axis.plot(mean, places, "o", color=BLUE)
     if level is not None:
         axis.axvline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="best")
-    axis.set(xlabel=xlabel, yticks=range(len(rows)), yticklabels=list(rows))
+    axis.set(xlabel=xlabel, yticks=places, yticklabels=list(rows))
     axis.invert_yaxis()
     axis.tick_params(axis="y", length=0)
     plt.show()

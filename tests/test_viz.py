@@ -68,3 +68,14 @@ def test_curves_are_smoothed_over_the_past_only():
 def test_bars_carry_their_values():
     viz.show_bars({"a": 1.0, "b": 2.5}, ylabel="dB", errors={"a": 0.1, "b": 0.2})
     assert [text.get_text() for text in axes()[0].texts] == ["1", "2.5"]
+
+
+def test_intervals_stand_in_order_and_leave_out_what_has_no_mean():
+    none = {"mean": None, "low": None, "high": None}
+    rows = {"b": {"mean": 2.0, "low": 1.0, "high": 3.0}, "perfect": none}
+    viz.show_intervals(rows | {"a": {"mean": 1.0, "low": 0.5, "high": 1.5}}, xlabel="dB")
+    axis = axes()[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["b", "a"]
+    assert list(axis.lines[0].get_xdata()) == [2.0, 1.0]
+    assert axis.collections[0].get_segments()[1].tolist() == [[0.5, 1], [1.5, 1]]
+    assert axis.yaxis_inverted()

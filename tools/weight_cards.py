@@ -1,7 +1,8 @@
 """Write the card and the result strip of every file in `data/weights`: `make weights` calls it.
 
-A card is `data/weights/NAME.md`, its strip `NAME.jpg`. No photograph of a data set is shown: networks
-trained on photographs fill scikit-image's `astronaut` (NASA, public domain), the others drawn faces.
+A card is `data/weights/NAME.md`, its strip `NAME.jpg`. No photograph of a data set is shown:
+networks trained on photographs fill scikit-image's `astronaut` (NASA, public domain), the others
+drawn faces.
 """
 
 import json

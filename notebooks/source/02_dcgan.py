@@ -222,7 +222,7 @@ print("its transpose times x", (torch.stack(columns) @ x).int().tolist())
 
 # %% tags=["exercise:02-1"]
 def stamp(x, kernel, stride, padding):
-    """Values (N,) and kernel (K,) to the transposed convolution ((N - 1)·stride + K - 2·padding,)."""
+    """(N,) values, (K,) kernel to a transposed convolution of (N - 1)·stride + K - 2·padding."""
     raise NotImplementedError
 
 
