@@ -65,7 +65,7 @@ def subjects(drawn: bool) -> tuple[Tensor, Tensor]:
     if drawn:
         faces, _ = draw_faces(len(masks), size=128, start=3_000_000)
         return from_bytes(faces), masks
-    head = photographs.astronaut()[0:270, 90:360]  # 270 pixels around Eileen Collins's face
+    head = photographs.astronaut()[30:200, 139:309]  # Eileen Collins, framed as in CelebA
     small = resize(head, (128, 128), anti_aliasing=True)
     face = torch.from_numpy(2 * small - 1).float().permute(2, 0, 1)
     return face.expand(len(masks), -1, -1, -1).contiguous(), masks
