@@ -614,9 +614,8 @@ card = evaluate.evaluate(mine, few, kinds=["centre"], seeds=(0,))
 rival = here[best_here]["values"]["centre"]["psnr"][: len(few)]
 ahead = paired(card["values"]["centre"]["psnr"], rival)
 print(f"mine: {card['holes']['centre']['psnr']['mean']:.2f} dB on {len(few)} faces")
-print(
-    f"against {best_here}: {ahead['mean']:+.2f} dB, interval {ahead['low']:+.2f} to {ahead['high']:+.2f}"
-)
+between = f"{ahead['low']:+.2f} to {ahead['high']:+.2f}"
+print(f"against {best_here}: {ahead['mean']:+.2f} dB, interval {between}")
 
 # %% [markdown] tags=["reflect:08-4:5"]
 # ### Question · Review a paper
