@@ -131,9 +131,10 @@ def weights_for(family: str, pictures: ImageSet) -> str:
     """The name of a family's weights that were trained on the same kind of pictures.
 
     Example:
-        >>> from inpaintlib.data import load_digits
-        >>> weights_for("gan", load_digits(root="drawn"))
-        'gan-drawn'
+        >>> import torch
+        >>> blanks = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+        >>> weights_for("glcic", ImageSet(blanks, "drawn faces", "free: zeros"))
+        'glcic-drawn'
     """
     drawn = pictures.name.startswith("drawn")
     for name, made in SHIPPED.items():
