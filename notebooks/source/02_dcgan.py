@@ -808,7 +808,8 @@ recipes = {
 }
 
 # %% tags=["train"]
-ROUNDS, SEEDS = run.pick(ci=20, laptop=150, gpu=1500), (1, 2, 3)
+ROUNDS = run.pick(ci=20, laptop=150, gpu=1500)
+SEEDS = run.pick(ci=(1, 2), laptop=(1, 2, 3), gpu=(1, 2, 3))
 distances, looks = {}, {"data": unseen[:8]}
 start = distance(SmallGame(Recipe(), 1).draw(crowd, "measure").detach(), unseen)
 for name, recipe in tqdm(recipes.items()):
@@ -1112,7 +1113,7 @@ show_rows(walks, width=8)
 
 # %%
 labelled = faces if faces.attributes else load_faces("train", size=64, root="drawn")
-judge = learn_features(labelled, steps=run.pick(ci=20, laptop=200, gpu=600), seed=run.seed)
+judge = learn_features(labelled, steps=run.pick(ci=10, laptop=200, gpu=600), seed=run.seed)
 names = [name for name, flags in labelled.attributes.items() if 0.02 < flags.float().mean() < 0.98]
 many = torch.randn(1500, 100, generator=stream("many"))
 opinions = torch.cat([judge.head(judge(paint(z))) for z in many.split(250)])

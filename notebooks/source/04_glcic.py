@@ -586,7 +586,7 @@ plt.show()
 # months on four GPUs.
 
 # %%
-T_C, T_D, STEPS = run.pick(ci=(16, 4, 26), laptop=(550, 50, 1000), gpu=(6000, 600, 20_000))
+T_C, T_D, STEPS = run.pick(ci=(16, 2, 22), laptop=(550, 50, 1000), gpu=(6000, 600, 20_000))
 RATE, ALPHA = 1e-3, 1e-3
 config = replace(glcic.LESSON, fill=mpv, learning_rate=RATE, adversarial_weight=ALPHA)
 config = replace(config, completion_steps=T_C, discriminator_steps=T_D, steps=STEPS)
@@ -751,7 +751,7 @@ print(f"of that lesson remains, once the leftover is added: {remains:.0%}")
 
 # %%
 view_batch = fixed_batch(validation, [3, 11, 14, 20, 31, 42, 47, 55], mask=box, seed=3)
-test = fixed_batch(validation, run.pick(ci=24, laptop=100, gpu=200), mask=box, seed=6)
+test = fixed_batch(validation, run.pick(ci=12, laptop=100, gpu=200), mask=box, seed=6)
 
 
 # %%
