@@ -1,8 +1,8 @@
 """The comparison: every system fills the same holes in the same pictures, and is measured alike.
 
 A system is measured on `HOLES` with several seeds, and once on every hole-fraction band. What is
-stored a system is a card: means with 95 % confidence intervals over the pictures, the paired
-difference to another system, each attribute's slice, time and memory.
+stored a system is a card: every picture's values, their means with 95 % confidence intervals, each
+attribute's slice, time and memory. Two cards together give the paired difference.
 """
 
 import math

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from inpaintlib.checkpoints import write_whole
 from inpaintlib.masks import from_picture
+from inpaintlib.masks.pictures import open_upright
 
 File = str | os.PathLike[str]
 MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
@@ -28,14 +29,7 @@ def read_photo(photo: File | Image.Image) -> Image.Image:
         ValueError: it cannot be read, has other channels, or more than 8 bits a channel.
     """
     check_kind(photo, "photo")
-    try:
-        if isinstance(photo, Image.Image):
-            image = ImageOps.exif_transpose(photo)
-        else:
-            with Image.open(photo) as file:
-                image = ImageOps.exif_transpose(file)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{photo}: cannot be read as a picture ({error})") from error
+    image = open_upright(photo)
     if image.mode not in MODES:
         raise ValueError(
             f"{photo}: expected 8 bits a channel, grey or RGB, got Pillow's mode {image.mode}: "

@@ -1,5 +1,6 @@
 """The trained networks: their table, their files, and what loading promises."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from inpaintlib.checkpoints import save_weights
 from inpaintlib.data import ImageSet
 from inpaintlib.images import Batch, hide
 from inpaintlib.shipped import SHIPPED, load, weights_for
+from tools import make_weights
+
+DATA = "INPAINTLIB_DATA"
+FACES = ImageSet(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), "blanks", "free: zeros")
 
 
 @pytest.fixture
@@ -108,3 +113,16 @@ def test_the_package_imports_without_torch():
     code = "import inpaintlib, sys; assert 'torch' not in sys.modules; inpaintlib.nothing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "AttributeError: module 'inpaintlib' has no attribute 'nothing'" in done.stderr
+
+
+def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
+    monkeypatch.setenv("INPAINTLIB_DATA", "somewhere")
+    seen = []
+    monkeypatch.setattr(
+        make_weights, "load_faces", lambda _: seen.append(os.environ[DATA]) or FACES
+    )
+    monkeypatch.setattr(make_weights, "learn_features", lambda _: torch.nn.Linear(1, 1))
+    make_weights.main(["features-drawn", "features-celeba"])
+    assert seen == ["drawn", "somewhere"]
+    assert os.environ[DATA] == "somewhere"
+    assert len(list(folder.glob("features-*.safetensors"))) == 2

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -48,11 +49,15 @@ def target(name: str) -> Path:
 
 def make_features(name: str) -> None:
     """Train a small classifier of attributes."""
-    if FEATURES[name]:
-        os.environ["INPAINTLIB_DATA"] = "drawn"
-    faces = load_faces("train")
+    with patch.dict(os.environ, surroundings(FEATURES[name])):
+        faces = load_faces("train")
     card = {"data": faces.name, "licence": faces.licence}
     save_weights(target(name), learn_features(faces), card=card)
+
+
+def surroundings(drawn: bool) -> dict[str, str]:
+    """The variables that decide which pictures are found."""
+    return {"INPAINTLIB_DATA": "drawn"} if drawn else {}
 
 
 def make(name: str, recipe: Shipped) -> Path:
@@ -70,7 +75,7 @@ def train(recipe: Shipped, folder: Path, options: list[str]) -> Path:
     if not done(folder):
         going_on = (folder / "config.json").is_file()
         words = ["--resume"] if going_on else options
-        environment = os.environ | ({"INPAINTLIB_DATA": "drawn"} if recipe.drawn else {})
+        environment = os.environ | surroundings(recipe.drawn)
         command = [sys.executable, "-m", "inpaintlib", "train", recipe.family]
         command += ["--out", str(folder), *words]
         subprocess.run(command, check=True, env=environment, cwd=ROOT)

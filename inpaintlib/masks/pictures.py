@@ -56,16 +56,21 @@ def from_picture(
     return mask if size is None else functional.adaptive_max_pool2d(mask, tuple(size))
 
 
-def _read(picture: str | os.PathLike | Image.Image, hole: str) -> np.ndarray:
-    """Grey levels (H, W), 0..255; what is transparent is laid on the colour of known pixels."""
+def open_upright(picture: str | os.PathLike | Image.Image) -> Image.Image:
+    """A picture, turned as its EXIF data say; ValueError if it cannot be read."""
     try:
         if isinstance(picture, Image.Image):
-            image = ImageOps.exif_transpose(picture)
-        else:
-            with Image.open(picture) as file:
-                image = ImageOps.exif_transpose(file)
-    except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG a SyntaxError
+            return ImageOps.exif_transpose(picture)
+        with Image.open(picture) as file:
+            return ImageOps.exif_transpose(file)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow calls a broken PNG a SyntaxError
         raise ValueError(f"{picture}: cannot be read as a picture ({error})") from error
+
+
+def _read(picture: str | os.PathLike | Image.Image, hole: str) -> np.ndarray:
+    """Grey levels (H, W), 0..255; what is transparent is laid on the colour of known pixels."""
+    image = open_upright(picture)
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip instead of scale
         return np.asarray(image) / 257
     known = 0 if hole == "white" else 255

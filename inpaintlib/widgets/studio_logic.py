@@ -15,7 +15,6 @@ from torch import Tensor
 
 from inpaintlib import shipped
 from inpaintlib.classical import CLASSICAL, Fill
-from inpaintlib.families import recipe
 from inpaintlib.images import composite, hide
 from inpaintlib.metrics import l1, psnr, ssim
 from inpaintlib.viz import error_map
@@ -52,17 +51,13 @@ class Filled:
 
 def methods() -> list[str]:
     """Every classical fill, then every shipped network that fills holes."""
-    return [*CLASSICAL, *(name for name in shipped.available() if _fills_holes(name))]
+    return [*CLASSICAL, *(name for name in shipped.available() if shipped.is_inpainter(name))]
 
 
 def best_method(*, drawn: bool) -> str:
     """The method to begin with: the U-Net for these pictures where it is shipped."""
     name = "unet-drawn" if drawn else "unet-celeba"
     return name if name in methods() else "biharmonic"
-
-
-def _fills_holes(name: str) -> bool:
-    return recipe(shipped.SHIPPED[name].family).presets["shipped"].mask is not None
 
 
 @cache
