@@ -81,6 +81,8 @@ def markdown(cards: Sequence[Card]) -> str:
     head = ["system", "parameters", *(f"PSNR, {kind}" for kind in first["holes"])]
     head += [f"{metric}, {main}" for metric in ("L1", "SSIM", "Fréchet", "PSNR over classical")]
     head += ["ms", "MiB"]
+    downloaded = any(card["lpips"] for card in cards)
+    head += [f"{metric}, {main}" for metric in ("LPIPS", "FID") if downloaded]
     lines = [
         f"{first['data']}, {first['pictures']} pictures of {first['size']}×{first['size']}; masks "
         f"with seeds {', '.join(map(str, first['seeds']))}; all metrics in the hole; ± is half of "
@@ -111,7 +113,13 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
         "" if card is rival else plus_minus(paired(*values), 2, sign="+"),
         f"{card['milliseconds']:.1f}",
         "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
+        *_downloaded(card, main),
     ]
+
+
+def _downloaded(card: Card, kind: str) -> list[str]:
+    """LPIPS and FID, if they were measured."""
+    return [plus_minus(card["lpips"][kind], 3), f"{card['fid'][kind]:.1f}"] if card["lpips"] else []
 
 
 def plus_minus(summary: dict[str, float | None], digits: int, *, sign: str = "") -> str:
@@ -148,6 +156,7 @@ def compare(
     out: Path | None,
     size: int = 128,
     limit: int = 102,
+    downloaded: bool = False,
     say: Callable[[str], None],
 ) -> None:
     """Measure systems on the validation faces; a card is written as soon as it is measured.
@@ -158,6 +167,7 @@ def compare(
         out: the cards' folder; `data/cards/<drawn or celeba>` if None.
         size: of the pictures, pixels.
         limit: at most so many pictures.
+        downloaded: whether to measure LPIPS and FID too; see `perceptual`.
         say: takes each line for the user.
 
     Raises:
@@ -169,7 +179,7 @@ def compare(
     say(f"{pictures} · cards go to {folder}")
     features = shipped.features_for(training)
     for system in systems(training, names):
-        card = evaluate(system, pictures, kinds=kinds, features=features)
+        card = evaluate(system, pictures, kinds=kinds, features=features, downloaded=downloaded)
         write_card(folder, card)
         main = main_hole(card)
         score = plus_minus(card["holes"][main]["psnr"], 2)

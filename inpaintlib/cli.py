@@ -177,6 +177,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     add("--masks", nargs="+", metavar="KIND", help="square, centre, free-form, half, bands (all)")
     add("--data", type=Path, metavar="DIR", help="faces; else as in the lessons, see doctor")
     add("--limit", type=int, default=102, metavar="N", help="validation pictures (102)")
+    add("--downloaded", action="store_true", help="LPIPS and FID too: fetches 340 MB once")
     add("-o", "--out", type=Path, metavar="DIR", help="where the cards go (data/cards/…)")
     evaluate.set_defaults(run=_evaluate)
 
@@ -191,6 +192,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         root=options.data,
         out=options.out,
         limit=options.limit,
+        downloaded=options.downloaded,
         say=partial(print, flush=True),
     )
     return 0

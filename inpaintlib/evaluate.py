@@ -10,13 +10,12 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from inpaintlib import metrics, shipped
+from inpaintlib import metrics, perceptual, shipped
 from inpaintlib.classical import CLASSICAL, PCA, MeanImage
 from inpaintlib.data import ImageSet
 from inpaintlib.families import FAMILIES
@@ -34,7 +33,7 @@ from inpaintlib.masks import (
     square,
 )
 from inpaintlib.phases import count_parameters
-from inpaintlib.resources import peak_memory
+from inpaintlib.resources import peak_memory, seconds
 from inpaintlib.seeding import stream
 
 Fill = Callable[[Batch], Tensor]
@@ -57,6 +56,7 @@ BAND_HOLES: dict[str, MaskSampler] = {
 
 CONTROLS = ("truth", "grey", "image mean")
 METRICS = ("l1", "psnr", "ssim", "l1 whole", "psnr whole", "ssim whole")
+PARTS = ("holes", "bands", "values", "attributes", "fréchet", "lpips", "fid")
 LEARNED_FROM = 1_000  # pictures, of those fills that learn: more help PCA little and cost memory
 BATCH = 17  # pictures filled at a time
 
@@ -180,6 +180,7 @@ def evaluate(
     kinds: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     features: FaceFeatures | None = None,
+    downloaded: bool = False,
 ) -> dict[str, Any]:
     """A system's card.
 
@@ -190,13 +191,14 @@ def evaluate(
         seeds: of the masks; a picture's value is its mean over them. The centre needs one only;
             bands take the first, on half of the pictures.
         features: for the Fréchet distance of the completed pictures to the true ones.
+        downloaded: whether to measure LPIPS and FID too; see `perceptual`.
 
     Returns:
         JSON-compatible: "holes" and "bands" (kind to metric to mean, low, high), "values" (kind to
-        metric to the pictures' values), "attributes", "fréchet", "milliseconds", "mebibytes".
+        metric to the pictures' values), the other `PARTS`, "milliseconds", "mebibytes".
 
     Raises:
-        ValueError: unknown holes.
+        ValueError: unknown holes, or what `downloaded` needs is missing.
     """
     chosen = list(HOLES | BAND_HOLES) if kinds is None else kinds
     if set(chosen) - set(HOLES | BAND_HOLES) or not set(chosen) & set(HOLES):
@@ -212,7 +214,7 @@ def evaluate(
         "pictures": len(image),
         "size": size,
         "seeds": list(seeds),
-        **{part: {} for part in ("holes", "bands", "values", "attributes", "fréchet")},
+        **{part: {} for part in PARTS},
     }
     known = None if features is None else features(image)
     for kind in chosen:
@@ -230,7 +232,12 @@ def evaluate(
             facts["attributes"][kind] = slices(values["psnr"], pictures.attributes)
         if features is not None and known is not None and is_hole:
             seen = torch.cat([features(completed) for completed, _ in fills])
-            facts["fréchet"][kind] = round(frechet_distance(seen, known), 4)
+            facts["fréchet"][kind] = _short(frechet_distance(seen, known))
+        if downloaded and is_hole:
+            distances = [perceptual.lpips(completed, shown) for completed, _ in fills]
+            facts["lpips"][kind] = interval(torch.stack(distances).mean(dim=0))
+            crowd = torch.cat([completed for completed, _ in fills])
+            facts["fid"][kind] = _short(perceptual.fid(crowd, shown))
     return facts | cost(system, image, fixed_masks(chosen[0], seeds[0], len(image), size))
 
 
@@ -239,12 +246,8 @@ def cost(system: System, image: Tensor, mask: Tensor, *, repeats: int = 5) -> di
     batches = [system.batch(image[i : i + 1], mask[i : i + 1], "cost") for i in range(repeats)]
     with torch.no_grad():
         memory = peak_memory(lambda: system.fill(batches[0]))
-        times = []
-        for batch in batches:
-            began = perf_counter()
-            system.fill(batch)
-            times.append(1000 * (perf_counter() - began))
-    return {"milliseconds": round(statistics.median(times), 2), "mebibytes": memory}
+        times = [seconds(lambda batch=batch: system.fill(batch)) for batch in batches]
+    return {"milliseconds": round(1000 * statistics.median(times), 2), "mebibytes": memory}
 
 
 # Summaries -----------------------------------------------------------------------------------

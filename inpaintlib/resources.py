@@ -1,9 +1,10 @@
-"""What a computation costs in memory."""
+"""What a computation costs, in memory and in time."""
 
 import ctypes
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -28,3 +29,10 @@ def peak_memory(work: Callable[[], object]) -> float | None:
 def _kibibytes(field: str) -> int:
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
     return int(line.split()[1])
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = perf_counter()
+    run()
+    return perf_counter() - began
