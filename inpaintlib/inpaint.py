@@ -130,12 +130,19 @@ class Inpainter:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
         # Blending compares fill and picture next to the hole, so the fill has to reach one further.
         told = dilate(hidden, 1) if seam == "poisson" else hidden
-        batch = hide(image, told)
-        if isinstance(self.family, Blind):  # told where the holes are, it need not look for them
-            fill = composite(self.family.generator(batch.seen(), told), image, told)
-        else:
-            fill = self.family.generate(batch)
+        fill = fill_told(self.family, image, told)
         return poisson_blend(fill, image, hidden) if seam == "poisson" else fill
+
+
+def fill_told(family: Family, image: Tensor, mask: Tensor) -> Tensor:
+    """The holes of (B, 3, H, W), [-1, 1], filled by a network that is told where they are.
+
+    So is the blind one, which in `generate` would look for them.
+    """
+    batch = hide(image, mask)
+    if isinstance(family, Blind):
+        return composite(family.generator(batch.seen(), mask), image, mask)
+    return family.generate(batch)
 
 
 def find_holes(mask: np.ndarray, *, reach: int) -> tuple[np.ndarray, list[Box]]:

@@ -13,14 +13,19 @@ from torch import nn
 
 from inpaintlib import cli, families, shipped
 from inpaintlib.classical import CLASSICAL, telea
-from inpaintlib.images import to_unit
+from inpaintlib.images import hide, to_unit
 from inpaintlib.widgets import serve, studio_logic
 from inpaintlib.widgets.holes import draw_hole
 from inpaintlib.widgets.pictures import load_picture
 from inpaintlib.widgets.studio import Studio
 from inpaintlib.widgets.studio_logic import Newest, StaleError, best_method, fill, fill_of, methods
 
-NETWORKS = {"unet-drawn": "unet", "glcic-drawn": "glcic", "gan-drawn": "gan"}
+NETWORKS = {
+    "unet-drawn": "unet",
+    "glcic-drawn": "glcic",
+    "blind-drawn": "blind",
+    "gan-drawn": "gan",
+}
 
 
 @pytest.fixture
@@ -48,14 +53,14 @@ def wait(studio):
 
 
 def test_methods_are_the_classical_fills_and_the_networks_that_fill_holes(untrained):
-    assert methods() == [*CLASSICAL, "unet-drawn", "glcic-drawn"]
+    assert methods() == [*CLASSICAL, "unet-drawn", "glcic-drawn", "blind-drawn"]
     assert best_method(drawn=True) == "unet-drawn"
     assert best_method(drawn=False) == "biharmonic"
     with pytest.raises(ValueError, match="no method 'gan-drawn': expected one of image mean"):
         fill_of("gan-drawn")
 
 
-@pytest.mark.parametrize("method", [*CLASSICAL, "unet-drawn", "glcic-drawn"])
+@pytest.mark.parametrize("method", [*CLASSICAL, "unet-drawn", "glcic-drawn", "blind-drawn"])
 def test_every_method_keeps_the_known_pixels_and_never_sees_the_hidden(
     method, picture, mask, untrained
 ):
@@ -66,6 +71,12 @@ def test_every_method_keeps_the_known_pixels_and_never_sees_the_hidden(
     torch.testing.assert_close(
         fill(method, other, mask).picture, torch.where(mask.bool(), answer.picture, other)
     )
+
+
+def test_the_blind_network_is_told_the_painted_hole(picture, mask, untrained):
+    filled = fill("blind-drawn", picture, mask).picture
+    grey = hide(picture, mask).seen()
+    assert ((filled - grey) * mask).abs().amax(dim=1)[0][mask[0, 0] == 1].min() > 0
 
 
 def test_scores_are_those_of_the_hole(picture, mask):

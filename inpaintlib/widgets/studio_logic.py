@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from inpaintlib import shipped
 from inpaintlib.classical import CLASSICAL, Fill
 from inpaintlib.images import composite, hide
+from inpaintlib.inpaint import fill_told
 from inpaintlib.metrics import l1, psnr, ssim
 from inpaintlib.viz import error_map
 
@@ -74,7 +75,7 @@ def fill_of(method: str) -> Fill:
     family = shipped.load(method)
     for module in family.modules():
         module.register_forward_pre_hook(_stop_if_stale)
-    return lambda image, mask: family.generate(hide(image, mask))
+    return partial(fill_told, family)
 
 
 def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) -> Filled:
