@@ -59,6 +59,8 @@ def running(command: list[str], address: str, folder: Path):
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "INPAINTLIB_PROFILE": "ci",
+        "INPAINTLIB_RUNS": str(folder / "runs"),
     }
     log = folder / "log"
     with log.open("w") as output:
@@ -106,6 +108,8 @@ def lab(browser, tmp_path_factory):
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     (folder / "notebooks").mkdir()
     nbformat.write(notebook, folder / "notebooks" / "studio.ipynb")
+    for lesson in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        shutil.copy(lesson, folder / "notebooks")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [

@@ -32,6 +32,23 @@ def drag(page, pixels):
     return [((x - left) * SIDE / width, (y - top) * SIDE / height) for x, y in places]
 
 
+def touch(page, *fingers):
+    """Draw with fingers that move together, each through its points in pixels of the picture."""
+    left, top, width, height = page.evaluate(BOX)
+    session = page.context.new_cdp_session(page)
+    paths = [
+        [(round(left + x * width / SIDE), round(top + y * height / SIDE)) for x, y in finger]
+        for finger in fingers
+    ]
+    for kind, places in zip(
+        ["touchStart", *["touchMove"] * (len(paths[0]) - 1)], zip(*paths, strict=True), strict=True
+    ):
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    return [((x - left) * SIDE / width, (y - top) * SIDE / height) for x, y in paths[0]]
+
+
 def stroke(points, diameter):
     """The pixels whose centre is at most half a diameter from the path, and those on the edge."""
     # JavaScript rounds halves up, numpy to even

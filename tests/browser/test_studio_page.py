@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from painting import SIDE, clear, drag, polygon, same, stroke, tool
+from painting import BOX, SIDE, clear, drag, polygon, same, stroke, tool, touch
 from PIL import Image
 
 ZIGZAG = [(20, 20), (60, 35), (25, 70), (100, 90), (104, 30)]
@@ -103,6 +103,18 @@ def test_zoomed_in_the_stroke_lands_under_the_pointer(studio, mask):
     tool(studio, "in")
     path = drag(studio, [(50, 50), (70, 60)])
     assert same(mask(), *stroke(path, 13))
+    studio.locator(".ip-stage").focus()
+    studio.keyboard.press("0")
+
+
+def test_a_finger_paints_and_two_fingers_zoom(studio, mask):
+    path = touch(studio, ZIGZAG)
+    drawn = mask()
+    assert same(drawn, *stroke(path, 13))
+    side = studio.evaluate(BOX)[2]
+    touch(studio, [(60, 60), (40, 60)], [(70, 60), (90, 60)])
+    assert studio.evaluate(BOX)[2] > 1.5 * side
+    assert (mask() == drawn).all()
     studio.locator(".ip-stage").focus()
     studio.keyboard.press("0")
 
