@@ -1,6 +1,7 @@
 # A thin face over tools/. On Windows, without make: see README.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-slow check unit lessons notebooks weights lock
+.PHONY: help setup lab test test-slow check unit lessons notebooks assignments \
+        test-assignments weights lock
 
 # The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
 SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -10,7 +11,7 @@ RUN = .venv/bin/python
 
 # Waiting threads sleep instead of spinning; tests run in two processes of one thread each.
 export OMP_WAIT_POLICY = PASSIVE
-test test-slow check unit lessons: export OMP_NUM_THREADS = 1
+test test-slow test-assignments check unit lessons: export OMP_NUM_THREADS = 1
 PARALLEL = -n 2 --dist loadscope
 # No lesson may take longer than this in profile ci, in seconds.
 LESSON_SECONDS = 60
@@ -21,6 +22,8 @@ help:
 	@echo "make test-slow   run the tests that take minutes: overfitting, kill -9 and resume"
 	@echo "make check       style, types, layers, doctests; lessons agree with masters"
 	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
+	@echo "make assignments  write the assignments for a class from the lessons' masters"
+	@echo "make test-assignments  grade a made class, and try every wrong solution on every check"
 	@echo "make weights     train the networks in data/weights that are missing  (NAMES=\"unet-drawn\")"
 	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
 
@@ -41,6 +44,7 @@ check: setup
 	$(RUN) -m pytest -q tests/test_imports.py
 	$(RUN) -m pytest -q --doctest-modules inpaintlib
 	$(RUN) tools/lessons.py check
+	$(RUN) tools/assignments.py check
 
 unit: setup
 	$(RUN) -m pytest -q $(PARALLEL) --durations=5 tests
@@ -56,6 +60,13 @@ lessons: setup
 
 notebooks: setup
 	$(RUN) tools/lessons.py render $(LESSONS)
+
+assignments: setup
+	$(RUN) tools/assignments.py build
+
+test-assignments: setup
+	$(RUN) tools/mutants.py
+	$(RUN) -m pytest -q -m slow --durations=5 tests/test_classroom.py
 
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)

@@ -7,6 +7,7 @@ line and status 2, never a traceback.
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_fill(commands)
     _add_studio(commands)
+    _add_grade(commands)
     return parser
 
 
@@ -215,4 +217,31 @@ def _studio(options: argparse.Namespace) -> int:
     from inpaintlib.widgets.serve import serve  # slow to import
 
     serve(port=options.port, browser=not options.no_browser, theme=options.theme)
+    return 0
+
+
+# grade ---------------------------------------------------------------------------------------
+
+
+def _add_grade(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `grade`: see assignments/README.md."""
+    grade = commands.add_parser("grade", help="mark a class's assignments")
+    add = grade.add_argument
+    add("submitted", type=Path, metavar="SUBMITTED", help="a folder, or a learning platform's zip")
+    add("-o", "--out", type=Path, default=Path("marks.csv"), metavar="CSV", help="(%(default)s)")
+    add("--due", type=datetime.fromisoformat, metavar="TIME", help="'2027-01-31 18:00': late after")
+    add("--jobs", type=int, metavar="N", help="submissions at a time (as many as cores)")
+    grade.set_defaults(run=_grade)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    """Grade, and say what is left for a person."""
+    from inpaintlib.grading.run import grade  # needs nbgrader
+
+    where = {"due": options.due, "jobs": options.jobs, "say": partial(print, flush=True)}
+    graded = grade(options.submitted, options.out, **where)
+    folder = options.out.with_suffix("")
+    count = sum(bool(one.human) for one in graded)
+    print(f"marks: {options.out} · feedback and answers to mark: {folder}/")
+    print(f"{count} of {len(graded)} need a person: {folder / 'needs-a-person.csv'}")
     return 0

@@ -220,7 +220,7 @@ def show_bars(
     axis.bar_label(bars, fmt="{:.3g}", padding=2)
     if level is not None:
         axis.axhline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
-        axis.legend()
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     axis.set(ylabel=ylabel)
     axis.tick_params(axis="x", labelsize=9)
     axis.margins(y=0.15)

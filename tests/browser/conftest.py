@@ -15,7 +15,16 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOKEN = "browser-tests"
-CODE = "from inpaintlib.widgets.studio import Studio\nstudio = Studio()\nstudio"
+CELLS = {
+    "studio": "from inpaintlib.widgets.studio import Studio\nstudio = Studio()\nstudio",
+    "attention": """import torch
+from inpaintlib.widgets.attention import AttentionViewer
+near = (torch.arange(64)[:, None] - torch.arange(64)).abs() <= 1
+near = near / near.sum(dim=1, keepdim=True)
+maps = {"next to it": near, "everywhere": torch.full((64, 64), 1 / 64)}
+viewer = AttentionViewer(torch.zeros(1, 3, 128, 128), maps, place=(2, 3))
+viewer""",
+}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 READY = """async () => {
@@ -102,12 +111,16 @@ def browser():
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """The address of a notebook with the studio in it, in a JupyterLab on this computer."""
+    """The address of the notebook `studio`, in a JupyterLab on this computer.
+
+    Beside it lie the other `CELLS` and the lessons.
+    """
     folder = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     (folder / "notebooks").mkdir()
-    nbformat.write(notebook, folder / "notebooks" / "studio.ipynb")
+    for name, code in CELLS.items():
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
     for lesson in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(lesson, folder / "notebooks")
     port = free_port()
@@ -121,20 +134,27 @@ def lab(browser, tmp_path_factory):
         yield f"{address}/lab/tree/studio.ipynb?reset&token={TOKEN}"
 
 
-@pytest.fixture(scope="session")
-def studio(browser, lab):
-    """The page with the studio, its cell run."""
+@contextmanager
+def notebook_page(browser, address: str):
+    """A page with a notebook, its kernel ready; `page.errors` collects what fails in it."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.set_default_timeout(90_000)
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(lab)
+    page.goto(address)
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext")
     page.evaluate(READY)
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function("document.querySelector('.ip-under')?.naturalWidth > 0")
     yield page
     page.close()
+
+
+@pytest.fixture(scope="session")
+def studio(browser, lab):
+    """The page with the studio, its cell run."""
+    with notebook_page(browser, lab) as page:
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function("document.querySelector('.ip-under')?.naturalWidth > 0")
+        yield page
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Lessons in a real JupyterLab, as a learner meets them: Run All, then touch the widgets."""
 
 import pytest
-from conftest import READY
+from conftest import notebook_page
 
 from tools import lessons
 
@@ -36,22 +36,15 @@ def slow_but_the_first(master):
 
 @pytest.mark.parametrize("master", [slow_but_the_first(master) for master in MASTERS])
 def test_run_all_then_every_widget(browser, lab, master):
-    page = browser.new_page(viewport={"width": 1440, "height": 1000})
-    page.set_default_timeout(90_000)
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(lab.replace("studio.ipynb", f"{master.stem}.ipynb"))
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext")
-    page.evaluate(READY)
-    cells = page.evaluate(RUN_ALL)
-    assert [number for number, cell in enumerate(cells) if not cell["run"]] == []
-    assert [complaint for cell in cells for complaint in cell["complaints"]] == []
-    for index in page.evaluate(WIDGETS):
-        page.evaluate(SHOW, index)
-        try_widget(page)
-    assert errors == []
-    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    page.close()
+    with notebook_page(browser, lab.replace("studio.ipynb", f"{master.stem}.ipynb")) as page:
+        cells = page.evaluate(RUN_ALL)
+        assert [number for number, cell in enumerate(cells) if not cell["run"]] == []
+        assert [complaint for cell in cells for complaint in cell["complaints"]] == []
+        for index in page.evaluate(WIDGETS):
+            page.evaluate(SHOW, index)
+            try_widget(page)
+        assert page.errors == []
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
 
 def try_widget(page):

@@ -1,0 +1,73 @@
+"""A student's answers in the assignment as it was handed out.
+
+What a student may change is taken over, what is locked is not; so edited checks, deleted, copied or
+moved cells and foreign kernels cost nobody a mark, and every notebook that nbgrader sees is sound.
+"""
+
+import json
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+
+
+def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """The release with a student's answers and added cells, and notes on what was restored.
+
+    Args:
+        content: the file that was handed in.
+        release: the assignment as students got it.
+
+    Raises:
+        ValueError: the file is not a notebook.
+    """
+    try:
+        theirs = nbformat.reads(content.decode("utf-8-sig"), as_version=4).cells
+    except Exception as error:  # nbformat raises what its many readers raise
+        raise ValueError(f"not a notebook: {error}") from error
+    known = {grade_id(cell): cell for cell in release.cells}
+    answers, extras, notes = _sort(theirs, known)
+
+    rebuilt = nbformat.from_dict(json.loads(json.dumps(release)))
+    cells = list(extras.get("", []))
+    for cell in rebuilt.cells:
+        name = grade_id(cell)
+        if name not in answers:
+            notes.append(f"{name} was missing")
+        elif cell.metadata.nbgrader.solution:
+            cell.source = answers[name]
+        elif answers[name].split() != cell.source.split():
+            notes.append(f"{name} was changed")
+        cells += [cell, *extras.get(name, [])]
+    for number, cell in enumerate(cell for cell in cells if not grade_id(cell)):
+        cell["id"] = f"extra-{number}"
+    rebuilt.cells = cells
+    return rebuilt, notes
+
+
+def _sort(
+    theirs: list[NotebookNode], known: dict[str, NotebookNode]
+) -> tuple[dict[str, str], dict[str, list[NotebookNode]], list[str]]:
+    """Sources of known cells by name, added code by the known cell before it, notes."""
+    answers: dict[str, str] = {}
+    extras: dict[str, list[NotebookNode]] = {}
+    notes, last = [], ""
+    for cell in theirs:
+        name = grade_id(cell)
+        if name in known and name not in answers:
+            answers[name], last = cell.source, name
+            continue
+        if name in known:
+            notes.append(f"{name} stood there twice")
+            if not known[name].metadata.nbgrader.solution or cell.source == known[name].source:
+                continue  # a check or an untouched stub
+            if cell.cell_type == "markdown":
+                answers[name] += f"\n\n{cell.source}"
+        if cell.cell_type == "code":
+            extras.setdefault(last, []).append(new_code_cell(cell.source))
+    return answers, extras, notes
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """nbgrader's name of a cell; empty for one that the student added."""
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))

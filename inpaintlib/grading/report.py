@@ -1,0 +1,217 @@
+"""Marks, feedback pages, answers to read, and what needs a person."""
+
+import csv
+from html import escape
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from inpaintlib.grading.rebuild import grade_id
+from inpaintlib.grading.work import Graded, Work, full_points, slug
+
+WRITTEN = ("student", "assignment", "question", "of", "points", "comment")
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>{title}</title><style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem;
+  color: #1d2733; }}
+h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
+.sum {{ font-size: 1.2rem; color: #0b6e99; }}
+.full {{ color: #18794e; }} .lost {{ color: #b3541e; }}
+pre, .scheme {{ background: #f4f6f8; padding: .7rem 1rem; border-radius: 6px; }}
+pre {{ white-space: pre-wrap; font: 14px/1.45 ui-monospace, monospace; }}
+blockquote {{ margin: .5rem 0; padding-left: 1rem; border-left: 3px solid #cdd5dd;
+  white-space: pre-wrap; }}
+small {{ color: #5b6875; }}
+</style><body>
+{body}
+</body></html>
+"""
+
+
+def write_report(graded: list[Graded], out: Path, work: Work) -> None:
+    """Write `out` and, in the folder of its name, all the rest. `written.csv` is read and kept."""
+    folder = out.with_suffix("")
+    marked = [one for one in graded if one.scores]
+    points = written_points(folder / "written.csv", marked, work)
+    rows = [row_of(one, points, work) for one in marked]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    _write(out, columns, rows)
+    human = [
+        {
+            "student": one.submission.student,
+            "assignment": one.submission.assignment,
+            "file": one.submission.origin,
+            "why": why,
+        }
+        for one in graded
+        for why in one.human
+    ]
+    _write(folder / "needs-a-person.csv", ["student", "assignment", "file", "why"], human)
+    for one in marked:
+        name = f"{slug(one.submission.student)}-{one.submission.assignment}.html"
+        _page(folder / "feedback" / name, *feedback(one, points, work))
+    for assignment in sorted({one.submission.assignment for one in marked}):
+        mine = [one for one in marked if one.submission.assignment == assignment]
+        _page(folder / f"answers-{assignment}.html", *answers(mine, assignment, work))
+
+
+# Marks ---------------------------------------------------------------------------------------
+
+
+def written_points(path: Path, graded: list[Graded], work: Work) -> dict[tuple, dict[str, str]]:
+    """The teacher's rows for written answers; new answers get an empty row in the file.
+
+    Raises:
+        ValueError: points that are no number or more than there are.
+    """
+    rows: dict[tuple, dict[str, str]] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                rows[row["student"].removeprefix("'"), row["question"]] = row
+                _check_points(row, path)
+    for one in graded:
+        limits = full_points(work.release(one.submission.assignment))
+        for name, got in one.scores.items():
+            if got is None:
+                new = {"of": f"{limits[name]:g}", "points": "", "comment": ""}
+                new |= {"student": one.submission.student, "question": name}
+                new["assignment"] = one.submission.assignment
+                rows.setdefault((one.submission.student, name), new)
+    _write(path, list(WRITTEN), list(rows.values()))
+    return rows
+
+
+def _check_points(row: dict[str, str], path: Path) -> None:
+    """Points by hand are empty or a number from 0 to the full points."""
+    try:
+        good = not row["points"] or 0 <= float(row["points"]) <= float(row["of"])
+    except ValueError:
+        good = False
+    if not good:
+        who = f"{path.name}: {row['student']}, {row['question']}"
+        raise ValueError(f"{who}: expected 0 to {row['of']} points, got {row['points']!r}")
+
+
+def points_of(one: Graded, written: dict[tuple, dict[str, str]]) -> dict[str, float | None]:
+    """Points of every graded cell, the teacher's included; None for what is still to be marked."""
+    points = dict(one.scores)
+    for name, got in points.items():
+        by_hand = written.get((one.submission.student, name), {}).get("points")
+        if got is None and by_hand:
+            points[name] = float(by_hand)
+    return points
+
+
+def row_of(one: Graded, written: dict[tuple, dict[str, str]], work: Work) -> dict[str, object]:
+    """One row of the table of marks."""
+    points = points_of(one, written)
+    limits = full_points(work.release(one.submission.assignment))
+    parts: dict[str, float | None] = {}
+    numbers = list(dict.fromkeys(name[-4:] for name in points))  # in the order of the notebook
+    for name, got in points.items():
+        exercise = f"exercise_{numbers.index(name[-4:]) + 1}"
+        part = "question" if name.startswith("answer") else exercise
+        parts[part] = None if got is None else (parts.get(part) or 0) + got
+    waiting = sum(got is None for got in points.values())
+    return {
+        "student": one.submission.student,
+        "assignment": one.submission.assignment,
+        "points": _number(sum(got or 0 for got in points.values())),
+        "of": _number(sum(limits.values())),
+        "to_mark": waiting,
+        "late": "late" if one.submission.late else "",
+        "person": len(one.human),
+        "file": one.submission.origin,
+        **{part: "" if got is None else _number(got) for part, got in sorted(parts.items())},
+    }
+
+
+# Pages ---------------------------------------------------------------------------------------
+
+
+def feedback(one: Graded, written: dict[tuple, dict[str, str]], work: Work) -> tuple[str, str]:
+    """Title and body of a student's page: points and the first complaint of every check."""
+    release = work.release(one.submission.assignment)
+    points, limits = points_of(one, written), full_points(release)
+    title = f"{one.submission.student} · {one.submission.assignment}"
+    total = sum(got or 0 for got in points.values())
+    body = [
+        f"<h1>{escape(title)}</h1><p class=sum>{_number(total)} of {_number(sum(limits.values()))}"
+        " points</p>"
+    ]
+    if any(got is None for got in points.values()):
+        body.append("<p>Written answers are still to be marked.</p>")
+    headings = headings_of(release)
+    for name, got in points.items():
+        if name.startswith(("check", "answer")):
+            body.append(f"<h2>{escape(headings[name[-4:]])}</h2>")
+        kind = {"check": "The check that you saw", "hidden": "The checks on other inputs"}
+        label = kind.get(name.split("-")[0], "Your answer")
+        full = got is not None and got >= limits[name]
+        colour = "open" if got is None else "full" if full else "lost"
+        shown = "to be marked" if got is None else f"{_number(got)} of {_number(limits[name])}"
+        body.append(f"<p class={colour}>{label}: {shown}</p>")
+        if not full and (text := one.complaints.get(name)):
+            body.append(f"<pre>{escape(text)}</pre>")
+        if comment := written.get((one.submission.student, name), {}).get("comment"):
+            body.append(f"<blockquote>{escape(comment)}</blockquote>")
+    notes = [note for note in one.human if "restored" in note or "taken out" in note]
+    body += [f"<p><small>{escape(note)}</small></p>" for note in notes]
+    return title, "\n".join(body)
+
+
+def answers(graded: list[Graded], assignment: str, work: Work) -> tuple[str, str]:
+    """Title and body of a page to mark from: each question, its scheme, all answers in a row."""
+    from nbconvert.filters import markdown2html
+
+    title = f"Written answers · {assignment}"
+    body = [f"<h1>{title}</h1>", "<p>Enter points and comments in <code>written.csv</code>.</p>"]
+    source = nbformat.reads(work.reference(assignment).decode(), as_version=4)
+    texts = {grade_id(cell): cell.source for cell in source.cells}
+    for name in [name for name in texts if name.startswith("answer-")]:
+        scheme = texts[name].replace("### BEGIN SOLUTION\n", "").replace("\n### END SOLUTION", "")
+        question = texts[name.replace("answer", "question")]
+        body.append(f"{markdown2html(question)}<div class=scheme>{markdown2html(scheme)}</div>")
+        for one in graded:
+            if one.notebook is not None and one.scores.get(name, 0) is None:
+                given = next(c.source for c in one.notebook.cells if grade_id(c) == name)
+                body.append(f"<h2>{escape(one.submission.student)}</h2>")
+                body.append(f"<blockquote>{escape(given)}</blockquote>")
+    return title, "\n".join(body)
+
+
+def headings_of(release: NotebookNode) -> dict[str, str]:
+    """The heading of every exercise and question, by its number (`00-1`)."""
+    texts = [c for c in release.cells if grade_id(c).startswith(("task-", "question-"))]
+    return {
+        grade_id(cell)[-4:]: cell.source.partition("\n")[0].strip("# ").strip() for cell in texts
+    }
+
+
+def _page(path: Path, title: str, body: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(PAGE.format(title=escape(title), body=body), encoding="utf-8")
+
+
+def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+    """A table that spreadsheets open; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8-sig") as file:
+        table = csv.DictWriter(file, columns or ["student"], restval="", extrasaction="ignore")
+        table.writeheader()
+        table.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
+    part.replace(path)
+
+
+def _plain(value: object) -> object:
+    """A text that a spreadsheet does not take for a formula."""
+    dangerous = isinstance(value, str) and value[:1] in ("=", "+", "-", "@")
+    return f"'{value}" if dangerous else value
+
+
+def _number(value: float) -> str:
+    """3.0 as `3`, 2.5 as `2.5`."""
+    return f"{value:g}"

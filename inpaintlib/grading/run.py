@@ -1,0 +1,54 @@
+"""`python -m inpaintlib grade`: from what was handed in to marks, feedback, a list for a person."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from inpaintlib.grading.collect import collect
+from inpaintlib.grading.course import ASSIGNMENTS
+from inpaintlib.grading.report import write_report
+from inpaintlib.grading.work import Graded, Work
+
+
+def grade(
+    place: Path,
+    out: Path,
+    *,
+    due: datetime | None = None,
+    jobs: int | None = None,
+    say: Callable[[str], None],
+) -> list[Graded]:
+    """Grade everything in a folder or zip; write marks, feedback, and what needs a person.
+
+    Args:
+        place: a folder or a zip of submissions.
+        out: the table of marks, `marks.csv`; the rest goes into the folder `marks` beside it.
+        due: uploads after it are marked as late; no points are taken off.
+        jobs: submissions graded at a time; as many as there are cores if None.
+        say: called with a line for each submission.
+
+    Raises:
+        ValueError: nothing was handed in, or the reference solutions do not get full points here.
+        ImportError: nbgrader is not installed.
+    """
+    folder = out.with_suffix("")
+    work = Work(folder / "work")
+    names = sorted(path.name for path in (ASSIGNMENTS / "source").iterdir())
+    chosen, rejected = collect(place, names, due)
+    work.course  # noqa: B018  # made here, before several threads ask for it
+    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+        needed = sorted({one.assignment for one in chosen})
+        for assignment, _ in zip(needed, pool.map(work.check, needed), strict=True):
+            say(f"{assignment}: the reference solutions get full points")
+        tasks = [pool.submit(work.grade, one) for one in chosen]
+        graded = []
+        for number, task in enumerate(tasks, start=1):
+            graded.append(task.result())
+            one = graded[-1].submission
+            say(f"{number}/{len(tasks)} {one.student} · {one.assignment}")
+    for one in rejected:
+        graded.append(Graded(one, human=list(one.notes)))
+    write_report(graded, out, work)
+    return graded
