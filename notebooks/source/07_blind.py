@@ -1143,7 +1143,7 @@ for diet in DIETS:
     maps = torch.cat([found[diet, SEEDS[0], name][two] for name in exams])
     rows[diet] = paint_holes(given, (maps > 0.5).float())
 rows["truth"] = paint_holes(given, torch.cat([exam.mask[two] for exam in exams.values()]))
-show_rows(rows, titles=[name for name in exams for _ in range(2)], width=7)
+show_rows(rows, titles=[name for name in exams for _ in range(2)])
 
 # %% [markdown]
 # ### Exercise 4 · A loss for small damage
