@@ -36,7 +36,7 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
-JPEG_QUALITY = 64
+JPEG_QUALITY, LARGE, LARGE_QUALITY = 64, 45_000, 48  # a picture of more bytes is pressed harder
 WIDGET_NOTE = "*Interactive: run this cell to play with it.*"
 
 
@@ -189,9 +189,14 @@ def clean_output(output: NotebookNode) -> NotebookNode | None:
 
 def to_jpeg(encoded: bytes) -> bytes:
     """Any picture as a JPEG whose colours are not subsampled, so that coloured edges stay sharp."""
-    buffer = io.BytesIO()
     image = Image.open(io.BytesIO(encoded)).convert("RGB")
-    image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    small = _jpeg(image, JPEG_QUALITY)
+    return small if len(small) <= LARGE else _jpeg(image, LARGE_QUALITY)
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
     return buffer.getvalue()
 
 

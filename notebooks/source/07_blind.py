@@ -817,10 +817,9 @@ axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.1))
 plt.show()
 
 # %% tags=["picture"]
-eight = slice(0, 8)
-rows = {"given": hurt[eight]}
-rows |= {f"{name}\n{scores[name][:, 0].mean():.1f} dB": answers[name][eight] for name in LADDER}
-show_rows(rows | {"truth": ladder_test.image[eight]}, label_width=1.5, width=6)
+rows = {"given": hurt[six]}
+rows |= {f"{name}\n{scores[name][:, 0].mean():.1f} dB": answers[name][six] for name in LADDER}
+show_rows(rows | {"truth": ladder_test.image[six]}, label_width=1.5, width=5)
 
 # %% [markdown]
 # **What to see.** A dot is a seed, the line their mean; beside the pictures, the dB in the holes. Two steps
@@ -864,7 +863,7 @@ show_bars(
 rows = {"their damage": hurt, "L1 alone": answers["L1 alone"]}
 rows["opaque"] = opaque(ladder_test.image, ladder_test.mask, generator=stream(9))
 rows["L1 alone "] = examine(trials["L1 alone"][0], opaque)[0]
-show_rows({n: p[eight] for n, p in rows.items()} | {"truth": ladder_test.image[eight]}, width=6)
+show_rows({n: p[six] for n, p in rows.items()} | {"truth": ladder_test.image[six]}, width=5)
 
 # %% [markdown]
 # **What to see.** On its own damage, L1 alone looks like a success: far above 2 × input. Close the curtain and
@@ -1288,7 +1287,7 @@ for name, (inside, _, whole) in table.items():
 # %%
 rows = {"their damage": test_original.observed, "original": answer, "our damage": test.observed}
 rows |= {"found": paint_holes(test.observed, hole), "repaired": completed, "truth": test.image}
-show_rows({name: pictures[eight] for name, pictures in rows.items()}, width=6.4)
+show_rows({name: pictures[six] for name, pictures in rows.items()}, width=5.4)
 
 # %% [markdown]
 # **What to see.** Same faces, same cells. It beats every control on its own, harder damage, where no truth
