@@ -127,19 +127,18 @@ assert -1 <= batch.image.min() <= batch.image.max() <= 1
 # Nothing in them is tied to digits, so try: the same layers, on tiny faces.
 
 # %% tags=["train"]
-MLP_STEPS = run.pick(ci=20, laptop=300, gpu=1000)
+MLP_STEPS = run.pick(ci=40, laptop=300, gpu=1000)
 torch.manual_seed(run.seed)
 settings = replace(gan.LESSON, channels=3, size=16, batch_size=32, seed=run.seed)
 dense = gan.GAN(settings).to(run.device)
 source = batches(tiny_faces, batch_size=32, flip=True, seed=run.seed)
 mean_face = tiny_faces.floats().mean(dim=0)
-before = (dense.generate(next(source)).mean(dim=0).cpu() - mean_face).abs().mean().item()
 for _ in tqdm(training.train(dense, source, steps=MLP_STEPS), total=MLP_STEPS):
     pass
 with torch.no_grad():
     dense_faces = dense.generate(next(source)).cpu()
-after = (dense_faces.mean(dim=0) - mean_face).abs().mean().item()
-assert after < 0.95 * before, "the mean of the fakes has not moved towards the mean face"
+both = torch.stack([dense_faces.mean(dim=0).flatten(), mean_face.flatten()])
+assert torch.corrcoef(both)[0, 1] > 0.25, "the mean of the fakes does not look like the mean face"
 
 # %%
 few = tiny_faces.floats(slice(10))
@@ -808,7 +807,7 @@ recipes = {
 }
 
 # %% tags=["train"]
-ROUNDS = run.pick(ci=20, laptop=150, gpu=1500)
+ROUNDS = run.pick(ci=40, laptop=150, gpu=1500)
 SEEDS = run.pick(ci=(1, 2), laptop=(1, 2, 3), gpu=(1, 2, 3))
 distances, looks = {}, {"data": unseen[:8]}
 start = distance(SmallGame(Recipe(), 1).draw(crowd, "measure").detach(), unseen)

@@ -10,7 +10,7 @@
 #
 # A convolution treats every pixel alike, also the ones that are not there. DeepFillV2 (Yu et al. 2019)
 # gives each layer a learned valve for that, and lets far places of a picture talk to each other. We build
-# both, draw what they do, and find that one of them can sit in a network and do nothing at all.
+# both, draw what they do, and find that one of them can sit in a network and do next to nothing.
 
 # %% [markdown]
 # **Time** about 90 minutes to read and try; the cells themselves run in about five minutes on two CPU
@@ -816,8 +816,8 @@ for sample in (0, 2):
     show_images(torch.cat([large_one, *shown]), columns=6, width=9.5)
 
 # %% [markdown]
-# The frame asks; what is bright, answers. One is tempted to tell a story about each map: here it looks for hair,
-# there for an outline. A paper could print the best ones and write "the network has learned to attend to
+# The frame asks; what is bright, answers. One is tempted to tell a story about each map: this place matters,
+# that one looks for hair. A paper could print the best ones and write "the network has learned to attend to
 # related regions". Before you believe it, ask the one question that matters: **what happens without?**
 
 # %%
@@ -842,7 +842,7 @@ show_rows(answers, notes=notes, width=6.4)
 
 # %% [markdown]
 # Read the two printed lines. The layer is a **bystander**: $\gamma$ never left the neighbourhood of its start,
-# and the picture is the same without it. (Forced to 1, last row, it is no gift either.) The maps are a by-product of features that the *convolutions*
+# and without it the picture hardly changes. (Forced to 1, last row, it is no gift either.) The maps are a by-product of features that the *convolutions*
 # made; any dot product of those lights up something. An attention map shows where a layer *would* look.
 # Whether anyone listens, only an ablation shows.
 #
@@ -1274,7 +1274,7 @@ show_rows(rows, notes=notes, width=7)
 # ## 12 · Play: where does it look?
 #
 # Hover over the filled face, click to keep a place, or focus the picture and use the arrow keys. Two maps: the
-# learned self-attention, to which (section 7) nobody listens, and the original's contextual attention, computed
+# learned self-attention, to which (section 7) hardly anybody listens, and the original's contextual attention, computed
 # on the same features: its places are patches, and hidden ones stay dark.
 
 # %% tags=["widget"]
