@@ -261,11 +261,9 @@ def show_intervals(
 
 
 def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values at each place, of fewer at the start."""
-    total = np.cumsum(np.concatenate([[0.0], values]))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - length, 0)
-    return (total[ends] - total[starts]) / (ends - starts)
+    """Mean of the last `length` values at each place, fewer at the start; NaN where one of them is."""
+    starts = np.maximum(np.arange(len(values)) + 1 - length, 0)
+    return np.array([values[start : end + 1].mean() for end, start in enumerate(starts)])
 
 
 def _grid(

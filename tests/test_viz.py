@@ -65,6 +65,12 @@ def test_curves_are_smoothed_over_the_past_only():
     assert list(smooth.get_ydata()) == [4, 3, 1]
 
 
+def test_a_curve_with_a_gap_is_shown_beside_it():
+    viz.show_curves({"filled": [np.nan, 1.0, 2.0, np.nan, 3.0]})
+    (line,) = axes()[0].lines
+    assert line.get_ydata()[[1, 2, 4]].tolist() == [1, 2, 3]
+
+
 def test_bars_carry_their_values():
     viz.show_bars({"a": 1.0, "b": 2.5}, ylabel="dB", errors={"a": 0.1, "b": 0.2})
     assert [text.get_text() for text in axes()[0].texts] == ["1", "2.5"]
