@@ -261,7 +261,7 @@ def show_intervals(
 
 
 def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values at each place, fewer at the start; NaN where one of them is."""
+    """Mean of the last `length` values at each place, fewer at the start; NaN where one is."""
     starts = np.maximum(np.arange(len(values)) + 1 - length, 0)
     return np.array([values[start : end + 1].mean() for end, start in enumerate(starts)])
 

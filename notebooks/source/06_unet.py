@@ -143,9 +143,8 @@ for level, (inputs, outputs) in enumerate([(4, 16), (16, 32), (32, 64), (64, 64)
     features = DoubleConv(inputs, outputs)(features)
     knows = (features[0] - features[1]).abs().amax(dim=0) > 1e-6
     share = knows[hole[0, 0] == 1].float().mean()
-    print(
-        f"features of {features.shape[2]:3} × {features.shape[3]:3}: {share:4.0%} of the hole knows something"
-    )
+    side = f"{features.shape[2]:3} × {features.shape[3]:3}"
+    print(f"features of {side}: {share:4.0%} of the hole knows something")
 
 # %% [markdown]
 # This is the U-Net's division of labour. The finest skip knows the rim of the hole and nothing else: it
@@ -367,7 +366,7 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 
 # %% tags=["exercise:06-2"]
 def sobel_distance(a, b):
-    """A number; a and b are (B, C, H, W). The outermost pixels have no neighbours: leave them out."""
+    """A number; a and b are (B, C, H, W). The outermost pixels lack neighbours: leave them out."""
     raise NotImplementedError
 
 
