@@ -10,8 +10,10 @@ import json
 import os
 import platform
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 VARIABLE = "INPAINTLIB_FENCE"
 FORBIDDEN = {
@@ -40,7 +42,23 @@ def main() -> None:
     log = os.open(settings["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     hidden = [Path(path).resolve() for path in settings["hidden"]]
     sys.addaudithook(fence(Path(settings["scratch"]).resolve(), hidden, log))
-    launch_new_instance()
+    launch_new_instance(kernel_class=forgetful_kernel())
+
+
+def forgetful_kernel() -> type:
+    """A kernel that lets go of what a failed cell held, which may be all the memory there is."""
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.zmqshell import ZMQInteractiveShell
+
+    class Shell(ZMQInteractiveShell):
+        def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+            super()._showtraceback(etype, evalue, stb)
+            traceback.clear_frames(evalue.__traceback__)
+
+    class Kernel(IPythonKernel):
+        shell_class = Shell
+
+    return Kernel
 
 
 def limit_memory(size: int) -> None:
