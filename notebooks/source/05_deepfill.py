@@ -1093,7 +1093,7 @@ show_curves({n: v for n, v in asked.items()}, x=range(1, 9), **labels)
 
 
 # %%
-JUDGE_STEPS = run.pick(ci=20, laptop=40, gpu=100)
+JUDGE_STEPS = run.pick(ci=40, laptop=40, gpu=100)
 SEEDS = run.pick(ci=(1,), laptop=(1, 2, 3), gpu=(1, 2, 3))
 trial = fixed_batch(validation, run.pick(ci=40, laptop=200, gpu=400), mask=masks.brush, seed=5)
 
