@@ -98,7 +98,7 @@ def render(master: Path) -> NotebookNode:
         LessonError: a cell raises, takes longer than `CELL_SECONDS`, or kills the kernel.
     """
     notebook = build(master)
-    os.environ.update(INPAINTLIB_PROFILE="laptop", INPAINTLIB_DATA="drawn")
+    settings = {"INPAINTLIB_PROFILE": "laptop", "INPAINTLIB_DATA": "drawn"}
     client = NotebookClient(
         notebook,
         timeout=CELL_SECONDS,
@@ -109,7 +109,7 @@ def render(master: Path) -> NotebookNode:
         on_cell_executed=StopWatch(),
     )
     try:
-        client.execute()
+        client.execute(env=os.environ | settings)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise LessonError(f"{master.stem}: {error}") from error
     notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)  # without the kernel's versions

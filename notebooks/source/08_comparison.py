@@ -343,7 +343,7 @@ for card in shown:
     if label == "glcic":
         side, offset = "left", (6, -4)
     axis.annotate(label, place, xytext=offset, textcoords="offset points", ha=side, fontsize=9)
-axis.margins(y=0.12)
+axis.margins(x=0.1, y=0.12)
 axis.set(xscale="log", xlabel="milliseconds a picture", ylabel="PSNR in the centre hole (dB)")
 plt.show()
 
