@@ -113,13 +113,15 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
         "" if card is rival else plus_minus(paired(*values), 2, sign="+"),
         f"{card['milliseconds']:.1f}",
         "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
-        *_downloaded(card, main),
+        *(_downloaded(card, main) if any(other["lpips"] for other in cards) else []),
     ]
 
 
 def _downloaded(card: Card, kind: str) -> list[str]:
-    """LPIPS and FID, if they were measured."""
-    return [plus_minus(card["lpips"][kind], 3), f"{card['fid'][kind]:.1f}"] if card["lpips"] else []
+    """LPIPS and FID; empty cells for a system of which they were not measured."""
+    if kind not in card["lpips"]:
+        return ["", ""]
+    return [plus_minus(card["lpips"][kind], 3), f"{card['fid'][kind]:.1f}"]
 
 
 def plus_minus(summary: dict[str, float | None], digits: int, *, sign: str = "") -> str:

@@ -71,6 +71,10 @@ def test_a_card_and_its_table_have_them(alexnet, monkeypatch):
     head, *_, last = cards.markdown(list(card.values())).splitlines()[2:]
     assert head.endswith("| LPIPS, centre | FID, centre |")
     assert last.endswith("| 4.0 |")
+    plain = evaluate.evaluate(next(evaluate.systems(faces, ["Telea"])), faces, kinds=["centre"])
+    lines = cards.markdown([*card.values(), plain]).splitlines()[2:]
+    assert len({line.count("|") for line in lines}) == 1, "as many cells in every row"
+    assert lines[-1].endswith("|  |  |")
 
 
 @pytest.mark.parametrize("measure", [perceptual.lpips, perceptual.fid])

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from inpaintlib.checkpoints import write_whole
 from inpaintlib.grading.rebuild import grade_id
 from inpaintlib.grading.work import Graded, Work, full_points, slug
 
@@ -191,19 +192,20 @@ def headings_of(release: NotebookNode) -> dict[str, str]:
 
 
 def _page(path: Path, title: str, body: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(PAGE.format(title=escape(title), body=body), encoding="utf-8")
+    text = PAGE.format(title=escape(title), body=body)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
     """A table that spreadsheets open; it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8-sig") as file:
-        table = csv.DictWriter(file, columns or ["student"], restval="", extrasaction="ignore")
-        table.writeheader()
-        table.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
-    part.replace(path)
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8-sig") as file:
+            table = csv.DictWriter(file, columns or ["student"], restval="", extrasaction="ignore")
+            table.writeheader()
+            table.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
+
+    write_whole(path, write)
 
 
 def _plain(value: object) -> object:

@@ -34,7 +34,7 @@ def grade(
         ImportError: nbgrader is not installed.
     """
     folder = out.with_suffix("")
-    work = Work(folder / "work")
+    work = Work(folder / "kept")
     names = sorted(path.name for path in (ASSIGNMENTS / "source").iterdir())
     chosen, rejected = collect(place, names, due)
     work.course  # noqa: B018  # made here, before several threads ask for it
