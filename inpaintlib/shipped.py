@@ -48,13 +48,13 @@ SHIPPED = {
     "glcic-drawn": Shipped("glcic", drawn=True, steps=800),
     "glcic-celeba": Shipped("glcic", drawn=False, steps=1_100),
     "deepfill-drawn": Shipped("deepfill", drawn=True, steps=2_500),
-    "deepfill-celeba": Shipped("deepfill", drawn=False, steps=3_000),
+    "deepfill-celeba": Shipped("deepfill", drawn=False, steps=10_000),
     "unet-drawn": Shipped("unet", drawn=True, steps=2_000),
     "unet-celeba": Shipped("unet", drawn=False, steps=3_000),
     "unet-whole-drawn": Shipped("unet-whole", drawn=True, steps=500),
-    "unet-whole-celeba": Shipped("unet-whole", drawn=False, steps=600),
+    "unet-whole-celeba": Shipped("unet-whole", drawn=False, steps=2_000),
     "blind-drawn": Shipped("blind", drawn=True, steps=500),
-    "blind-celeba": Shipped("blind", drawn=False, steps=700),
+    "blind-celeba": Shipped("blind", drawn=False, steps=2_000),
 }
 
 
