@@ -101,6 +101,43 @@ def test_the_shipped_files_are_small_and_load(name):
     assert all(value.isfinite().all() for value in load(name).generator.state_dict().values())
 
 
+@pytest.mark.parametrize("name", ["gan-drawn", "gan-mnist"])
+def test_the_digit_gans_cover_the_classes(name, monkeypatch):
+    """A classifier that reads unseen digits finds at least nine of ten among 1,000 samples."""
+    if SHIPPED[name].drawn:
+        monkeypatch.setenv(DATA, "drawn")
+    elif os.environ.get(DATA, "drawn") == "drawn":
+        pytest.skip(f"{DATA} names no MNIST digits")
+    learned, unseen = data.load_digits("train"), data.load_digits("validation")
+    judge = digit_judge(learned)
+    with torch.no_grad():
+        assert (judge(unseen.floats()).argmax(1) == unseen.labels).float().mean() > 0.95
+        blanks = Batch(torch.zeros(1000, 1, 28, 28))
+        samples = load(name).generate(blanks, generator=torch.Generator().manual_seed(0))
+        counts = judge(samples).argmax(1).bincount(minlength=10)
+    assert (counts >= 10).sum() >= 9, f"a tenth of a fair share is 10 samples: {counts.tolist()}"
+
+
+def digit_judge(digits: ImageSet) -> torch.nn.Module:
+    """A small classifier, trained for about three seconds."""
+    torch.manual_seed(0)
+    judge = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 16, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(32 * 7 * 7, 10),
+    )
+    optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3)
+    for rows in torch.cat([torch.randperm(len(digits)) for _ in range(3)]).split(100):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(judge(digits.floats(rows)), digits.labels[rows])
+        loss.backward()
+        optimizer.step()
+    return judge
+
+
 def test_all_weights_together_stay_within_the_repositorys_budget():
     files = (data.default_folder() / "weights").glob("*.safetensors")
     assert sum(file.stat().st_size for file in files) <= 60e6

@@ -14,7 +14,7 @@ from torch import nn
 from inpaintlib import cli, families, shipped
 from inpaintlib.classical import CLASSICAL, telea
 from inpaintlib.images import hide, to_unit
-from inpaintlib.widgets import serve, studio_logic
+from inpaintlib.widgets import serve, studio, studio_logic
 from inpaintlib.widgets.holes import draw_hole
 from inpaintlib.widgets.pictures import load_picture
 from inpaintlib.widgets.studio import Studio
@@ -26,6 +26,12 @@ NETWORKS = {
     "blind-drawn": "blind",
     "gan-drawn": "gan",
 }
+
+
+@pytest.fixture(autouse=True)
+def no_kernel(monkeypatch):
+    """As outside a notebook, though the browser tests of this process may keep a loop running."""
+    monkeypatch.setattr(studio, "_running_loop", lambda: None)
 
 
 @pytest.fixture

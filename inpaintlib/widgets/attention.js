@@ -20,13 +20,7 @@ function render({ model, el }) {
   el.innerHTML = page(model.get("choices"));
   const find = (name) => el.querySelector(`.ip-${name}`);
   const stage = find("stage"), image = stage.querySelector("img");
-  const heard = [];
-  const hear = (names, run) => {
-    const event = names.map((name) => `change:${name}`).join(" ");
-    model.on(event, run);
-    heard.push([event, run]);
-    run();
-  };
+  const { hear, forget } = follow(model);
   let pinned = false;
 
   const go = (row, column) => {
@@ -68,18 +62,11 @@ function render({ model, el }) {
   });
 
   hear(["choice"], () => { find("choice").value = model.get("choice"); });
-  hear(["picture"], () => {
-    const old = image.src;
-    image.src = URL.createObjectURL(new Blob([model.get("picture")], { type: "image/png" }));
-    if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // shows until the new one is decoded
-  });
+  hear(["picture"], () => showPicture(image, model.get("picture")));
   hear(["note"], () => { find("note").textContent = image.alt = model.get("note"); });
-  hear(["message"], () => {
-    find("message").textContent = model.get("message");
-    find("message").hidden = !model.get("message");
-  });
+  hear(["message"], () => showMessage(find("message"), model.get("message")));
   return () => {
-    for (const [event, run] of heard) model.off(event, run);
+    forget();
     URL.revokeObjectURL(image.src);
   };
 }

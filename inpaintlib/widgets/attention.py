@@ -38,7 +38,7 @@ class AttentionViewer(anywidget.AnyWidget):
         (2, 2, 'row 3, column 3: half of the weight on 1 of 16 places, 0 % in the hole')
     """
 
-    _esm = sources_of("attention.js")
+    _esm = sources_of("view.js", "attention.js")
     _css = sources_of("look.css", "attention.css")
     picture = bytes_trait()
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -33,13 +33,7 @@ function render({ model, el }) {
   el.dataset.lmSuppressShortcuts = "true";
   el.innerHTML = page(model.get("choices"));
   const find = (name) => el.querySelector(`.ip-${name}`);
-  const heard = [];
-  const hear = (names, run) => {
-    const event = names.map((name) => `change:${name}`).join(" ");
-    model.on(event, run);
-    heard.push([event, run]);
-    run();
-  };
+  const { hear, forget } = follow(model);
   let clock;
 
   hear(["left", "right"], () => {
@@ -50,10 +44,7 @@ function render({ model, el }) {
   }
   hear(["errors"], () => find("error").classList.toggle("ip-none", !model.get("errors").byteLength));
   hear(["rows"], () => showRows(el, model.get("rows")));
-  hear(["message"], () => {
-    find("message").textContent = model.get("message");
-    find("message").hidden = !model.get("message");
-  });
+  hear(["message"], () => showMessage(find("message"), model.get("message")));
   hear(["working"], () => {
     clearInterval(clock);
     const start = performance.now(), name = model.get("working");
@@ -80,15 +71,8 @@ function render({ model, el }) {
   });
   return () => {
     clearInterval(clock);
-    for (const [event, run] of heard) model.off(event, run);
+    forget();
   };
-}
-
-function showPicture(image, bytes) {
-  const old = image.src;
-  if (bytes.byteLength) image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
-  else image.removeAttribute("src");
-  if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // the old one shows until the new is decoded
 }
 
 function showRows(el, rows) {

@@ -21,7 +21,7 @@ class Comparison(anywidget.AnyWidget):
         message: what went wrong, shown in place.
     """
 
-    _esm = sources_of("comparison.js")
+    _esm = sources_of("view.js", "comparison.js")
     _css = sources_of("look.css", "comparison.css")
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
     left = traitlets.Unicode().tag(sync=True)

@@ -30,10 +30,8 @@ class Page {
   // what the kernel says -----------------------------------------------------------------------
 
   hear() {
-    const on = (name, run) => {
-      this.model.on(name, run);
-      (this.heard ??= []).push([name, run]);
-    };
+    this.heard = follow(this.model);
+    const { on } = this.heard;
     on("change:picture", () => this.showPicture());
     on("change:mask_bytes", () => this.takeMask());
     on("change:source change:number", () => this.showSource());
@@ -49,7 +47,7 @@ class Page {
 
   forget() {
     clearTimeout(this.clock);
-    for (const [name, run] of this.heard) this.model.off(name, run);
+    this.heard.forget();
   }
 
   resize() {
@@ -104,9 +102,7 @@ class Page {
   }
 
   say(text) {
-    const message = this.find("message");
-    message.textContent = text;
-    message.hidden = !text;
+    showMessage(this.find("message"), text);
   }
 
   ask(content, buffers = []) {

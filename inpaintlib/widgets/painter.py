@@ -80,7 +80,7 @@ class Painter(anywidget.AnyWidget):
         torch.Size([1, 1, 64, 64])
     """
 
-    _esm = sources_of("raster.js", "markup.js", "input.js", "painter.js")
+    _esm = sources_of("view.js", "raster.js", "markup.js", "input.js", "painter.js")
     _css = sources_of("look.css", "painter.css")
     picture = bytes_trait()
     mask_bytes = bytes_trait()

@@ -347,7 +347,9 @@ def test_generator_loss(function):
     expected = -torch.log(torch.sigmoid(moderate.double())).mean().float()
     value = function(moderate)
     assert value.shape == (), "a loss is one number: take the mean"
-    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-5)
+    assert abs(value - expected) < 1e-4, (
+        f"the mean of -ln D(fake) is {expected:.4f} for these logits, not {value.item():.4f}"
+    )
     for logit, loss, slope in [(-300.0, 300.0, -1.0), (300.0, 0.0, 0.0), (0.3, 0.55436, -0.42556)]:
         leaf = torch.full((2, 1), logit, requires_grad=True)
         cost = function(leaf)
@@ -595,7 +597,7 @@ print("after one step: the same weights in both networks")
 # circling out (Yazıcı et al. 2019) and costs one line. Ours, not the source's.
 
 # %% tags=["train"]
-STEPS = run.pick(ci=45, laptop=3000, gpu=30_000)
+STEPS = run.pick(ci=45, laptop=2000, gpu=30_000)
 MOMENTS = [1, FIRST, STEPS // 3, STEPS]
 game = Game(run.seed)
 average = EMA(game.generator, decay=run.pick(ci=0.9, laptop=0.995, gpu=0.999))
@@ -680,7 +682,7 @@ judge = nn.Sequential(
 )  # fmt: skip
 optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3)
 study = digits.take(slice(run.pick(ci=3000, laptop=8000, gpu=60_000)))
-for epoch in range(run.pick(ci=2, laptop=6, gpu=6)):
+for epoch in range(run.pick(ci=2, laptop=4, gpu=6)):
     for rows in torch.randperm(len(study), generator=stream(run.seed, "judge", epoch)).split(64):
         optimizer.zero_grad()
         F.cross_entropy(judge(study.floats(rows)), study.labels[rows]).backward()
@@ -728,7 +730,7 @@ print(f"mean distance of two pictures {spread:.1f} among samples, {real_spread:.
 # to keep the lesson short.
 
 # %% tags=["train"]
-EARLY = run.pick(ci=10, laptop=400, gpu=3000)
+EARLY = run.pick(ci=10, laptop=300, gpu=3000)
 rivals = {f"seed {seed}": Game(seed) for seed in (11, 12, 13)}
 for name, rival in rivals.items():
     spread_start = measure(rival.generator(noise(1000, "rivals")).cpu())[2]
@@ -754,7 +756,7 @@ for name, rival in rivals.items():
 # it: many digits, or one? What happens when the discriminator gets its next turn?
 
 # %% tags=["train"]
-ROUNDS, TURNS = run.pick(ci=(3, 20), laptop=(12, 100), gpu=(12, 100))
+ROUNDS, TURNS = run.pick(ci=(3, 20), laptop=(9, 100), gpu=(12, 100))
 collapsing, frames = deepcopy(game), {}
 with torch.no_grad():
     before = measure(game.generator(noise(1000, run.seed, "measure")).cpu())

@@ -263,7 +263,10 @@ def test_stamp(function):
             f"{length} values, kernel {size}, stride {stride}, padding {padding}: "
             f"expected {wanted.numel()} values, got {tuple(y.shape)}"
         )
-        torch.testing.assert_close(y, wanted[0, 0], rtol=1e-4, atol=1e-5)
+        assert torch.allclose(y, wanted[0, 0], rtol=1e-4, atol=1e-5), (
+            f"right length, wrong values at kernel {size}, stride {stride}, padding {padding}: "
+            "value i presses x[i] · kernel from place i · stride - padding on; stamps add up"
+        )
 
 
 check(stamp, stamp_reference, test_stamp)

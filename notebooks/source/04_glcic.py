@@ -326,6 +326,7 @@ def view(dilations="2, 4, 8, 16", hole=128, right=0):
     field = influence_reference(network, 512, 256, 256 + right)[128:384, 128:384]
     seen = torch.where(field, paint_holes(photograph, mask), torch.tensor(-0.92))
     known = (field & (mask[0, 0] == 0)).sum().item()
+    seen[0, :, 125:132, 125 + right : 132 + right] = torch.tensor([1.0, -1, -1]).view(3, 1, 1)
     return seen, f"dilations {dilations}\nsees {known:,} known pixels"
 
 
@@ -336,7 +337,7 @@ show_images(torch.cat(seen), titles=titles, columns=4, width=9)
 
 # %% [markdown]
 # **What to see.** The hole is 128 pixels wide; everything black is out of sight for the pixel in its
-# middle. Without dilation it sees a piece of the hole and nothing else; with 1, 1, 2, 4 a larger piece.
+# middle (red). Without dilation it sees a piece of the hole and nothing else; with 1, 1, 2, 4 a larger piece.
 # With 2, 4, 8, 16 it sees the whole picture. Four times 32 reach farther still, in patches: the gaps of the
 # toy. (Our training pictures of 64 pixels are smaller than even the plain field. Dilation pays on larger
 # ones, such as those of section 2.)
@@ -515,7 +516,7 @@ for name, answer in made.items():
     print(f"no judge at all: the squared error of the {name} is {error:.3f}")
 
 # %%
-JUDGE_STEPS = run.pick(ci=20, laptop=120, gpu=300)
+JUDGE_STEPS = run.pick(ci=20, laptop=100, gpu=300)
 SEEDS = run.pick(ci=(1,), laptop=(1, 2, 3), gpu=(1, 2, 3))
 exam = fixed_batch(validation, run.pick(ci=40, laptop=250, gpu=500), mask=box, seed=5)
 
@@ -586,7 +587,7 @@ plt.show()
 # months on four GPUs.
 
 # %%
-T_C, T_D, STEPS = run.pick(ci=(16, 2, 22), laptop=(550, 50, 1000), gpu=(6000, 600, 20_000))
+T_C, T_D, STEPS = run.pick(ci=(16, 2, 22), laptop=(470, 50, 850), gpu=(6000, 600, 20_000))
 RATE, ALPHA = 1e-3, 1e-3
 config = replace(glcic.LESSON, fill=mpv, learning_rate=RATE, adversarial_weight=ALPHA)
 config = replace(config, completion_steps=T_C, discriminator_steps=T_D, steps=STEPS)

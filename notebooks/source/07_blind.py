@@ -1333,7 +1333,7 @@ def show_threshold(**choices):
     one, found, done = at_threshold(**choices)
     show_rows(
         {"": torch.cat([one, found, done])},
-        titles=["given", "found", "filled"],
+        titles=["given", f"more than {choices['percent']} % sure", "filled"],
         width=6,
         label_width=0.1,
     )

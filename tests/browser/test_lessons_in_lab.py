@@ -50,7 +50,7 @@ def test_run_all_then_every_widget(browser, lab, master):
 def try_widget(page):
     """The active cell's: move each control once; the picture must follow."""
     cell = page.locator(ACTIVE)
-    page.wait_for_function(f"document.querySelector('{ACTIVE} .jupyter-widgets')")
+    page.wait_for_function(f"document.querySelector('{ACTIVE} :is(.jupyter-widgets, .inpaint)')")
     for slider in cell.locator(".widget-slider [role=slider]").all():
         expect_a_new_picture(page, lambda slider=slider: slider.press("ArrowRight"))
     for choice in cell.locator(".widget-dropdown select").all():

@@ -1,0 +1,29 @@
+// What views have in common: they follow the model until they go, and show pictures and messages.
+
+function follow(model) {
+  const heard = [];
+  const on = (event, run) => {
+    model.on(event, run);
+    heard.push([event, run]);
+  };
+  const hear = (names, run) => { // now, and at every change of one of the names
+    on(names.map((name) => `change:${name}`).join(" "), run);
+    run();
+  };
+  const forget = () => {
+    for (const [event, run] of heard) model.off(event, run);
+  };
+  return { on, hear, forget };
+}
+
+function showPicture(image, bytes) {
+  const old = image.src;
+  if (bytes.byteLength) image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  else image.removeAttribute("src");
+  if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // the old one shows until the new is decoded
+}
+
+function showMessage(paragraph, text) {
+  paragraph.textContent = text;
+  paragraph.hidden = !text;
+}
