@@ -77,8 +77,8 @@ Studio()
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# A photograph, a hole over one eye, and the four fills that come with every imaging library. They
-# know nothing but the pixels around the hole.
+# A photograph, a hole over one eye, and four fills: three that come with OpenCV or scikit-image, and
+# as a control the picture's mean colour. They know nothing but this one picture.
 
 
 # %%
@@ -164,10 +164,11 @@ for wrong in (small, small.round()):
 # %% [markdown]
 # ### Ten families of holes
 #
-# The five systems that this course rebuilds each draw their holes differently, and their papers'
-# numbers cannot be compared for that reason alone. Here are all of their families, and a few more.
-# Every function has the same form, `family(batch, height, width, generator=…)`, draws one mask **a
-# sample**, and gets its randomness from the generator alone.
+# This course rebuilds five public projects, as they were found. It calls them *sources*: 000 is a DeepFillV2
+# (lesson 5), 001 a U-Net (6), 002 GANs and GLCIC (1, 2, 4), 003 a blind inpainter (7), 004 an encoder-decoder
+# (3). Hardly two draw the same holes; for that reason alone their numbers, and the papers', cannot be compared.
+# Here are all of their families, and a few more. Every function has the same form, `family(batch, height, width,
+# generator=…)`, draws one mask **a sample**, and gets its randomness from the generator alone.
 
 # %%
 face = validation.floats([7]).expand(len(masks.FAMILIES), -1, -1, -1)
@@ -183,12 +184,12 @@ for name, draw in masks.FAMILIES.items():
     print(f"{name:14}{share.mean():6.2f}{share.min():7.2f}{share.max():6.2f}")
 
 # %% [markdown]
-# **Where they come from.** *square*: sources 000 and 001. *rectangle*: GLCIC (Iizuka 2017).
-# *brush* and *box and brush*: DeepFillV2 (Yu 2019). *shapes*: source 004. *blocks*: source 003, each
-# cell of a grid with probability 0.2. *half* and *border* ask for outpainting, *pixels* for denoising.
+# **Where they come from.** *square*: sources 000 and 001. *centre*: Context Encoders (Pathak 2016). *rectangle*:
+# GLCIC (Iizuka 2017). *brush* and *box and brush*: DeepFillV2 (Yu 2019). *shapes*: source 004. *blocks*: source
+# 003, each cell of a grid with probability 0.2. *half* and *border* ask for outpainting, *pixels* for denoising.
 #
-# Two masks of one fraction can be far apart in difficulty: half of all *pixels* leaves every hole
-# next to a known neighbour; one *half* does not.
+# Two masks of one fraction can be far apart in difficulty: half of all *pixels* leaves nearly every
+# hole pixel a known neighbour; one *half* does not.
 
 # %% [markdown]
 # ### Exercise 1 · One hole a sample
@@ -404,7 +405,7 @@ check(hole_psnr, hole_psnr_reference, test_hole_psnr)
 
 # %% tags=["nbval-check-output"]
 def fill_line(values, unknown, order):
-    """Unknown entries of a line such that its differences of the given order are smallest."""
+    """Unknown entries of a line whose differences of half the given order are smallest."""
     difference = torch.eye(len(values), dtype=torch.float64)
     for _ in range(order // 2):
         difference = difference.diff(dim=0)
@@ -426,9 +427,10 @@ print([round(value, 3) for value in fill_line(line, line == 9, order=2).tolist()
 x = torch.linspace(0, 6.28, 60, dtype=torch.float64)
 curve = torch.sin(x) + 0.25 * torch.sin(4 * x)
 gap = (x > 1.6) & (x < 3.6)
+shown = (x > 1.55) & (x < 3.65)  # the gap and one known pixel at each end
 lines = {"truth": curve}
 for name, order in {"harmonic": 2, "biharmonic": 4}.items():
-    lines[name] = fill_line(curve, gap, order).where(gap, torch.nan)
+    lines[name] = fill_line(curve, gap, order).where(shown, torch.nan)
 show_curves(
     {name: values.tolist() for name, values in lines.items()},
     xlabel="pixel",
@@ -561,8 +563,8 @@ show_bars(
 )
 
 # %% [markdown]
-# **What the table says** (a star marks the best of each column). Where every hole pixel has a known
-# neighbour, *biharmonic* is hard to beat by anything, ever. Where the hole hides whole features, the
+# **What the table says** (a star marks the best of each column). Where nearly every hole pixel
+# has a known neighbour, *biharmonic* leads by far. Where the hole hides whole features, the
 # order turns over: knowing faces is worth several decibels, and **PCA is the bar**. Any network of
 # this course that stays below it has learned less than linear algebra.
 #
@@ -604,9 +606,10 @@ show_curves(
 )
 
 # %% [markdown]
-# **What to see.** In a small hole everyone is near everyone. The formulas fall fastest as it grows:
-# its middle is ever farther from anything known. The mean face never looked at the edge and hardly
-# changes. PCA looks at the edge *and* knows faces; the gap below it is what learning is worth.
+# **What to see.** In a small hole all who look at its edge are near each other. The formulas fall
+# fastest as it grows: its middle is ever farther from anything known. The mean face never looked at the
+# edge, is far behind at first, and changes least. PCA looks at the edge *and* knows faces; the gap below
+# it is what learning is worth.
 #
 # Next, one hole of 16 pixels at every place of a grid. What does PCA get wrong where?
 
@@ -692,7 +695,8 @@ explore(
 # ## 9 · Break it: a perfect score
 #
 # One slip: use `1 - mask` where the composite wants `mask`. White means hole in some tools and
-# keep in others, so this happens to everyone once (it happened in the first version of source 001).
+# keep in others, so this happens to everyone once (source 001's first version had a cousin of it, with
+# grey holes: lesson 3).
 # **Predict before you run:** what will the PSNR in the hole be?
 
 # %%
@@ -730,7 +734,7 @@ zeros = torch.zeros(1, 3, 16, 16)
 for side in (2, 8, 16):
     hole = masks.centre(1, 16, 16, generator=stream(0), side=side)
     cost = public_hole_l1(zeros + 0.5, zeros, hole)
-    print(f"hole of {side:2} pixels: error 0.5 everywhere costs {cost:.3f}")
+    print(f"hole of {side:2} × {side:2} pixels: error 0.5 everywhere costs {cost:.3f}")
 
 
 # %% tags=["exercise:00-3"]
@@ -763,8 +767,8 @@ def test_hole_l1(function):
             cost = function(target + 0.5, target, mask)
             assert cost.shape == (), "a loss is one number"
             assert abs(cost.item() - 0.5) < 1e-5, (
-                f"an error of 0.5 must cost 0.5; with {channels} channel(s) and a hole of {side} "
-                f"pixels it costs {cost.item():.3f}"
+                f"an error of 0.5 must cost 0.5; with {channels} channel(s) and a hole of {side} × "
+                f"{side} pixels it costs {cost.item():.3f}"
             )
     empty = function(target + 0.5, target, torch.zeros(4, 1, 10, 14))
     assert empty.item() == 0, f"an empty mask must cost 0, not {empty.item()}"

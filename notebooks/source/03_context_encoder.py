@@ -135,7 +135,7 @@ print("masks equal:            ", torch.equal(with_hole.mask, with_card.mask))
 
 # %% [markdown]
 # Three channels cannot tell the two apart; no network of any size can. The **mask**, given as a fourth
-# channel, can. It costs one more input channel of the first convolution and says to the pixel which
+# channel, can. It costs one more input channel of the first convolution and tells, pixel by pixel, which
 # values are facts.
 #
 # ### Exercise 1 · What the network sees
@@ -326,7 +326,7 @@ for name, settings in [("lesson", context_encoder.LESSON), ("paper", context_enc
 # %% [markdown]
 # `paper` has the size that we reconstructed for source 004 at 256 × 256 pixels; the source gives no widths,
 # so this is our choice. (The paper's own encoder is AlexNet, with a fully connected layer a channel in the
-# middle.) `lesson` is a quarter as wide and two levels shallower.
+# middle.) `lesson` is half as wide and two levels shallower.
 #
 # The discriminator is a **patch** network: convolutions down, and a map of logits, each for one
 # neighbourhood. The source puts a Sigmoid at its end. We don't; the next section shows why.
@@ -507,8 +507,9 @@ show_curves(shown, smooth=run.pick(ci=4, laptop=40, gpu=400))
 
 # %% [markdown]
 # Unlike in lesson 1, a falling curve *is* progress here: the reconstruction compares with a truth, not with an
-# opponent. Hold on to two things. The adversarial curve lies on the floor: with the paper's weight it is a
-# whisper. And the training loss says nothing about faces that were not trained on.
+# opponent. *visible* is the error on known pixels; all curves are drawn with their weights. Hold on to two
+# things. The adversarial curve lies on the floor: with the paper's weight it is a whisper. And the training loss
+# says nothing about faces that were not trained on.
 
 # %% [markdown]
 # ## 8 · Look and measure
@@ -561,8 +562,8 @@ show_rows(
 )
 
 # %% [markdown]
-# **What to see.** Glasses, hats, unusual hair: what few faces have, and what the visible part announces late or not
-# at all. The network answers with the majority's face. These are votes lost, not accidents.
+# **What to see.** Glasses, hats, unusual hair: what few faces have. Often nothing visible announces them; where
+# half a pair of glasses is in sight, this network still answers with the majority's face. Votes lost, not accidents.
 
 # %% [markdown]
 # ### The fill is part of the contract
@@ -706,8 +707,8 @@ show_rows(rows | {"truth": some.image}, label_width=1.5, width=6.4)
 
 # %% [markdown]
 # **What to see.** These are *raw* outputs, before the composite. *Hole only* never hears a complaint about known
-# pixels and paints them as it would paint a hole. *Whole image* keeps most of them. Even with skips, copying has to
-# be learned.
+# pixels and paints them as it would paint a hole. *Whole image* comes nearest to them, and is still a sketch. Even
+# with skips, copying has to be learned.
 #
 # In the hole itself (the bars) the differences are small; compare them with the black lines, the spread over seeds.
 # The whole-image loss spends most of its effort on pixels that the composite throws away, and yet it need not
@@ -890,9 +891,9 @@ show_curves(share, x=powers, xlabel="adversarial weight, as a power of 10", ylab
 
 # %% [markdown]
 # Both curves are the same S, one shifted by the number of hole values: beside a **sum**, the paper's 0.001 is
-# inaudible, and so is 1. The sum alone does no harm (Adam divides it away); its neighbour drowns. That is how a project can train "a GAN" for days and get an autoencoder. Beside a mean
-# the interesting range is where the S rises. Let us go there: from the same painter and the same judge, train
-# on with four weights.
+# inaudible, and so is 1. The sum alone does no harm (Adam divides it away); its neighbour drowns. That is how a
+# project can train "a GAN" for days and get an autoencoder. Beside a mean the interesting range is where the S
+# rises. Let us go there: from the same painter and the same judge, train on with four weights.
 
 # %% tags=["train"]
 WEIGHTS = {power: 10.0**power for power in (-2, -1, 0, 1)}

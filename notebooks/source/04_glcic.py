@@ -270,7 +270,9 @@ def test_influence(function):
     assert field.shape == (9, 9), "one answer an input pixel: (size, size)"
     assert field.dtype == torch.bool, "answer True or False"
     assert field.any(), "channels of opposite sign cancelled: absolute value first, then add"
-    assert field[3:6, 4:7].all(), "a 3 × 3 convolution sees the 3 × 3 pixels around its own"
+    assert field[3:6, 4:7].all(), (
+        "a 3 × 3 convolution sees the 3 × 3 pixels around its own: here row 4, column 5, in this order"
+    )
     assert field.sum() == 9, f"a 3 × 3 convolution depends on 9 pixels, not on {field.sum()}"
     assert function(lambda x, _: -x, 5, 2, 2).sum() == 1, "a negative gradient is influence too"
     assert function(toy(1, 1), 9, 0, 0).sum() == 4, "in the corner only 4 of the 9 exist"
@@ -579,8 +581,8 @@ plt.show()
 # \alpha \, \underbrace{\big(-\log D(\hat x, m)\big)}_{\text{adversarial}} .$$
 #
 # The squared error alone is best paid by the *average* of all faces that fit: a blur. The judge calls a
-# blur fake. The paper's $\alpha$ is 0.0004; ours 0.001, for a shorter run. (Dividing by the hole's area is
-# ours too: lesson 0, exercise 3.)
+# blur fake. The paper's $\alpha$ is 0.0004; ours 0.001, for a shorter run. (Ours too: dividing by
+# the hole's area, lesson 0, exercise 3, and $-\log D$ where the paper has $\log(1 - D)$, lesson 1.)
 #
 # A judge facing an untrained network learns only that grey is fake. Hence three **periods**: first $C$
 # alone, then $D$ alone, then both. The paper spends 90,000, 10,000 and 400,000 steps on them, about two
@@ -791,7 +793,6 @@ show_rows(rows)
 # and mouths belong, and the tone is closer; the outline of the box is still there in many a face, until
 # blending (section 10) takes it away. How much of the step from 1 to 3 is the judges' work? This figure
 # cannot tell: period 3 also had more steps and a falling learning rate. Hence the experiment of section 7.
-# (The paper trained for 500,000 steps.)
 
 # %%
 steps_done = np.arange(1, STEPS + 1)
@@ -847,10 +848,10 @@ for name, answer in filled.items():
     print(f"{name:12}{table[name][0]:8.3f}{table[name][1]:8.2f}{table[name][2]:8.3f}")
 
 # %% [markdown]
-# Read it from the top. *Biharmonic* knows only the rim, PCA knows faces as sums of sixty pictures. Ours has
-# had minutes: ask it to pass the first; the second is much for so short a run. The shipped network learned
-# longer, on larger pictures. Whoever stays below PCA has learned less than linear algebra; lesson 8 keeps
-# that score. And compare the last period with *blended*: Poisson adds one smooth correction, so where it
+# Read it from the top. *Biharmonic* knows only the rim, PCA knows faces as sums of sixty pictures. Ours has had
+# minutes: ask it to pass the first. The shipped network learned longer, but from every kind of hole: it need not
+# beat a short run that saw only boxes. Whoever stays below PCA has learned less than linear algebra; lesson 8
+# keeps that score. Compare the last period with *blended*: Poisson adds one smooth correction, so where it
 # gains, the *tone* was wrong and the structure was not.
 
 # %%
@@ -862,9 +863,9 @@ rows["truth"] = test.image[worst]
 show_rows(rows, notes={"shipped": [f"{value:.1f} dB" for value in per_face[worst].tolist()]})
 
 # %% [markdown]
-# **The worst faces first.** Most have something in the hole that nothing outside announces: glasses, a
-# hat's brim, a turned head. A network that answers with *one* face must guess, and squared error makes it
-# guess the middle.
+# **The worst faces first.** Three kinds of failure: something that nothing outside announces, such as glasses
+# (squared error guesses the middle); something half in sight, one lens, one side of a hat, that could have
+# been known; and a tone that does not fit the skin around it, which blending repairs.
 
 # %% [markdown]
 # ## 10 · Post-processing, and the great bug hunt
