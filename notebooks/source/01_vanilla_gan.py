@@ -13,7 +13,7 @@
 # counts what comes out.
 
 # %% [markdown]
-# **Time** about 75 minutes to read and try; the cells themselves run in about seven minutes on two
+# **Time** about 75 minutes to read and try; the cells themselves run in about four minutes on two
 # CPU cores. **Before this lesson** you have trained one network in PyTorch; lesson 0 helps but is not
 # needed. **Data** digits of 28 × 28 pixels. Without a download the course *draws* its own; with MNIST
 # in `data/` (CC BY-SA 3.0) it takes those.
@@ -683,7 +683,7 @@ judge = nn.Sequential(
 )  # fmt: skip
 optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3)
 study = digits.take(slice(run.pick(ci=3000, laptop=8000, gpu=60_000)))
-for epoch in range(run.pick(ci=2, laptop=4, gpu=6)):
+for epoch in range(run.pick(ci=2, laptop=6, gpu=6)):
     for rows in torch.randperm(len(study), generator=stream(run.seed, "judge", epoch)).split(64):
         optimizer.zero_grad()
         F.cross_entropy(judge(study.floats(rows)), study.labels[rows]).backward()

@@ -391,9 +391,9 @@ show_curves(pull, x=logits.detach(), **labels)
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Below is the game as public code plays it. It has three defects: one you have just seen; the
-# discriminator judges the raw output instead of what a user would get; and nothing keeps its loss from
-# teaching the generator to be caught. Write `game` without them, with the ½ of LSGAN.
+# Below is the game as public code plays it. It has three defects: a Sigmoid before a squared error, flat where
+# the fake is worst; the discriminator judges the raw output instead of what a user would get; and nothing keeps
+# its loss from teaching the generator to be caught. Write `game` without them, with the ½ of LSGAN.
 
 
 # %%
@@ -976,7 +976,8 @@ show_rows({"published": wrong[:6], "composite": prediction[:6]}, width=6.2)
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write `completes_correctly`, a unit test: it gets a function `complete(prediction, image, mask)`, tries it on
+# `published`, from a public project, pastes the wrong way round, and nobody noticed. Write
+# `completes_correctly`, a unit test: it gets a function `complete(prediction, image, mask)`, tries it on
 # pictures of your making, and returns True if it does what `composite` should, else False. It will be given one
 # right function and several wrong ones. Black and white pictures with one square mask will not expose them all:
 # how do samples, channels and values have to differ?

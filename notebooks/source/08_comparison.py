@@ -219,8 +219,8 @@ for label, row in (("alone", psnr[champion["system"]]), ("paired", difference)):
 #
 # ●●○ · 15 minutes · 4 points
 #
-# The interval above assumes bell-shaped errors. The **bootstrap** (Efron 1979) does not: draw as many
-# pictures as you have, with replacement, take the mean difference, and do this a thousand times. The
+# An interval of mean ± 1.96 standard errors assumes bell-shaped errors. The **bootstrap** (Efron 1979) does not:
+# draw as many pictures as you have, with replacement, take the mean difference, and do this a thousand times. The
 # middle 95 % of these means is the interval. Implement it for one list of paired differences.
 
 
