@@ -5,6 +5,7 @@ Images are (B, C, H, W) in [-1, 1], as everywhere. Colours are Okabe and Ito's, 
 readers can tell apart; maps use perceptually uniform colour scales.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -167,13 +168,13 @@ def show_curves(
     width: float = 7.0,
     height: float = 2.8,
 ) -> None:
-    """Show curves over a common axis, each with its name at its end.
+    """Show curves over a common axis.
 
     Args:
         curves: name to values.
         xlabel, ylabel: names of the axes, with units.
         x: where the values belong; their index if missing.
-        levels: name to a height at which a thin dashed line is drawn, such as a baseline.
+        levels: name to a height at which a thin dashed line is drawn, with the name beside it.
         smooth: length of a moving average in values; the raw curve stays visible, pale.
         width, height: of the figure, in inches.
     """
@@ -188,14 +189,8 @@ def show_curves(
         axis.plot(places, averaged, color=colour, label=name)
     for name, level in (levels or {}).items():
         axis.axhline(level, color="0.45", linestyle="--", linewidth=1)
-        axis.annotate(
-            name,
-            (1, level),
-            xycoords=("axes fraction", "data"),
-            va="bottom",
-            ha="right",
-            color="0.35",
-        )
+        beside = axis.get_yaxis_transform()
+        axis.text(1.01, level, textwrap.fill(name, 14), transform=beside, va="center", color="0.35")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if len(curves) > 1:
         axis.legend()

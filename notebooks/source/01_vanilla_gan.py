@@ -597,7 +597,7 @@ print("after one step: the same weights in both networks")
 # circling out (Yazıcı et al. 2019) and costs one line. Ours, not the source's.
 
 # %% tags=["train"]
-STEPS = run.pick(ci=45, laptop=2000, gpu=30_000)
+STEPS = run.pick(ci=45, laptop=2500, gpu=30_000)
 MOMENTS = [1, FIRST, STEPS // 3, STEPS]
 game = Game(run.seed)
 average = EMA(game.generator, decay=run.pick(ci=0.9, laptop=0.995, gpu=0.999))

@@ -1227,8 +1227,8 @@ for number, (name, seeds) in enumerate(verdict.items()):
     for k, paid in enumerate(seeds):
         axis.plot(paid, color=f"C{number}", linewidth=1, alpha=0.7, label=name if k == 0 else None)
 axis.axhline(IGNORANT, color="0.45", linestyle="--", linewidth=1)
-beside = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": 8}
-axis.text(1.01, IGNORANT, "knows nothing", **beside)
+beside = axis.get_yaxis_transform()
+axis.text(1.01, IGNORANT, "knows nothing", transform=beside, va="center", fontsize=8)
 axis.set(xlabel="step", ylabel="the judge's loss")
 axis.legend()
 plt.show()
