@@ -228,10 +228,34 @@ def _add_grade(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     grade = commands.add_parser("grade", help="mark a class's assignments")
     add = grade.add_argument
     add("submitted", type=Path, metavar="SUBMITTED", help="a folder, or a learning platform's zip")
-    add("-o", "--out", type=Path, default=Path("marks.csv"), metavar="CSV", help="(%(default)s)")
-    add("--due", type=datetime.fromisoformat, metavar="TIME", help="'2027-01-31 18:00': late after")
+    add(
+        "-o",
+        "--out",
+        type=_table,
+        default=Path("marks.csv"),
+        metavar="CSV",
+        help="the table to write (%(default)s); the rest goes into the folder of its name",
+    )
+    add("--due", type=_due, metavar="TIME", help="'2027-01-31 18:00': late after")
     add("--jobs", type=int, metavar="N", help="submissions at a time (as many as cores)")
     grade.set_defaults(run=_grade)
+
+
+def _table(text: str) -> Path:
+    """The table's file: `week3` means `week3.csv`, because the folder `week3` holds the rest."""
+    path = Path(text)
+    return path if path.suffix.lower() == ".csv" else path.with_name(f"{path.name}.csv")
+
+
+def _due(text: str) -> datetime:
+    """A due time; a day alone means its end."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected '2027-01-31 18:00', got {text!r}") from None
+    if len(text) <= 10:
+        return time.replace(hour=23, minute=59, second=59)
+    return time.astimezone().replace(tzinfo=None) if time.tzinfo else time
 
 
 def _grade(options: argparse.Namespace) -> int:

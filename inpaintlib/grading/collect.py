@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 LARGEST = 20_000_000  # bytes of one file; an answer is a text of some kilobytes
 IGNORED = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
 MOODLE = re.compile(r"^(?P<who>.+_\d+)_assignsubmission_(file|onlinetext)_?")
-CANVAS = re.compile(r"^(?P<who>[a-z]+)_(LATE_)?(?P<number>\d+)_\d+_")
+CANVAS = re.compile(r"^(?P<who>[^\W_]+)_(LATE_)?(?P<number>\d+)_\d+_", re.I)
 COPY = re.compile(r"( ?\(\d+\)|[-_ ]copy\d*|[-_ ]late|-\d{1,2}|[-_ ]v\d+)+$", re.I)
 
 
@@ -53,9 +53,15 @@ def collect(
     """
     if not place.is_dir() and not zipfile.is_zipfile(place):
         raise ValueError(f"{place}: expected a folder or a zip of submissions")
-    files = [_submission(*file, assignments, due) for file in _files(place)]
-    if not files:
+    found = list(_files(place))
+    if not found:
         raise ValueError(f"{place}: no file was handed in")
+    inner = _unwrapped([name for name, _, _ in found], assignments)
+    students = [_student(name, assignments) for name in inner]
+    files = [
+        _submission(student, *file, assignments, due)
+        for student, file in zip(students, found, strict=True)
+    ]
     good = [one for one in files if one.assignment]
     newest: dict[tuple[str, str], Submission] = {}
     for one in sorted(good, key=lambda one: (one.time, _version(one.origin))):
@@ -115,13 +121,18 @@ def _unzipped(prefix: str, content: bytes) -> Iterator[tuple[str, bytes, datetim
 
 
 def _submission(
-    name: str, content: bytes, time: datetime, assignments: list[str], due: datetime | None
+    student: str,
+    name: str,
+    content: bytes,
+    time: datetime,
+    assignments: list[str],
+    due: datetime | None,
 ) -> Submission:
     """What a file's name and content say."""
     assignment, notes = _assignment(content, assignments)
     marked = bool(re.search(r"(?:^|[_\-. ])late(?:[_\-. ]|$)", name, re.I))
     late = marked or (due is not None and time > due)
-    return Submission(_student(name, assignments), assignment, name, content, time, late, notes)
+    return Submission(student, assignment, name, content, time, late, notes)
 
 
 def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]:
@@ -141,6 +152,26 @@ def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]
     return (
         (found[0], []) if found else ("", [f"belongs to lesson {number}, which is not graded here"])
     )
+
+
+def _unwrapped(names: list[str], assignments: list[str]) -> list[str]:
+    """Names without the folder around a whole class: what comes of zipping the folder `week3`."""
+    while True:
+        parts = [PurePosixPath(name).parts for name in names]
+        if len({part[0] for part in parts}) > 1 or min(map(len, parts)) < 2:
+            return names
+        inner = ["/".join(part[1:]) for part in parts]
+        students = {_student(name, assignments) for name in inner if name.endswith(".ipynb")}
+        several = sum(not name.startswith(tuple(assignments)) for name in students) > 1
+        if MOODLE.match(parts[0][0]) or not several:
+            return names
+        names = inner
+
+
+def moodle_folder(origin: str) -> str:
+    """The folder in which Moodle takes a student's feedback; empty for a file not from Moodle."""
+    matches = (MOODLE.match(part) for part in PurePosixPath(origin).parts)
+    return next((f"{match[0].rstrip('_')}_" for match in matches if match), "")
 
 
 def _student(name: str, assignments: list[str]) -> str:

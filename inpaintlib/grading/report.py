@@ -1,6 +1,6 @@
 """Marks, feedback pages, answers to read, and what needs a person."""
 
-import csv
+import zipfile
 from html import escape
 from pathlib import Path
 
@@ -8,10 +8,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from inpaintlib.checkpoints import write_whole
+from inpaintlib.grading.collect import moodle_folder
 from inpaintlib.grading.rebuild import grade_id
+from inpaintlib.grading.tables import write_table
 from inpaintlib.grading.work import Graded, Work, full_points, slug
+from inpaintlib.grading.written import written_points
 
-WRITTEN = ("student", "assignment", "question", "of", "points", "comment")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>{title}</title><style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem;
@@ -37,7 +39,7 @@ def write_report(graded: list[Graded], out: Path, work: Work) -> None:
     points = written_points(folder / "written.csv", marked, work)
     rows = [row_of(one, points, work) for one in marked]
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    _write(out, columns, rows)
+    write_table(out, columns, rows)
     human = [
         {
             "student": one.submission.student,
@@ -48,51 +50,16 @@ def write_report(graded: list[Graded], out: Path, work: Work) -> None:
         for one in graded
         for why in one.human
     ]
-    _write(folder / "needs-a-person.csv", ["student", "assignment", "file", "why"], human)
+    write_table(folder / "needs-a-person.csv", ["student", "assignment", "file", "why"], human)
     for one in marked:
-        name = f"{slug(one.submission.student)}-{one.submission.assignment}.html"
-        _page(folder / "feedback" / name, *feedback(one, points, work))
+        _page(folder / "feedback" / _page_name(one), *feedback(one, points, work))
+    _zip_for_moodle(folder, marked)
     for assignment in sorted({one.submission.assignment for one in marked}):
         mine = [one for one in marked if one.submission.assignment == assignment]
         _page(folder / f"answers-{assignment}.html", *answers(mine, assignment, work))
 
 
 # Marks ---------------------------------------------------------------------------------------
-
-
-def written_points(path: Path, graded: list[Graded], work: Work) -> dict[tuple, dict[str, str]]:
-    """The teacher's rows for written answers; new answers get an empty row in the file.
-
-    Raises:
-        ValueError: points that are no number or more than there are.
-    """
-    rows: dict[tuple, dict[str, str]] = {}
-    if path.exists():
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                rows[row["student"].removeprefix("'"), row["question"]] = row
-                _check_points(row, path)
-    for one in graded:
-        limits = full_points(work.release(one.submission.assignment))
-        for name, got in one.scores.items():
-            if got is None:
-                new = {"of": f"{limits[name]:g}", "points": "", "comment": ""}
-                new |= {"student": one.submission.student, "question": name}
-                new["assignment"] = one.submission.assignment
-                rows.setdefault((one.submission.student, name), new)
-    _write(path, list(WRITTEN), list(rows.values()))
-    return rows
-
-
-def _check_points(row: dict[str, str], path: Path) -> None:
-    """Points by hand are empty or a number from 0 to the full points."""
-    try:
-        good = not row["points"] or 0 <= float(row["points"]) <= float(row["of"])
-    except ValueError:
-        good = False
-    if not good:
-        who = f"{path.name}: {row['student']}, {row['question']}"
-        raise ValueError(f"{who}: expected 0 to {row['of']} points, got {row['points']!r}")
 
 
 def points_of(one: Graded, written: dict[tuple, dict[str, str]]) -> dict[str, float | None]:
@@ -191,27 +158,30 @@ def headings_of(release: NotebookNode) -> dict[str, str]:
     }
 
 
+def _page_name(one: Graded) -> str:
+    return f"{slug(one.submission.student)}-{one.submission.assignment}.html"
+
+
+def _zip_for_moodle(folder: Path, marked: list[Graded]) -> None:
+    """`feedback.zip` with the pages under the names by which Moodle knows whose they are."""
+    pages = {}
+    for one in marked:
+        if place := moodle_folder(one.submission.origin):
+            name = f"{place}/feedback-{one.submission.assignment}.html"
+            pages[name] = folder / "feedback" / _page_name(one)
+
+    def write(part: Path) -> None:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, page in pages.items():
+                archive.write(page, name)
+
+    if pages:
+        write_whole(folder / "feedback.zip", write)
+
+
 def _page(path: Path, title: str, body: str) -> None:
     text = PAGE.format(title=escape(title), body=body)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
-
-
-def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
-    """A table that spreadsheets open; it appears whole or not at all."""
-
-    def write(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8-sig") as file:
-            table = csv.DictWriter(file, columns or ["student"], restval="", extrasaction="ignore")
-            table.writeheader()
-            table.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
-
-    write_whole(path, write)
-
-
-def _plain(value: object) -> object:
-    """A text that a spreadsheet does not take for a formula."""
-    dangerous = isinstance(value, str) and value[:1] in ("=", "+", "-", "@")
-    return f"'{value}" if dangerous else value
 
 
 def _number(value: float) -> str:

@@ -24,7 +24,7 @@ def grade(
 
     Args:
         place: a folder or a zip of submissions.
-        out: the table of marks, `marks.csv`; the rest goes into the folder `marks` beside it.
+        out: the table of marks, a `.csv`; the rest goes into the folder of its name beside it.
         due: uploads after it are marked as late; no points are taken off.
         jobs: submissions graded at a time; as many as there are cores if None.
         say: called with a line for each submission.
@@ -37,6 +37,11 @@ def grade(
     work = Work(folder / "kept")
     names = sorted(path.name for path in (ASSIGNMENTS / "source").iterdir())
     chosen, rejected = collect(place, names, due)
+    if due and len(chosen) > 1 and all(one.time > due for one in chosen):
+        say(
+            f"every file is later than {due}: are these the times of the download? "
+            "see assignments/README.md"
+        )
     work.course  # noqa: B018  # made here, before several threads ask for it
     with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
         needed = sorted({one.assignment for one in chosen})

@@ -498,9 +498,9 @@ print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain
 
 # %% [markdown]
 # **What to see.** The coarse fill has place and tone. The change (grey: none) sits at outlines and features:
-# edges are drawn, tones corrected. The printed interval says how much that is worth, and how sure it is. The
-# adversarial loss speaks to the second stage alone. (avalonstrel's test script returns the first of the two
-# outputs: what it shows as its result is the coarse one.)
+# edges are drawn, tones corrected. In brackets stands a 95 % interval for the mean over faces, of the differences
+# face by face (lesson 8): if it contains 0, chance alone may have made the difference. The adversarial loss
+# speaks to the second stage alone.
 
 # %% [markdown]
 # ## 6 · Self-attention, by hand on 4 × 4
@@ -760,10 +760,10 @@ axis.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# **What to see.** A line is a seed. Convolutions stay at the dashed line: they cannot compare one place with
-# another. Attention that starts awake breaks through. Attention that starts at $\gamma = 0$ must first learn to
-# listen to something that has nothing to say yet; it sits in the waiting room, longer or for the whole run. What
-# does a player look at?
+# **What to see.** A line is a seed. Convolutions stay at the dashed line: they would have to learn the
+# comparison anew for every distance. Attention that starts awake breaks through. Attention that starts at
+# $\gamma = 0$ must first learn to listen to something that has nothing to say yet: some seeds wait long, and a
+# lucky one does not. What does a player look at?
 
 # %%
 expert = played["γ from 1", 0][0]
@@ -819,9 +819,9 @@ for sample in (0, 2):
     show_images(torch.cat([large_one, *shown]), columns=6, width=9.5)
 
 # %% [markdown]
-# The frame asks; what is bright, answers. One is tempted to tell a story about each map: this place matters,
-# that one looks for hair. A paper could print the best ones and write "the network has learned to attend to
-# related regions". Before you believe it, ask the one question that matters: **what happens without?**
+# The frame asks; what is bright, answers. First compare the five maps of one picture: does the answer depend on
+# who asks? One is tempted all the same to write "the network has learned to attend to related regions". Ask
+# the one question that matters: **what happens without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -845,19 +845,18 @@ show_rows(answers, notes=notes, width=6.4)
 
 # %% [markdown]
 # Read the two printed lines. The layer is a **bystander**: $\gamma$ never left the neighbourhood of its start,
-# and without it the picture hardly changes. (Forced to 1, last row, it is no gift either.) The maps are a by-product of features that the *convolutions*
-# made; any dot product of those lights up something. An attention map shows where a layer *would* look.
-# Whether anyone listens, only an ablation shows.
-#
-# It is the waiting room of the card game again, in a network of 1.8 million parameters.
+# and without it the picture hardly changes. (Forced to 1, last row, it is no gift either.) The maps are a
+# by-product of features that the *convolutions* made; any dot product of those lights up something. An attention
+# map shows where a layer *would* look. Whether anyone listens, only an ablation shows.
 
 # %% [markdown]
 # ## 8 · Contextual attention: copy, don't compute
 #
-# The original's attention learns nothing. It compares 3 × 3 **patches** of the features: each place gathers
-# from *known* patches that look like its own rough fill, mostly from the best one (a softmax of scale 10 over
-# cosines), and what it gathers are the patches themselves. Here on the pictures, fed with the coarse stage's
-# fill: who copies from where?
+# The original's attention learns nothing. It compares 3 × 3 **patches** of the features: each place gathers from
+# *known* patches that look like its own rough fill, most from the best one (a softmax of scale 10; where the
+# paper has a cosine, the code divides by the known patch's length alone, and adds neighbouring scores), and what
+# it gathers are the patches themselves. Here on the pictures, fed with the coarse stage's fill: who copies from
+# where?
 
 # %%
 guess, gap = F.avg_pool2d(rough, 2), F.max_pool2d(look.mask, 2)  # 64 × 64: 32 × 32 patches
@@ -896,10 +895,10 @@ figure.tight_layout(pad=0.4)
 plt.show()
 
 # %% [markdown]
-# **What to see.** Arrow heads stand in the hole, tails where a patch comes from; the colour is the place of
-# the tail, left to right. Mostly hair is taken from hair, skin from skin. Right, the copies: a collage of true pieces of
-# this very picture, no better than the fill that chose them. Where the coarse stage has no eye, none is
-# looked for; what exists nowhere else cannot be copied.
+# **What to see.** Arrow heads stand in the hole, tails where a patch comes from; the colour is the place of the
+# tail, left to right. Mostly like is taken from like: background from background, hair from hair. Right, the
+# copies: a collage of true pieces of this very picture. Where the coarse stage has no eye, none is looked for;
+# what exists nowhere else cannot be copied.
 #
 # ### Whose mask?
 #
@@ -952,7 +951,6 @@ for settings in (deepfill.PAPER, deepfill.SELF_ATTENTION):
 # without.
 #
 # **Hinge loss.** Each side pays only while it matters:
-#
 # $$L_D = \tfrac12\,\mathbb E \max(0, 1 - D(x)) + \tfrac12\,\mathbb E \max(0, 1 + D(\hat x)), \qquad L_G = -\mathbb E\, D(\hat x).$$
 
 # %% tags=["nbval-check-output"]
@@ -986,10 +984,10 @@ show_curves(
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Spectral norm divides a weight by its largest singular value $\sigma$, so that no layer can stretch a difference
-# (Miyato et al. 2018). A full decomposition at every step is too dear. **Power iteration**: from a vector $u$,
-# take turns $v = W^\top u$, $u = W v$, each scaled to length 1. Then $\sigma \approx u^\top W v$. Return it with the
-# new $u$. Leave the weight alone.
+# Spectral norm divides a weight by its largest singular value $\sigma$, so that a matrix stretches no difference
+# (Miyato et al. 2018); a k × k convolution, laid out as a matrix, can still reach k. A full decomposition at
+# every step is too dear. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each
+# scaled to length 1. Then $\sigma \approx u^\top W v$. Return it with the new $u$. Leave the weight alone.
 
 
 # %% tags=["exercise:05-4"]
@@ -1001,8 +999,8 @@ def spectral_estimate(weight, u, steps):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `W = weight.flatten(1)` is the matrix (O, I·k·k). `F.normalize(vector, dim=0)` scales to length 1. In each turn first
-# $v$, then $u$; after the last turn `u @ W @ v`.
+# `W = weight.flatten(1)` is the matrix (O, I·k·k). `F.normalize(vector, dim=0)` scales to length 1. In each turn
+# first $v$, then $u$; after the last turn `u @ W @ v`.
 #
 # </details>
 
@@ -1144,9 +1142,8 @@ show_bars(
 )
 
 # %% [markdown]
-# **What to see.** The black lines are the spread over seeds; where they overlap, there is no verdict. The mask is
-# no give-away, for real and fake come with the same one. It says where to look, which the judge must otherwise find
-# out.
+# **What to see.** The black lines are the spread over seeds; where they overlap, there is no verdict. The mask
+# gives nothing away: real and fake come with the same one. Nor need it help: compare the bars.
 
 # %% [markdown]
 # ## 10 · Train
@@ -1164,7 +1161,8 @@ show_bars(
 #
 # The original has the same L1. What is new is the small adversarial weight, and a judge without the mask.
 #
-# Our run is short and small: 64 pixels, boxes and strokes together as in the paper, the judge from a third on.
+# Our run is short and small: 64 pixels, boxes and strokes together as in the original's code, the judge from a
+# third on.
 
 # %% tags=["train"]
 STEPS = run.pick(ci=10, laptop=300, gpu=6000)
@@ -1259,10 +1257,10 @@ for hole, row in gains.items():
     print(f"{hole:10} {row['mean']:+6.2f} dB   {verdict}")
 
 # %% [markdown]
-# Read the first line twice: "free-form" is what this network was built for. Brush strokes are *thin*, a hidden
-# pixel has known ones close by, and there a formula without a parameter is hard to beat for a network trained for
-# minutes. The larger the hole, the more there is to know about faces. The paper compares with other networks,
-# not with this formula.
+# Compare "free-form", which this network was built for, with "centre". Brush strokes are *thin*, a hidden pixel
+# has known ones close by, and there a formula without a parameter is hard to beat; the thinnest band shows it
+# best. The larger the hole, the more there is to know about faces. The paper compares with other learned and
+# copying methods, not with this formula.
 #
 # Worst first:
 

@@ -96,7 +96,8 @@ show_rows(rows, width=7)
 
 # %% [markdown]
 # Look along the border of each box first. The fill meets the known pixels with hardly a seam, and
-# needs no blending for it. Then the middle: plausible, and soft. Both follow from the design.
+# needs no blending for it. Then the middle: about the right tone, soft, and hardly a feature. Both follow
+# from the design.
 
 # %% [markdown]
 # ## 3 · From a requirement to a network
@@ -199,7 +200,7 @@ print("γ = 1: by hand equals the package's layer")
 # | bottleneck | 4b → 4b → 4b |
 # | dec3, dec2, dec1 | 8b → 4b → 4b, 6b → 2b → 2b, 3b → b → 3 |
 #
-# Write `parameters(base)`, and `widest(budget)`: the largest multiple of 8 whose network fits.
+# Write `parameters(base)`. The cell after the check then asks for the widest network within the budget.
 
 
 # %% tags=["exercise:06-1"]
@@ -211,7 +212,7 @@ def parameters(base):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# A helper `conv(i, o, k=3)` returns $k^2 i\,o + o$. Then add sixteen of them for the eight blocks (attention
+# A helper `conv(i, o, k=3)` returns $k^2 i\,o + o$. Then add seventeen of them for the eight blocks (attention
 # has three, with `k=1`), and 1 for γ. `8 * base` in dec3 is 4b from below and 4b from enc3.
 #
 # </details>
@@ -358,7 +359,8 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 # Sobel's derivative along the width takes the difference of the pixels right and left, and averages it
 # over three rows with weights 1, 2, 1. Divided by 8 it gives a ramp of slope $s$ the value $s$:
 #
-# $$d_x = \tfrac18 \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix} * x, \qquad d_y = \text{the transpose.}$$
+# $$d_x = \tfrac18 \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix} * x, \qquad d_y =
+# \text{the transpose.}$$
 #
 # Write `sobel_distance(a, b)`: the mean of $|d_x(a) - d_x(b)| + |d_y(a) - d_y(b)|$ over all pixels with a
 # whole neighbourhood. Slices will do.
@@ -416,9 +418,8 @@ check(sobel_distance, sobel_distance_reference, test_sobel_distance)
 #
 # ●●○ · 15 minutes · 4 points
 #
-# SSIM looks through a small window and asks three questions: equally bright? equally contrasted? do they
-# rise and fall together? With means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$ in the window,
-#
+# SSIM looks through a small window and asks three questions: equally bright? equally contrasted? do they rise and
+# fall together? With means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$ in the window,
 # $$\mathrm{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}, \qquad c_1 = (0.01\,L)^2,\; c_2 = (0.03\,L)^2 .$$
 #
 # $L$ is the width of the range: 1 for [0, 1], 2 for [-1, 1]. It keeps the quotients calm where a window is
@@ -636,7 +637,8 @@ plt.show()
 # questions: of twelve, six have Sobel and six have not; likewise SSIM. Runs that share a seed begin with the
 # same weights and see the same pictures and holes: their *differences* are free of that luck.
 #
-# It is too slow to run here; `python benchmarks/loss_weights.py` made it and wrote a card.
+# Too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Six more runs in it are for
+# the Pareto picture below: the published weights (10 · 1), without and with a discriminator.
 
 # %%
 path = cards.FOLDER / "experiments" / "loss_weights.json"
@@ -830,15 +832,14 @@ def show_arms(names, baseline="published"):
 show_arms(["L1 alone", "× 10"])
 
 # %% [markdown]
-# **What to see.** A dot is a seed, paired with the published weights (dashed line); right is better. Where
-# dots straddle the line, they cannot say. Does this agree with the card? It need not: size and steps are
-# others. An effect that survives such changes is worth more.
+# **What to see.** A dot is a seed, paired with the published weights (dashed line); right is better. Where dots
+# straddle the line, they cannot say. Does this agree with the card? It need not: size and steps are others.
 
 # %% [markdown]
 # ## 7 · Train
 #
 # Now the whole game, at 64 pixels, with the published weights. Halfway the discriminator enters; it judges
-# patches of 22 × 22 pixels (section 11). The loop is the package's, the one that lesson 4 wrote out.
+# patches of 22 × 22 pixels (more in section 11). The loop is the package's, the one that lesson 4 wrote out.
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
@@ -978,7 +979,7 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** A dot is a seed. The gap is at the rim: skips continue what touches the hole. Deeper inside
-# they bring nothing, and the deep route decides with or without them.
+# they bring no gain, and may even cost a little: there the deep route decides, with or without them.
 
 # %% [markdown]
 # ### Augmentation

@@ -179,7 +179,8 @@ show_rows(rows | {"truth": plain.image[six]}, label_width=1.5, width=6)
 #
 # Three bricks. **Down** halves by a 2 × 2 convolution with stride 2. **Residual** adds two convolutions to
 # what came in. **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block
-# (`PixelShuffle`): in all, twice the size. Every second brick has a BatchNorm, after the activation.
+# (`PixelShuffle`): in all, twice the size. Every second brick has a BatchNorm: after the
+# activation in the first two, before it in **Up**.
 
 
 # %%
@@ -266,8 +267,8 @@ with torch.no_grad():
 print("the same picture as the package's filler:", tuple(ours(package[:2], cells).shape))
 
 # %% [markdown]
-# 136 million parameters; the DCGAN of lesson 2 has about six. The cells must divide the picture: at 128 × 128 one value of the
-# 8 × 8 map is one 16 × 16 hole cell. Keep that in mind for F5.
+# 136 million parameters; the DCGAN of lesson 2 has about six. The cells must divide the picture: at 128 × 128 one
+# value of the 8 × 8 map is one 16 × 16 hole cell. Keep that in mind for F5.
 #
 # ## 5 · It fails
 #
@@ -418,7 +419,7 @@ def test_grid_share(function):
     noise = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
     assert function(noise, 4) < 0.02, "noise has no grid; average over all blocks first"
     tinted = torch.tensor([-0.9, 0.0, 0.9]).view(1, 3, 1, 1) + 0.0 * grid[:1]
-    assert function(tinted, 4) == 0, "each channel has its own mean: a tint is no grid"
+    assert function(tinted, 4) < 0.02, "each channel has its own mean: a tint is no grid"
     torch.testing.assert_close(
         function(grid + 7, 4), torch.ones(2), msg="brightness is no variance"
     )
@@ -1355,8 +1356,8 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # <details><summary>What a good answer contains</summary>
 #
 # *Mode collapse*: the outputs differ from face to face and follow the input; what they share is a grid,
-# which untrained bricks draw too. *Too little data*: the repaired system learned from the same faces, in
-# fewer steps. *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First
+# which untrained bricks draw too. *Too little data*: the repaired system learned from the same faces, and its
+# filler in about as many steps. *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First
 # experiment: 2 × input. It costs a line, needs no training, and would have shown at once that the task was
 # denoising (F2, F3) and that the network was worse than nothing. Kindness: pairs and the two-stage plan
 # were right, and the failure was published, which made this possible. One point a cause, one for the

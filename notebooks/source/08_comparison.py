@@ -87,14 +87,16 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
-# average of faces and its main variations. The networks, small ones trained for minutes, put at least a
-# shade where eyes belong. The eye finds favourites quickly, and that is the danger: four faces, one hole,
+# average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
+# least a shade where eyes belong. The eye finds favourites quickly, and that is the danger: four faces, one hole,
 # chosen by us.
 
 # %% [markdown]
 # ## 3 · The rules
 #
-# 1. **The same holes for everyone**, drawn once from a seed, so that anybody can draw them again.
+# 1. **The same holes for everyone**, drawn once from a seed, so that anybody can draw them again. One system
+#    has it harder: `blind` is not told the hole. It gets noise or a flat colour there and must find it first
+#    (lesson 7).
 # 2. **Only the hole counts.** Known pixels are pasted back, the same for all.
 # 3. **Pictures that nobody learned from.** Settings were chosen on other data than the final score.
 #    Ours come from the validation part, and the networks' stopping point was chosen there too: a small
@@ -151,8 +153,11 @@ print(f"largest difference of any picture: {gap.max():.4f} dB")
 Markdown(markdown(list(cards["celeba"].values())))
 
 # %% [markdown]
-# The same on drawn faces. They are all frontal, evenly lit and never cropped at an odd place, so every
-# fill that learned from them has it easier, PCA most of all.
+# Look at *half*: no network was trained on such holes. A score holds for the holes that were practised.
+#
+# The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. Compare a row
+# in the two tables: PCA gains most, in the square, the free-form and the half hole. In the centre hole, where
+# the features are, little changes for those that learned.
 
 # %%
 Markdown(markdown(list(cards["drawn"].values())))
@@ -434,19 +439,22 @@ draw_worst(rank=6)
 explore(draw_worst, system=list(filled), rank=range(0, 55, 6))
 
 # %% [markdown]
-# Look for what the worst have in common: hands, microphones, hats, strong side light, or a background
-# that the hole happened to cover. These are not hard *faces*; they are things that faces seldom have.
+# Look for what the worst have in common. On drawn faces: glasses, then hats. On photographs: hands,
+# microphones, hats, strong side light, or a background that the hole happened to cover. These are not hard
+# *faces*; they are things that faces seldom have.
 
 # %% [markdown]
 # ## 11 · How to cheat
 #
-# Every metric can be gamed, and the authors of the cheat need not even know. Three recipes:
+# Every metric can be gamed, and its authors need not even know. Three recipes:
 #
 # - **PSNR and L1** love caution. Take the *mean of the best three* networks: where they disagree, it blurs.
-# - **Fréchet distance** loves realism and does not ask whose face it is. *Paste the hole from another
-#   real face*: sharp, real, and wrong.
+# - **Fréchet distance** asks whether two crowds look alike: it compares means and covariances of what a
+#   classifier makes of them; 0 is alike (Heusel et al. 2017; ours is small, so compare its numbers with each
+#   other only). It does not ask whose face it is. *Paste the hole from another real face*: sharp, and wrong.
 # - **Whole-image scores** love small holes. Lesson 0 measured that.
-#
+
+# %% [markdown]
 # Why does a mean gain? If two networks' errors were independent and equally large, the error of their mean
 # would have half the power, which is 3 dB:
 
@@ -456,8 +464,8 @@ for label, error in (("one", errors[0]), ("other", errors[1]), ("mean", errors.m
     print(f"{label:6} {-10 * error.square().mean().log10():.1f} dB")
 
 # %% [markdown]
-# Real networks err alike, so they gain less. We add one number that PSNR cannot see: **sharpness**, the mean Sobel gradient in the hole, divided by
-# the truth's.
+# Real networks err alike, so they gain less. We add one number that PSNR cannot see: **sharpness**, the mean
+# Sobel gradient in the hole, divided by the truth's.
 
 # %% [markdown]
 # ### Exercise 2 · Sharpness
@@ -554,8 +562,8 @@ show_rows(
 # | source | claimed | what we found |
 # |---|---|---|
 # | 000, DeepFillV2 | L1 loss added as a novelty; removes glasses and hats | the original code has L1 already; see section 9 |
-# | 001, U-Net | validation SSIM 0.755, above training's 0.54 | normalised twice, which adds 0.11 to 0.19 (lesson 6) |
-# | 001, U-Net | discriminator loss 0.69, "stable" | log 2: it never learned to tell (lesson 6) |
+# | 001, U-Net | validation SSIM 0.755, above training's 0.54 | normalised twice, which by itself adds more than 0.1 (lesson 6) |
+# | 001, U-Net | discriminator loss 0.69, "stable" | the price of knowing nothing: it never learned to tell (lesson 6) |
 # | 002, GLCIC | a gallery of removed noise | the truth leaked through blending; grey would win too (lesson 4) |
 # | 003, genFill | a failure | right, and for reasons that can be repaired (lesson 7) |
 # | 004, encoder-decoder | nothing in numbers | an honest beginner in the table |
@@ -648,9 +656,11 @@ print(f"against {best_here}: {ahead['mean']:+.2f} dB, interval {between}")
 # ## 14 · What we have
 #
 # A table with controls, intervals and pairs; a curve by hole size; slices by attribute; the worst cases;
-# and three ways to cheat. Networks win where a hole hides something that only a *seen face* can suggest;
-# formulas hold their ground where every hidden pixel has a known neighbour.
-#
+# and three ways to cheat. Networks win where a hole hides a feature that only a *seen face* can suggest. A
+# smooth surface holds its ground where every hidden pixel has a known neighbour. And where little is visible,
+# compare with PCA, the average of faces and its variations, before you praise a network.
+
+# %% [markdown]
 # **Three pitfalls** to take along: a ranking without pairs, a metric without its opposite, a gallery
 # without a rule for choosing.
 #
