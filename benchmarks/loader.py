@@ -1,4 +1,4 @@
-"""Claim: pictures are decoded once; after that the loader is never what training waits for.
+"""Claim: pictures are decoded once; after that no step on a CPU waits for the loader.
 
 Photos of CelebA's size are made in a temporary folder (or give your own with --data) and read three
 ways: decoded anew for every batch, as a plain data set does; through `load_folder` for the first

@@ -12,8 +12,8 @@ from typing import Any
 
 from inpaintlib import shipped
 from inpaintlib.checkpoints import write_whole
-from inpaintlib.data import default_folder, load_faces
-from inpaintlib.evaluate import METRICS, best, evaluate, paired, systems
+from inpaintlib.data import ImageSet, default_folder, load_faces
+from inpaintlib.evaluate import BAND_HOLES, HOLES, METRICS, best, evaluate, paired, systems
 
 Card = dict[str, Any]
 FOLDER = default_folder() / "cards"
@@ -62,7 +62,7 @@ def _score(card: Card) -> float:
     return float("inf") if mean is None else mean
 
 
-def best_classical(cards: Sequence[Card], kind: str, metric: str = "psnr") -> Card:
+def best_classical(cards: Sequence[Card], kind: str) -> Card:
     """The classical fill that a network must beat on a kind of hole.
 
     Raises:
@@ -71,7 +71,7 @@ def best_classical(cards: Sequence[Card], kind: str, metric: str = "psnr") -> Ca
     classical = [card for card in cards if card["kind"] == "classical"]
     if not classical:
         raise ValueError("expected at least one card of a classical fill")
-    return best(classical, kind, metric)
+    return best(classical, kind)
 
 
 def markdown(cards: Sequence[Card]) -> str:
@@ -101,8 +101,11 @@ def row(cells: Sequence[str]) -> str:
 
 def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
     main = main_hole(card)
-    rival = best_classical(cards, main)
-    values = [c["values"][main]["psnr"] for c in (card, rival)]
+    ahead = ""
+    if any(other["kind"] == "classical" for other in cards):
+        rival = best_classical(cards, main)
+        values = [c["values"][main]["psnr"] for c in (card, rival)]
+        ahead = "" if card is rival else plus_minus(paired(*values), 2, sign="+")
     return [
         card["system"],
         f"{card['parameters']:,}" if card["parameters"] else "",
@@ -110,7 +113,7 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
         plus_minus(card["holes"][main]["l1"], 3),
         plus_minus(card["holes"][main]["ssim"], 3),
         f"{card['fréchet'][main]:.2f}" if card["fréchet"] else "",
-        "" if card is rival else plus_minus(paired(*values), 2, sign="+"),
+        ahead,
         f"{card['milliseconds']:.1f}",
         "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
         *(_downloaded(card, main) if any(other["lpips"] for other in cards) else []),
@@ -179,6 +182,7 @@ def compare(
     pictures = load_faces("validation", size=size, root=root, limit=limit)
     folder = out or FOLDER / ("drawn" if training.name.startswith("drawn") else "celeba")
     say(f"{pictures} · cards go to {folder}")
+    check_fits(folder, pictures, kinds)
     features = shipped.features_for(training)
     for system in systems(training, names):
         card = evaluate(system, pictures, kinds=kinds, features=features, downloaded=downloaded)
@@ -188,6 +192,17 @@ def compare(
         say(f"{system.name:<24} {score:>15} dB, {main}   {card['milliseconds']:7.1f} ms a picture")
     write_tables(folder)
     say((folder / "table.md").read_text("utf-8"))
+
+
+def check_fits(folder: Path, pictures: ImageSet, kinds: Sequence[str] | None) -> None:
+    """Raise ValueError if a folder's cards are of other pictures or holes: no table holds both."""
+    wanted = (pictures.name, len(pictures), pictures.images.shape[-1])
+    holes = set(HOLES | BAND_HOLES if kinds is None else kinds)
+    for path in folder.glob("*.json"):
+        card = json.loads(path.read_text("utf-8"))
+        there = (card["data"], card["pictures"], card["size"])
+        if there != wanted or card["holes"].keys() | card["bands"].keys() != holes:
+            raise ValueError(f"{path} is of other pictures or holes: name another folder with -o")
 
 
 def write_tables(folder: Path) -> None:

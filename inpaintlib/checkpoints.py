@@ -75,7 +75,6 @@ def save_state(path: str | Path, family: Family, *, step: int, ema: EMA | None =
         "optimizers": {phase.name: phase.optimizer.state_dict() for phase in family.phases()},
         "ema": None if ema is None else ema.state_dict(),
         "rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
     write_whole(path, lambda part: torch.save(state, part))
 
@@ -92,7 +91,9 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
         ValueError: the file is missing, damaged, or of another model or run.
     """
     try:
-        state = torch.load(path, map_location=family.device, weights_only=True)
+        # Read on the CPU: each part goes to its own device, and Adam's step counts stay here, where
+        # reading them does not wait for a GPU.
+        state = torch.load(path, map_location="cpu", weights_only=True)
         family.load_state_dict(state["family"])
         for phase in family.phases():
             phase.optimizer.load_state_dict(state["optimizers"][phase.name])
@@ -102,9 +103,7 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
             ema.load_state_dict(state["ema"])
     except Exception as error:  # a damaged pickle raises almost anything
         raise ValueError(f"{path}: cannot resume from this file: {error}") from error
-    torch.set_rng_state(state["rng"].cpu())
-    if state["cuda_rng"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([value.cpu() for value in state["cuda_rng"]])
+    torch.set_rng_state(state["rng"])
     return int(state["step"])
 
 

@@ -7,6 +7,7 @@ from training images first and are then called alike.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -49,28 +50,26 @@ def image_mean(observed: Tensor, mask: Tensor) -> Tensor:
     return composite(mean.expand_as(observed), observed, mask)
 
 
-def telea(observed: Tensor, mask: Tensor, *, radius: float = 3) -> Tensor:
+def telea(observed: Tensor, mask: Tensor) -> Tensor:
     """Fast marching: fill inwards from the hole's edge, each pixel from its known neighbours.
 
     OpenCV works on bytes, so a filled value is one of 256.
 
-    Args and errors as for `image_mean`; `radius` of the neighbourhood is in pixels.
+    Args and errors as for `image_mean`.
 
     Source: Telea 2004, "An image inpainting technique based on the fast marching method".
     """
-    return _each(
-        observed, mask, lambda image, hole: _opencv(image, hole, radius, cv2.INPAINT_TELEA)
-    )
+    return _each(observed, mask, partial(_opencv, method=cv2.INPAINT_TELEA))
 
 
-def navier_stokes(observed: Tensor, mask: Tensor, *, radius: float = 3) -> Tensor:
+def navier_stokes(observed: Tensor, mask: Tensor) -> Tensor:
     """Continue the lines of equal brightness into the hole, as a fluid's stream would flow.
 
     Args and errors as for `telea`.
 
     Source: Bertalmio et al. 2001, "Navier-Stokes, fluid dynamics, and image and video inpainting".
     """
-    return _each(observed, mask, lambda image, hole: _opencv(image, hole, radius, cv2.INPAINT_NS))
+    return _each(observed, mask, partial(_opencv, method=cv2.INPAINT_NS))
 
 
 def biharmonic(observed: Tensor, mask: Tensor) -> Tensor:
@@ -183,9 +182,9 @@ def _each(
     return composite(prediction, observed, mask)
 
 
-def _opencv(image: np.ndarray, hole: np.ndarray, radius: float, method: int) -> np.ndarray:
+def _opencv(image: np.ndarray, hole: np.ndarray, *, method: int) -> np.ndarray:
     pixels = to_bytes(torch.from_numpy(image)).numpy()
-    filled = cv2.inpaint(pixels, hole.astype(np.uint8), radius, method)
+    filled = cv2.inpaint(pixels, hole.astype(np.uint8), 3, method)
     return from_bytes(torch.from_numpy(filled.reshape(image.shape))).numpy()
 
 

@@ -1,4 +1,4 @@
-"""The command line, `python -m inpaintlib`: doctor, download mnist|celeba, train, fill.
+"""`python -m inpaintlib`: doctor, download, train, evaluate, fill, studio, grade.
 
 A command returns the exit status. What a user can put right (a missing folder, no network) is one
 line and status 2, never a traceback.

@@ -84,7 +84,10 @@ def launch(
         options["precision"] = stored.get("precision") or quickest(model, pictures, options, say)
 
     facts = describe(family, options, pictures)
-    check_same(stored, facts, folder) if resume else begin(folder, facts)
+    if resume:
+        check_same(stored, facts, folder)
+    elif distributed.rank() == 0:
+        folder.begin(facts)
     run = Run(
         folder,
         model,
@@ -177,12 +180,6 @@ def check_same(stored: dict[str, Any], facts: dict[str, Any], folder: RunFolder)
         if name not in ("folder", "version") and value != stored.get(name):
             before, now = (str(v) for v in (stored.get(name), value))
             raise ValueError(f"{folder.path} began with {name} {before}, not {now}")
-
-
-def begin(folder: RunFolder, facts: dict[str, Any]) -> None:
-    """Let process 0 make the folder."""
-    if distributed.rank() == 0:
-        folder.begin(facts)
 
 
 def open_board(folder: RunFolder) -> Any:

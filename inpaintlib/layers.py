@@ -10,18 +10,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
-
-__all__ = [
-    "GatedConv2d",
-    "ResizeConv2d",
-    "SelfAttention2d",
-    "check_multiple",
-    "contextual_attention",
-    "contextual_weights",
-    "initialise_normal",
-    "spectral_norm",
-]
+from torch.nn.utils.parametrizations import spectral_norm as spectral_norm  # offered here too
 
 
 class GatedConv2d(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from inpaintlib.images import Batch
 
@@ -29,15 +29,20 @@ def constant(step: int) -> float:
     return 1.0
 
 
-def decay_to_zero(steps: int, *, start: float = 0.0) -> Callable[[int], float]:
-    """A rate that is 1 until `start * steps` and then falls linearly to 0 at `steps`.
+def decay_to_zero(steps: int) -> Callable[[int], float]:
+    """A rate that falls linearly from 1 to 0 at `steps`.
 
     Example:
-        >>> rate = decay_to_zero(100, start=0.5)
-        >>> rate(10), rate(75), rate(100)
-        (1.0, 0.5, 0.0)
+        >>> rate = decay_to_zero(100)
+        >>> rate(0), rate(75), rate(110)
+        (1.0, 0.25, 0.0)
     """
-    return lambda step: min(1.0, max(0.0, (1 - step / steps) / (1 - start)))
+    return lambda step: max(0.0, 1 - step / steps)
+
+
+def adam(module: nn.Module, config: Any) -> Adam:
+    """Adam for a network, at a configuration's `learning_rate` and `betas`."""
+    return Adam(module.parameters(), lr=config.learning_rate, betas=config.betas)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inpaintlib import metrics
 from inpaintlib.ema import EMA, refresh_statistics
@@ -46,7 +46,7 @@ class Viewer:
         """The generator as it is shipped: averaged weights, and statistics that belong to them."""
         source = stream("refresh")
         with self.ema.applied(), eval_mode(self.family):
-            refresh_statistics(self.family.generator, self._generate(source), self._refreshing())
+            refresh_statistics(self.family.generator, self._generate(source), self.refreshing())
             yield
 
     def complete(self, size: int) -> Tensor:
@@ -76,8 +76,3 @@ class Viewer:
 
     def _generate(self, source: torch.Generator) -> Callable[[Batch], Tensor]:
         return lambda batch: self.family.generate(batch.to(self.family.device), generator=source)
-
-    def _refreshing(self) -> Iterable[Batch]:
-        layers = self.family.generator.modules()
-        normalised = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in layers)
-        return self.refreshing() if normalised else ()

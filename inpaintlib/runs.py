@@ -7,6 +7,7 @@ way that an uninterrupted one went.
 
 import signal
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -155,7 +156,8 @@ class Run:
 
     def batches(self, start: int) -> Iterator[Batch]:
         """This process's part of every batch, from the batch of step `start` on."""
-        return map(channels_last, map(distributed.share, self.pictures.batches(self.seed, start)))
+        made = map(channels_last, map(distributed.share, self.pictures.batches(self.seed, start)))
+        return ahead(made) if self.family.device.type == "cuda" else made
 
     def after(self, record: Record, *, stopping: bool) -> None:
         """What is due after a step; at the end of the run, everything."""
@@ -243,3 +245,16 @@ def stop_signals() -> Generator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each made in a thread while the one before is worked on."""
+
+    def make() -> Batch:
+        return next(batches)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(make)
+        while True:
+            batch, coming = coming.result(), pool.submit(make)
+            yield batch

@@ -6,7 +6,8 @@ import os
 import re
 import tomllib
 import zipfile
-from datetime import datetime
+from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -15,13 +16,18 @@ import torch
 import torch.nn.functional as F
 from classroom import NAME, read, solved
 
+from inpaintlib import cli
 from inpaintlib.exercises import check_alone
+from inpaintlib.grading import run
+from inpaintlib.grading.autograde import complaints
 from inpaintlib.grading.collect import Submission, collect
 from inpaintlib.grading.course import ASSIGNMENTS
 from inpaintlib.grading.kernel import fence
 from inpaintlib.grading.rebuild import grade_id, rebuild
 from inpaintlib.grading.report import write_report
+from inpaintlib.grading.tables import read_table, write_table
 from inpaintlib.grading.work import Graded, full_points, suspicious
+from inpaintlib.grading.written import CHANGED, COLUMNS
 from tools import assignments, lessons, mutants, slicing
 
 NAMES = [path.stem for path in assignments.lessons_with_assignment()]
@@ -151,6 +157,8 @@ def torch_scalar(value: float):
         ("Ada Lovelace_12345_assignsubmission_file_/homework.ipynb", "Ada Lovelace_12345"),
         ("Ada Lovelace_12345_assignsubmission_file_homework.ipynb", "Ada Lovelace_12345"),
         ("lovelaceada_LATE_4711_99_00_holes-1.ipynb", "lovelaceada_4711"),
+        ("müllerhans_LATE_1001_2002_00_holes.ipynb", "müllerhans_1001"),
+        ("alice_00_holes.ipynb", "alice"),
         ("carol/00_holes/00_holes.ipynb", "carol"),
     ],
 )
@@ -161,6 +169,32 @@ def test_who_handed_in(tmp_path: Path, name: str, student: str):
     (found,), rejected = collect(tmp_path, NAMES)
     assert (found.student, found.assignment, rejected) == (student, NAME, [])
     assert found.late == ("LATE" in name)
+
+
+MOODLES = "Ada Lovelace_12345_assignsubmission_file_"
+
+
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        (["week3/alice.ipynb", "week3/zoe.ipynb", "read-me.txt"], ["alice", "zoe"]),
+        (["week3/us/alice/00_holes.ipynb", "week3/us/zoe/00_holes.ipynb"], ["alice", "zoe"]),
+        (["alice/00_holes.ipynb", "zoe/00_holes.ipynb"], ["alice", "zoe"]),
+        (["alice/00_holes.ipynb", "alice/00_holes-2.ipynb", "alice/notes.txt"], ["alice"]),
+        ([f"{MOODLES}/one.ipynb", f"{MOODLES}/two.ipynb"], ["Ada Lovelace_12345"]),
+        ([f"week3/{MOODLES}/one.ipynb", "week3/bob.ipynb"], ["Ada Lovelace_12345", "bob"]),
+    ],
+)
+def test_a_folder_around_a_class_is_no_student(
+    tmp_path: Path, names: list[str], students: list[str]
+):
+    place = tmp_path / "all.zip"
+    with zipfile.ZipFile(place, "w") as archive:
+        for name in names:
+            archive.writestr(name, json.dumps(read("release")) if "ipynb" in name else "hello")
+    chosen, _ = collect(place, NAMES)
+    assert [one.student for one in chosen] == students
+    assert {one.origin for one in chosen} <= set(names)
 
 
 def test_the_newest_of_several_files_counts(tmp_path: Path):
@@ -193,6 +227,53 @@ def test_nothing_handed_in(tmp_path: Path):
         collect(tmp_path, NAMES)
     with pytest.raises(ValueError, match="expected a folder or a zip"):
         collect(tmp_path / "missing", NAMES)
+
+
+def test_times_of_a_download_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def stop(*_: object) -> None:
+        raise InterruptedError("grading begins")
+
+    monkeypatch.setattr(run, "ThreadPoolExecutor", stop)
+    monkeypatch.setattr(run.Work, "course", None)
+    place = tmp_path / "all"
+    place.mkdir()
+    said: list[str] = []
+    for name, time in [("alice", 3000), ("zoe", 2000)]:
+        path = place / f"{name}.ipynb"
+        path.write_text(json.dumps(read("release")))
+        os.utime(path, (time, time))
+    for due in (1000, 2500):
+        with pytest.raises(InterruptedError):
+            run.grade(place, tmp_path / "m.csv", due=datetime.fromtimestamp(due), say=said.append)
+    assert len(said) == 1, "only when every file is late"
+    assert said[0].startswith(f"every file is later than {datetime.fromtimestamp(1000)}")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2027-01-31", datetime(2027, 1, 31, 23, 59, 59)),
+        ("2027-01-31 18:00", datetime(2027, 1, 31, 18)),
+        (datetime(2027, 1, 31, 18).astimezone(UTC).isoformat(), datetime(2027, 1, 31, 18)),
+    ],
+)
+def test_due_times(written: str, meant: datetime):
+    options = cli._parser().parse_args(["grade", "in", "--due", written])
+    assert options.due == meant
+
+
+def test_a_due_time_that_cannot_be_read(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit):
+        cli.main(["grade", "in", "--due", "31.1.2027"])
+    assert "expected '2027-01-31 18:00', got '31.1.2027'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "table"),
+    [("w/week3", "w/week3.csv"), ("week3.csv", "week3.csv"), ("week3.b", "week3.b.csv")],
+)
+def test_the_table_and_the_folder_of_its_name_differ(given: str, table: str):
+    assert cli._parser().parse_args(["grade", "in", "-o", given]).out == Path(table)
 
 
 # Rebuilding ----------------------------------------------------------------------------------
@@ -257,6 +338,29 @@ def test_the_fence(tmp_path: Path):
     assert len((tmp_path / "log").read_text().splitlines()) == 7
 
 
+# Complaints ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise NotImplementedError", "not started: it still raises NotImplementedError"),
+        ("raise NotImplementedError('on a GPU')", "NotImplementedError: on a GPU"),
+        ("raise KeyboardInterrupt", "stopped after 7 seconds: an endless loop?"),
+        ("assert False, 'the hole is too small'", "the hole is too small"),
+        ("{}['a']", "KeyError: 'a'"),
+    ],
+)
+def test_complaints_are_words(code: str, told: str):
+    cell = nbformat.v4.new_code_cell(code, metadata={"nbgrader": {"grade_id": "check-00-1"}})
+    try:
+        exec(code)  # what IPython writes into the notebook of an error
+    except BaseException as error:
+        name, value = type(error).__name__, str(error)
+    cell.outputs = [nbformat.v4.new_output("error", ename=name, evalue=value)]
+    assert complaints(nbformat.v4.new_notebook(cells=[cell]), 7) == {"check-00-1": told}
+
+
 # Reporting -----------------------------------------------------------------------------------
 
 
@@ -289,7 +393,7 @@ def test_points_by_hand_are_kept_and_added(tmp_path: Path):
 
     by_hand = tmp_path / "marks/written.csv"
     text = by_hand.read_text(encoding="utf-8-sig")
-    assert text.rstrip().endswith("answer-00-4,4,,")
+    assert "answer-00-4,4,,,sha-" in text
     by_hand.write_text(text.replace("4,4,,", "4,4,2.5,Well asked"), encoding="utf-8")
     write_report([graded], out, Prepared())
     row = rows_of(out)[0]
@@ -299,6 +403,87 @@ def test_points_by_hand_are_kept_and_added(tmp_path: Path):
     by_hand.write_text(text.replace("4,4,,", "4,4,5,"), encoding="utf-8")
     with pytest.raises(ValueError, match="expected 0 to 4 points, got '5'"):
         write_report([graded], out, Prepared())
+
+
+def handed_in(student: str = "alice", answer: str = "the spread", origin: str = "") -> Graded:
+    """A submission of which only the written answer is left to mark."""
+    notebook = solved()
+    next(c for c in notebook.cells if grade_id(c) == "answer-00-4").source = answer
+    submission = Submission(student, NAME, origin, b"", datetime(2026, 5, 1))
+    return Graded(submission, {"check-00-1": 2.0, "answer-00-4": None}, notebook=notebook)
+
+
+def test_an_answer_that_changes_after_it_was_marked(tmp_path: Path):
+    out, by_hand = tmp_path / "marks.csv", tmp_path / "marks/written.csv"
+
+    def report(answer: str) -> list[str]:
+        one = handed_in(answer=answer)
+        write_report([one], out, Prepared())
+        return one.human
+
+    assert report("the mean") == []
+    assert report("the spread") == [], "nothing was marked yet"
+    (row,) = rows_of(by_hand)
+    write_table(by_hand, COLUMNS, [row | {"points": "3"}])
+    assert report("the spread") == []
+    for _ in range(2):  # the note stays
+        assert report("a poem") == [CHANGED]
+        assert rows_of(out)[0]["points"] == "5"
+    assert CHANGED in (tmp_path / "marks/needs-a-person.csv").read_text(encoding="utf-8")
+    assert rows_of(by_hand)[0]["answer"] == row["answer"]
+    write_table(by_hand, COLUMNS, [row | {"points": "1", "answer": ""}])
+    assert report("a poem") == []
+    assert report("a poem") == []
+    assert report("the spread") == [CHANGED]
+
+
+def test_spreadsheets_save_tables_in_many_ways(tmp_path: Path):
+    out, by_hand = tmp_path / "marks.csv", tmp_path / "marks/written.csv"
+    students = ["=alice", "zoé müller"]
+    write_report([handed_in(name) for name in students], out, Prepared())
+    for comment in ("- der Abstand; größer", "=> 'gut'", "'so', sagt sie"):
+        for encoding in ("utf-8", "utf-8-sig", "cp1252"):
+            for delimiter in ",;	":
+                rows = [row | {"points": "3,5", "comment": comment} for row in rows_of(by_hand)]
+                with by_hand.open("w", newline="", encoding=encoding) as file:
+                    table = csv.DictWriter(file, COLUMNS, delimiter=delimiter)
+                    table.writeheader()
+                    table.writerows(rows)
+                for _ in range(2):  # what it wrote itself, too
+                    write_report([handed_in(name) for name in students], out, Prepared())
+                    assert [row["points"] for row in rows_of(out)] == ["5.5", "5.5"]
+                    assert {row["comment"] for row in read_table(by_hand, COLUMNS)} == {comment}
+                    assert [row["student"] for row in read_table(by_hand, COLUMNS)] == students
+                page = next((tmp_path / "marks/feedback").glob("zo*")).read_text(encoding="utf-8")
+                assert f"<blockquote>{escape(comment)}</blockquote>" in page
+
+
+def test_a_table_that_cannot_be_read(tmp_path: Path):
+    path = tmp_path / "written.csv"
+    path.write_text("student,points\nalice,3\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"written.csv: no column comment"):
+        read_table(path, ["student", "points", "comment"])
+    path.write_text("student,points\nalice,3,5\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"written.csv: row 2 has more cells"):
+        read_table(path, ["student", "points"])
+
+
+def test_feedback_returns_through_moodle(tmp_path: Path):
+    origin = "in.zip/Ada Lovelace_12345_assignsubmission_file"
+    graded = [
+        handed_in("Ada Lovelace_12345", origin=f"{origin}/work.ipynb"),
+        handed_in("Bob_7", origin="Bob_7_assignsubmission_file_work.ipynb"),
+        handed_in("carol", origin="carol.ipynb"),
+    ]
+    write_report(graded, tmp_path / "marks.csv", Prepared())
+    with zipfile.ZipFile(tmp_path / "marks/feedback.zip") as archive:
+        assert archive.namelist() == [
+            f"Ada Lovelace_12345_assignsubmission_file_/feedback-{NAME}.html",
+            f"Bob_7_assignsubmission_file_/feedback-{NAME}.html",
+        ]
+        assert b"<h1>Bob_7" in archive.read(archive.namelist()[1])
+    write_report(graded[2:], tmp_path / "other.csv", Prepared())
+    assert not (tmp_path / "other/feedback.zip").exists()
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -108,7 +108,9 @@ def test_intervals_and_pairs_by_hand():
 
 def test_unknown_names_and_holes_are_refused(pictures):
     with pytest.raises(ValueError, match=r"no system 'magic'.*truth, grey"):
-        list(systems(pictures, ["magic"]))
+        next(systems(pictures, ["grey", "magic"]))  # before the first is measured
+    with pytest.raises(ValueError, match="no system 'dcgan-drawn'"):  # it fills no holes
+        next(systems(pictures, ["dcgan-drawn"]))
     grey = next(systems(pictures, ["grey"]))
     for kinds in (["oval"], ["10-20 %"]):
         with pytest.raises(ValueError, match="expected holes among square"):
@@ -156,6 +158,33 @@ def test_the_command_writes_cards_and_tables(tmp_path: Path, capsys: pytest.Capt
     assert len(rows) == 3 * len(evaluate.METRICS)
     assert "PSNR, square" in capsys.readouterr().out
     assert cli.main(["evaluate", "--models", "magic", "-o", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("other", [["--limit", "5"], ["--limit", "6", "--masks", "centre"]])
+def test_a_folder_keeps_one_comparison(other, tmp_path: Path, capsys: pytest.CaptureFixture):
+    words = [
+        "evaluate",
+        "--models",
+        "grey",
+        "-o",
+        str(tmp_path),
+    ]  # no classical fill to compare with
+    assert cli.main([*words, "--limit", "6", "--masks", "square"]) == 0
+    before = (tmp_path / "grey.json").read_bytes()
+    assert cli.main([*words, *other]) == 2
+    assert "grey.json is of other pictures or holes" in capsys.readouterr().err
+    assert (tmp_path / "grey.json").read_bytes() == before
+
+
+def test_the_cost_is_that_of_one_picture_however_few_there_are():
+    sizes = []
+
+    def fill(batch: Batch) -> torch.Tensor:
+        sizes.append(len(batch.observed))
+        return batch.observed
+
+    evaluate.cost(System("spy", "control", fill), torch.zeros(2, 3, 8, 8), torch.ones(2, 1, 8, 8))
+    assert set(sizes) == {1}
 
 
 @pytest.mark.skipif(not STATUS.exists(), reason="the kernel keeps this account on Linux only")

@@ -171,7 +171,6 @@ class TestBoxes:
             (brush, {"strokes": (0, 2)}, "strokes"),
             (brush, {"steps": (5, 4)}, "steps"),
             (brush, {"thickness": (0.2, 0.1)}, "thickness"),
-            (shapes, {"count": (0, 1)}, "count"),
             (shapes, {"fraction": (0.3, 0.1)}, "band"),
         ],
     )

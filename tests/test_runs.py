@@ -6,9 +6,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from safetensors.torch import load_file
 
 from inpaintlib import cli, data, families, runs
 from inpaintlib.checkpoints import load_weights
+from inpaintlib.images import Batch
 from inpaintlib.models import gan
 from inpaintlib.phases import Terms
 from inpaintlib.precision import time_precisions
@@ -368,3 +371,18 @@ def test_five_kills_at_random_moments_change_nothing(tmp_path):
     assert start(killed, "--resume").wait(timeout=120) == 0
     assert_same_run(whole, killed)
     assert json.loads((killed / "config.json").read_text())["steps"] == 600
+
+
+def test_batches_made_ahead_come_in_order_one_ahead():
+    made = threading.Semaphore(0)
+
+    def numbers():
+        for number in count():
+            yield Batch(torch.tensor(number))
+            made.release()  # the next one has been asked for
+
+    coming = runs.ahead(numbers())
+    assert next(coming).image == 0
+    assert made.acquire(timeout=10), "nothing is made while the first is worked on"
+    assert [batch.image.item() for batch in islice(coming, 3)] == [1, 2, 3]
+    coming.close()

@@ -14,19 +14,3 @@ from inpaintlib.data.folders import load_folder
 from inpaintlib.data.image_set import ImageSet
 from inpaintlib.data.kaggle import download_celeba
 from inpaintlib.data.locations import default_folder, found
-
-__all__ = [
-    "ImageSet",
-    "batches",
-    "default_folder",
-    "download_celeba",
-    "download_mnist",
-    "draw_digits",
-    "draw_faces",
-    "fixed_batch",
-    "found",
-    "jitter_colours",
-    "load_digits",
-    "load_faces",
-    "load_folder",
-]

@@ -6,6 +6,7 @@ for which assignment, from the marks inside the notebook.
 
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -53,15 +54,10 @@ def collect(
     """
     if not place.is_dir() and not zipfile.is_zipfile(place):
         raise ValueError(f"{place}: expected a folder or a zip of submissions")
-    found = list(_files(place))
-    if not found:
+    files = [_submission(*file, assignments, due) for file in _files(place)]
+    if not files:
         raise ValueError(f"{place}: no file was handed in")
-    inner = _unwrapped([name for name, _, _ in found], assignments)
-    students = [_student(name, assignments) for name in inner]
-    files = [
-        _submission(student, *file, assignments, due)
-        for student, file in zip(students, found, strict=True)
-    ]
+    files = _unwrapped(files, assignments)
     good = [one for one in files if one.assignment]
     newest: dict[tuple[str, str], Submission] = {}
     for one in sorted(good, key=lambda one: (one.time, _version(one.origin))):
@@ -121,18 +117,13 @@ def _unzipped(prefix: str, content: bytes) -> Iterator[tuple[str, bytes, datetim
 
 
 def _submission(
-    student: str,
-    name: str,
-    content: bytes,
-    time: datetime,
-    assignments: list[str],
-    due: datetime | None,
+    name: str, content: bytes, time: datetime, assignments: list[str], due: datetime | None
 ) -> Submission:
     """What a file's name and content say."""
     assignment, notes = _assignment(content, assignments)
     marked = bool(re.search(r"(?:^|[_\-. ])late(?:[_\-. ]|$)", name, re.I))
     late = marked or (due is not None and time > due)
-    return Submission(student, assignment, name, content, time, late, notes)
+    return Submission(_student(name, assignments), assignment, name, content, time, late, notes)
 
 
 def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]:
@@ -154,18 +145,20 @@ def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]
     )
 
 
-def _unwrapped(names: list[str], assignments: list[str]) -> list[str]:
-    """Names without the folder around a whole class: what comes of zipping the folder `week3`."""
-    while True:
-        parts = [PurePosixPath(name).parts for name in names]
-        if len({part[0] for part in parts}) > 1 or min(map(len, parts)) < 2:
-            return names
-        inner = ["/".join(part[1:]) for part in parts]
-        students = {_student(name, assignments) for name in inner if name.endswith(".ipynb")}
-        several = sum(not name.startswith(tuple(assignments)) for name in students) > 1
-        if MOODLE.match(parts[0][0]) or not several:
-            return names
-        names = inner
+def _unwrapped(files: list[Submission], assignments: list[str]) -> list[Submission]:
+    """Files without the folder around a whole class, as zipping the folder `week3` gives."""
+    good = [one for one in files if one.assignment]
+    common = os.path.commonprefix([PurePosixPath(one.origin).parent.parts for one in good])  # noqa: RUF071  # tuples
+    folder = "/".join(common) + "/"
+
+    def who(one: Submission) -> str:
+        return _student(one.origin.removeprefix(folder), assignments)
+
+    # in `carol/00_holes.ipynb` the file tells nobody's name
+    named = {who(one) for one in good if not who(one).startswith(tuple(assignments))}
+    if moodle_folder(folder) or len(named) < 2:
+        return files
+    return [replace(one, student=who(one)) for one in files]
 
 
 def moodle_folder(origin: str) -> str:

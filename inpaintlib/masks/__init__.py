@@ -22,27 +22,3 @@ from inpaintlib.masks.families import (
 from inpaintlib.masks.pictures import from_picture
 from inpaintlib.masks.samplers import MaskSampler, in_band, mixture, union
 from inpaintlib.masks.tools import BANDS, band, bounding_box, dilate, hole_fraction, ring
-
-__all__ = [
-    "BANDS",
-    "FAMILIES",
-    "MaskSampler",
-    "band",
-    "blocks",
-    "border",
-    "bounding_box",
-    "brush",
-    "centre",
-    "dilate",
-    "from_picture",
-    "half",
-    "hole_fraction",
-    "in_band",
-    "mixture",
-    "pixels",
-    "rectangle",
-    "ring",
-    "shapes",
-    "square",
-    "union",
-]

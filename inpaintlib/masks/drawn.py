@@ -1,7 +1,6 @@
 """Mask families drawn with OpenCV: brush strokes and random shapes."""
 
 import math
-from functools import partial
 
 import cv2
 import numpy as np
@@ -87,36 +86,29 @@ def shapes(
     width: int,
     *,
     generator: torch.Generator,
-    count: tuple[int, int] = (1, 4),
     fraction: tuple[float, float] = (0.05, 0.30),
 ) -> Tensor:
-    """Random lines, circles and rectangles, drawn again until they hide a share within bounds.
+    """One to four random lines, circles and rectangles, again until they hide a share in bounds.
 
     Args:
         batch, height, width: the masks' number and size.
         generator: of every draw.
-        count: fewest and most shapes a mask.
         fraction: smallest (excluded) and largest hole fraction.
 
     Returns:
         (B, 1, H, W), {0, 1}, 1 = hole.
 
     Raises:
-        ValueError: `count` is empty or not positive; the fraction is out of 0..1 or out of reach.
+        ValueError: the fraction is out of 0..1 or out of reach.
     """
     check_size(batch, height, width)
-    check_range("count", count)
-    return in_band(partial(_draw_shapes, count=count), *fraction)(
-        batch, height, width, generator=generator
-    )
+    return in_band(_draw_shapes, *fraction)(batch, height, width, generator=generator)
 
 
-def _draw_shapes(
-    batch: int, height: int, width: int, *, generator: torch.Generator, count: tuple[int, int]
-) -> Tensor:
+def _draw_shapes(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
     canvases = np.zeros((batch, height, width), np.uint8)
     for canvas in canvases:
-        for _ in range(_integer(count, generator)):
+        for _ in range(_integer((1, 4), generator)):
             _draw_shape(canvas, generator)
     return _to_mask(canvases)
 

@@ -19,7 +19,7 @@ from inpaintlib.images import Batch, apply_mask, check_pair, composite
 from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
 from inpaintlib.masks import dilate
-from inpaintlib.phases import Family, Phase, Terms, decay_to_zero
+from inpaintlib.phases import Family, Phase, Terms, adam, decay_to_zero
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,7 @@ class Blind(Family):
         config, generator = self.config, self.generator
 
         def phase(name, module, loss, active, steps) -> Phase:
-            adam = torch.optim.Adam(
-                module.parameters(), lr=config.learning_rate, betas=config.betas
-            )
-            return Phase(name, [module], loss, adam, active, decay_to_zero(steps))
+            return Phase(name, [module], loss, adam(module, config), active, decay_to_zero(steps))
 
         first = (self.locator_learns, config.locator_steps)
         later = (self.filler_learns, config.steps)

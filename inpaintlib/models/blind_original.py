@@ -50,16 +50,13 @@ LESSON = BlindOriginalConfig(
 )
 
 
-def corrupt(
-    image: Tensor, mask: Tensor, *, generator: torch.Generator, background: float = 0.2
-) -> Tensor:
+def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
     """The source's damage: (image + noise) / 2, the noise strong in the holes, weak elsewhere.
 
     Args:
         image: (B, C, H, W), [-1, 1].
         mask: (B, 1, H, W), {0, 1}, 1 = hole; the source's are `masks.blocks`.
         generator: of the noise.
-        background: how much of the noise's amplitude known pixels get.
 
     Returns:
         (B, C, H, W), [-1.1, 1.1]: at half contrast everywhere, still half visible in the holes.
@@ -68,7 +65,7 @@ def corrupt(
         ValueError: the shapes do not match, or the mask holds other values than 0 and 1.
     """
     check_pair(image, mask)
-    strength = mask + background * uniform(mask, generator)
+    strength = mask + 0.2 * uniform(mask, generator)
     return (image + uniform(image, generator) * strength) / 2
 
 

@@ -15,12 +15,8 @@ from torch import Tensor, nn
 
 from inpaintlib.images import Batch, composite
 from inpaintlib.layers import check_multiple, initialise_normal
-from inpaintlib.losses import (
-    lsgan_discriminator_loss,
-    lsgan_generator_loss,
-    masked_l1,
-)
-from inpaintlib.phases import Family, Phase, Terms, constant, decay_to_zero
+from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1
+from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)
@@ -160,21 +156,8 @@ class ContextEncoder(Family):
 
     def build_phases(self) -> list[Phase]:
         rate = decay_to_zero(self.config.steps) if self.config.decay else constant
-
-        def adam(module: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(
-                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
-            )
-
+        d, g = self.discriminator, self.generator
         return [
-            Phase(
-                "discriminator",
-                [self.discriminator],
-                self.discriminator_loss,
-                adam(self.discriminator),
-                rate=rate,
-            ),
-            Phase(
-                "generator", [self.generator], self.generator_loss, adam(self.generator), rate=rate
-            ),
+            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config), rate=rate),
+            Phase("generator", [g], self.generator_loss, adam(g, self.config), rate=rate),
         ]

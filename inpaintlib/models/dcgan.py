@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from inpaintlib.images import Batch
 from inpaintlib.layers import initialise_normal
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
-from inpaintlib.phases import Family, Phase, Terms
+from inpaintlib.phases import Family, Phase, Terms, adam
 from inpaintlib.seeding import stream
 
 
@@ -148,17 +148,8 @@ class DCGAN(Family):
         return {"adversarial": bce_generator_loss(fake_logits=fake_logits)}
 
     def build_phases(self) -> list[Phase]:
-        def adam(module: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(
-                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
-            )
-
+        d, g = self.discriminator, self.generator
         return [
-            Phase(
-                "discriminator",
-                [self.discriminator],
-                self.discriminator_loss,
-                adam(self.discriminator),
-            ),
-            Phase("generator", [self.generator], self.generator_loss, adam(self.generator)),
+            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config)),
+            Phase("generator", [g], self.generator_loss, adam(g, self.config)),
         ]

@@ -25,7 +25,7 @@ from inpaintlib.layers import (
     spectral_norm,
 )
 from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss, masked_l1
-from inpaintlib.phases import Family, Phase, Terms, constant, decay_to_zero
+from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)
@@ -251,14 +251,9 @@ class DeepFill(Family):
 
     def build_phases(self) -> list[Phase]:
         rate = decay_to_zero(self.config.steps) if self.config.decay else constant
-
-        def adam(module: nn.Module) -> torch.optim.Adam:
-            return torch.optim.Adam(
-                module.parameters(), lr=self.config.learning_rate, betas=self.config.betas
-            )
-
-        d, g = self.discriminator, self.generator
+        d, g, config = self.discriminator, self.generator, self.config
+        loss = self.discriminator_loss
         return [
-            Phase("discriminator", [d], self.discriminator_loss, adam(d), self.in_game, rate),
-            Phase("generator", [g], self.generator_loss, adam(g), rate=rate),
+            Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),
+            Phase("generator", [g], self.generator_loss, adam(g, config), rate=rate),
         ]

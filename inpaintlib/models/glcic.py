@@ -14,13 +14,13 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adadelta, Adam, Optimizer
+from torch.optim import Adadelta, Optimizer
 
 from inpaintlib.images import Batch, apply_mask, composite
 from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
 from inpaintlib.masks import bounding_box
-from inpaintlib.phases import Family, Phase, Terms, constant, decay_to_zero
+from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)
@@ -236,28 +236,15 @@ class GLCIC(Family):
         return terms
 
     def optimizer(self, module: nn.Module) -> Optimizer:
-        rate = self.config.learning_rate
         if self.config.adam:
-            return Adam(module.parameters(), lr=rate, betas=self.config.betas)
-        return Adadelta(module.parameters(), lr=rate, rho=0.9, eps=1e-6)
+            return adam(module, self.config)
+        return Adadelta(module.parameters(), lr=self.config.learning_rate, rho=0.9, eps=1e-6)
 
     def build_phases(self) -> list[Phase]:
         rate = decay_to_zero(self.config.steps) if self.config.decay else constant
+        judge, fill, make = self.discriminator_learns, self.completion_learns, self.optimizer
+        d, g = self.discriminator, self.generator
         return [
-            Phase(
-                "discriminator",
-                [self.discriminator],
-                self.discriminator_loss,
-                self.optimizer(self.discriminator),
-                active=self.discriminator_learns,
-                rate=rate,
-            ),
-            Phase(
-                "completion",
-                [self.generator],
-                self.completion_loss,
-                self.optimizer(self.generator),
-                active=self.completion_learns,
-                rate=rate,
-            ),
+            Phase("discriminator", [d], self.discriminator_loss, make(d), judge, rate),
+            Phase("completion", [g], self.completion_loss, make(g), fill, rate),
         ]

@@ -271,7 +271,7 @@ def test_influence(function):
     assert field.dtype == torch.bool, "answer True or False"
     assert field.any(), "channels of opposite sign cancelled: absolute value first, then add"
     assert field[3:6, 4:7].all(), (
-        "a 3 × 3 convolution sees the 3 × 3 pixels around its own: here row 4, column 5, in this order"
+        "a 3 × 3 convolution sees the 3 × 3 pixels around its own: here row 4, column 5"
     )
     assert field.sum() == 9, f"a 3 × 3 convolution depends on 9 pixels, not on {field.sum()}"
     assert function(lambda x, _: -x, 5, 2, 2).sum() == 1, "a negative gradient is influence too"
