@@ -86,7 +86,13 @@ def test_a_class(tmp_path: Path):
     pages = {path.name.partition("_")[0]: path for path in (tmp_path / "marks/feedback").iterdir()}
     assert pages.keys() == rows.keys()
     assert "caught with" in pages["thief"].read_text()
+    assert "stopped after 30 seconds: an endless loop?" in pages["endless"].read_text()
+    assert "not started" in pages["forgot"].read_text()
     assert "hidden_random_square" not in pages["thief"].read_text()
+    with zipfile.ZipFile(tmp_path / "marks" / "feedback.zip") as archive:
+        back = {name.partition("/")[0] for name in archive.namelist()}
+    uploaded = {f"{name}_{n}_assignsubmission_file_" for n, name in enumerate(students)}
+    assert back == uploaded
 
 
 def test_right_work_gets_full_points_and_none_gets_none(tmp_path: Path):

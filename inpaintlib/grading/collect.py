@@ -148,7 +148,8 @@ def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]
 def _unwrapped(files: list[Submission], assignments: list[str]) -> list[Submission]:
     """Files without the folder around a whole class, as zipping the folder `week3` gives."""
     good = [one for one in files if one.assignment]
-    common = os.path.commonprefix([PurePosixPath(one.origin).parent.parts for one in good])  # noqa: RUF071  # tuples
+    folders = [PurePosixPath(one.origin).parent.parts for one in good]
+    common = os.path.commonprefix(folders)  # noqa: RUF071  # of tuples, not of characters
     folder = "/".join(common) + "/"
 
     def who(one: Submission) -> str:

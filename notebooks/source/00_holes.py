@@ -68,7 +68,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # Before any theory, play. Run the next cell, paint over an eye, an ear, a piece of background, and let
 # go: the picture on the right is filled at once. Choose any two methods and drag the line between them;
 # the map beside it glows where the fill is wrong. Formulas such as `biharmonic` are this lesson's
-# subject. The networks in the menu are small ones, trained in minutes; you will build them in lessons 3
+# subject. The networks in the menu are small ones, trained on one CPU core; you will build them in lessons 3
 # to 7.
 
 # %% tags=["widget"]
