@@ -4,6 +4,9 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 import tomllib
 import zipfile
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from html import escape
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,7 +30,7 @@ from inpaintlib.grading.kernel import fence
 from inpaintlib.grading.rebuild import grade_id, rebuild
 from inpaintlib.grading.report import write_report
 from inpaintlib.grading.tables import read_table, write_table
-from inpaintlib.grading.work import Graded, full_points, suspicious
+from inpaintlib.grading.work import Graded, full_points, stop, suspicious
 from inpaintlib.grading.written import CHANGED, COLUMNS
 from tools import assignments, lessons, mutants, slicing
 
@@ -208,6 +212,8 @@ def test_the_newest_of_several_files_counts(tmp_path: Path):
             info = zipfile.ZipInfo(f"alice/{hour}.ipynb", (2026, 5, 1, hour, 0, 0))
             archive.writestr(info, content)
         archive.writestr("bob/work.zip", inner.read_bytes())
+        archive.writestr("eve/broken.zip", inner.read_bytes().replace(b"work", b"wxyz", 1))
+        archive.writestr("fay/half.zip", inner.read_bytes()[:-30])
         archive.writestr("carl/essay.docx", b"PK nothing")
         archive.writestr("dora/other.ipynb", json.dumps({"cells": []}))
         archive.writestr("__MACOSX/alice/._9.ipynb", b"x")
@@ -218,8 +224,39 @@ def test_the_newest_of_several_files_counts(tmp_path: Path):
     assert by_name["alice"].late
     assert "that was on time" in by_name["alice"].notes[-1]
     assert by_name["bob"].origin == "bob/work.zip/work.ipynb"
-    assert sorted(one.student for one in rejected) == ["carl", "dora"]
+    assert sorted(one.student for one in rejected) == ["carl", "dora", "eve", "fay"]
     assert sorted(tmp_path.parent.rglob("evil.ipynb")) == []
+
+
+def test_work_stops_with_all_that_it_has_started():
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'pow(3, 10**9)'], "
+    code += "start_new_session=True)"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    family = psutil.Process(process.pid)
+    while not family.children():
+        time.sleep(0.05)
+    (child,) = family.children()
+    stop(process)
+    child.wait(timeout=10)
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_after_an_error_what_has_not_begun_is_not_begun(tmp_path: Path, monkeypatch):
+    begun = []
+
+    def grade(_: object, one: Submission) -> None:
+        begun.append(one.student)
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run.Work, "course", None)
+    monkeypatch.setattr(run.Work, "check", lambda *_: None)
+    monkeypatch.setattr(run.Work, "grade", grade)
+    for name in "abcdefgh":
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps(read("release")))
+    with pytest.raises(KeyboardInterrupt):
+        run.grade(tmp_path, tmp_path / "marks.csv", jobs=1, say=begun.append)
+    assert len(begun) < 8
 
 
 def test_nothing_handed_in(tmp_path: Path):
@@ -238,10 +275,10 @@ def test_times_of_a_download_are_noticed(tmp_path: Path, monkeypatch: pytest.Mon
     place = tmp_path / "all"
     place.mkdir()
     said: list[str] = []
-    for name, time in [("alice", 3000), ("zoe", 2000)]:
+    for name, saved in [("alice", 3000), ("zoe", 2000)]:
         path = place / f"{name}.ipynb"
         path.write_text(json.dumps(read("release")))
-        os.utime(path, (time, time))
+        os.utime(path, (saved, saved))
     for due in (1000, 2500):
         with pytest.raises(InterruptedError):
             run.grade(place, tmp_path / "m.csv", due=datetime.fromtimestamp(due), say=said.append)
@@ -328,6 +365,7 @@ def test_the_fence(tmp_path: Path):
         ("open", (str(scratch / ".." / "file"), "w", 0)),
         ("open", (str(tmp_path / "file"), None, os.O_WRONLY | os.O_CREAT)),
         ("os.remove", (str(tmp_path / "file"), -1)),
+        ("os.rename", (str(scratch / "file"), str(tmp_path / "file"), -1, -1)),
         ("os.system", ("ls",)),
         ("subprocess.Popen", ("ls", ["ls"], None, None)),
         ("socket.connect", (None, ("127.0.0.1", 80))),
@@ -335,7 +373,7 @@ def test_the_fence(tmp_path: Path):
         with pytest.raises(PermissionError, match="not allowed while grading"):
             hook(event, arguments)
     os.close(log)
-    assert len((tmp_path / "log").read_text().splitlines()) == 7
+    assert len((tmp_path / "log").read_text().splitlines()) == 8
 
 
 # Complaints ----------------------------------------------------------------------------------

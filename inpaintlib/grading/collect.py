@@ -96,10 +96,13 @@ def _files(place: Path) -> Iterator[tuple[str, bytes, datetime]]:
 
 def _opened(name: str, content: bytes, time: datetime) -> Iterator[tuple[str, bytes, datetime]]:
     """The file, or the files in it if it is a zip."""
-    if name.lower().endswith(".zip") and zipfile.is_zipfile(io.BytesIO(content)):
-        yield from _unzipped(f"{name}/", content)
-    else:
-        yield name, content, time
+    if name.lower().endswith(".zip"):
+        try:
+            yield from list(_unzipped(f"{name}/", content))
+            return
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
+            pass  # no zip, a damaged or an encrypted one: left to a person
+    yield name, content, time
 
 
 def _unzipped(prefix: str, content: bytes) -> Iterator[tuple[str, bytes, datetime]]:
@@ -109,11 +112,19 @@ def _unzipped(prefix: str, content: bytes) -> Iterator[tuple[str, bytes, datetim
             if not member.is_dir() and not IGNORED.search(member.filename):
                 small = member.file_size <= LARGEST
                 inside = archive.read(member) if small else b""
-                name, time = prefix + member.filename, datetime(*member.date_time)
+                name, time = prefix + member.filename, _saved(member)
                 if prefix:
                     yield name, inside, time
                 else:
                     yield from _opened(name, inside, time)
+
+
+def _saved(member: zipfile.ZipInfo) -> datetime:
+    """When a file in a zip was saved; 1980 where the zip does not say."""
+    try:
+        return datetime(*member.date_time)
+    except ValueError:  # month 0, day 0
+        return datetime(1980, 1, 1)
 
 
 def _submission(

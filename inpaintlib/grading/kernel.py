@@ -25,6 +25,7 @@ CHANGES = {
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate", "os.link"),
     *("os.symlink", "shutil.rmtree", "sqlite3.connect"),
 }
+MOVES = {"os.rename", "os.link", "os.symlink"}  # their second path is written too
 HARMLESS = {"/dev/null", ":memory:"}
 
 
@@ -85,6 +86,8 @@ def fence(scratch: Path, hidden: list[Path], log: int) -> Callable[[str, tuple],
             return False
         if event not in CHANGES and event != "open":
             return True
+        if event in MOVES and not within(arguments[1], scratch):
+            return False
         path, mode, flags = (
             (*arguments, None, None)[:3] if event == "open" else (arguments[0], "w", 0)
         )

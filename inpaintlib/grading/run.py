@@ -43,7 +43,8 @@ def grade(
             "see assignments/README.md"
         )
     work.course  # noqa: B018  # made here, before several threads ask for it
-    with ThreadPoolExecutor(jobs or os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(jobs or os.cpu_count())
+    try:
         needed = sorted({one.assignment for one in chosen})
         for assignment, _ in zip(needed, pool.map(work.check, needed), strict=True):
             say(f"{assignment}: the reference solutions get full points")
@@ -53,6 +54,8 @@ def grade(
             graded.append(task.result())
             one = graded[-1].submission
             say(f"{number}/{len(tasks)} {one.student} · {one.assignment}")
+    finally:  # after Ctrl-C or an error, what has not begun is not begun
+        pool.shutdown(cancel_futures=True)
     for one in rejected:
         graded.append(Graded(one, human=list(one.notes)))
     write_report(graded, out, work)

@@ -7,10 +7,8 @@ process is nobody else's matter.
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
+import psutil  # comes with ipykernel
 from nbformat import NotebookNode
 
 from inpaintlib.grading.collect import Submission
@@ -164,10 +163,11 @@ def run_apart(place: Path, assignment: str) -> dict:
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a process and whatever it has started."""
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """End a process and whatever it has started, the kernel too, which has a session of its own."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for started in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                started.kill()
     process.kill()
     process.wait()
 
