@@ -251,7 +251,7 @@ fits = max(b for b in range(8, 129, 8) if parameters_reference(b) <= 5_000_000)
 print("the widest within 5,000,000: base", fits)
 
 # %% [markdown]
-# So 64 is what the budget allows.
+# So 64 is what fits.
 
 # %% [markdown]
 # ## 4 · Build it
@@ -332,14 +332,13 @@ print(f"switching attention off costs {cost.mean():.3f} dB (mean of {len(exam.im
 # %% [markdown]
 # $\gamma$ has hardly left zero, and the layer is worth next to nothing in *our* shipped network, at this
 # size and after this training. That says nothing about the source's own network, which nobody tested so.
-# The design was sound on paper; the lesson is the test. (It is half a test: the rest had learned beside the
-# layer. A network trained without it would be the other half.)
+# The design was sound on paper; the lesson is the test. (Half a test: the rest had learned beside the layer.)
 
 # %% [markdown]
 # ## 5 · Four things to ask of a fill
 #
 # Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the game), weighted 100,
-# 10, 1 and 1. (Its text says so. Its code weighs edges by 25, and has no SSIM loss at all: SSIM is only
+# 10, 1 and 1. (Its code weighs edges by 25, and has no SSIM loss at all: SSIM is only
 # *measured*. Ours keeps the promise of the text.) The losses are averaged over the hole and a **ring** of
 # four known pixels around it, so that the seam is asked for too.
 
@@ -359,11 +358,10 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 # Sobel's derivative along the width takes the difference of the pixels right and left, and averages it
 # over three rows with weights 1, 2, 1. Divided by 8 it gives a ramp of slope $s$ the value $s$:
 #
-# $$d_x = \tfrac18 \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix} * x, \qquad d_y =
-# \text{the transpose.}$$
+# $$d_x = \tfrac18 \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix} * x, \qquad d_y = \text{the transpose.}$$
 #
 # Write `sobel_distance(a, b)`: the mean of $|d_x(a) - d_x(b)| + |d_y(a) - d_y(b)|$ over all pixels with a
-# whole neighbourhood. Slices will do.
+# whole neighbourhood.
 
 
 # %% tags=["exercise:06-2"]
@@ -548,7 +546,7 @@ show_rows(rows, notes=notes, titles=list(ERRORS))
 # contrast: a weaker edge is a smaller error than a misplaced one. SSIM is mildest with these two as well. So
 # neither can replace L1: someone must say *how bright*. The blur, which L1 alone rewards (lesson 3), lights
 # up under both along the edges. And noise disturbs SSIM where the picture is flat, less in hair: like your
-# eye. One face is an anecdote; the curves below are means over sixteen.
+# eye. The curves below are means over sixteen faces.
 
 # %%
 sixteen = validation.floats(slice(16))
