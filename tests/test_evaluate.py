@@ -11,7 +11,7 @@ import torch
 from inpaintlib import cli, evaluate, metrics, shipped
 from inpaintlib.cards import best_classical, markdown, plus_minus, read_cards, write_card
 from inpaintlib.classical import image_mean
-from inpaintlib.data import ImageSet
+from inpaintlib.data import ImageSet, load_faces
 from inpaintlib.evaluate import BAND_HOLES, HOLES, System, fixed_masks, interval, paired, systems
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import BANDS, band
@@ -201,15 +201,17 @@ def test_kinds_of_holes_have_names_of_their_own():
     assert not set(HOLES) & set(BAND_HOLES)
 
 
-@pytest.mark.parametrize("name", shipped.available())
-def test_a_shipped_networks_numbers_are_those_of_its_card(name):
-    if not shipped.is_inpainter(name) or "drawn" not in name:
-        pytest.skip("draws whole pictures, or needs photographs")
-    stored = next((c for c in read_cards("drawn") if c["system"] == name), None)
-    assert stored is not None, "shipped without a card"
-    from inpaintlib.data import load_faces
-
-    pictures = load_faces("validation", size=128, root=None, limit=stored["pictures"])
+@pytest.mark.parametrize("name", [n for n in shipped.available() if shipped.is_inpainter(n)])
+def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeypatch):
+    drawn = shipped.SHIPPED[name].drawn
+    folder = "drawn" if drawn else str(request.getfixturevalue("real_data"))
+    monkeypatch.setenv("INPAINTLIB_DATA", folder)
+    cards = {card["system"]: card for card in read_cards("drawn" if drawn else "celeba")}
+    assert name in cards, "shipped without a card"
+    stored = cards[name]
+    pictures = load_faces("validation", size=128)
+    if not drawn and len(pictures) != stored["pictures"]:
+        pytest.skip("these are other photographs than the card's")
     few = pictures.take(slice(17))
     image, mask = few.floats(), fixed_masks("centre", 0, 17, 128)
     filled = evaluate.complete(evaluate.network(name), image, mask, "centre", 0)
