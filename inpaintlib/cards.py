@@ -198,11 +198,13 @@ def check_fits(folder: Path, pictures: ImageSet, kinds: Sequence[str] | None) ->
     """Raise ValueError if a folder's cards are of other pictures or holes: no table holds both."""
     wanted = (pictures.name, len(pictures), pictures.images.shape[-1])
     holes = set(HOLES | BAND_HOLES if kinds is None else kinds)
-    for path in folder.glob("*.json"):
-        card = json.loads(path.read_text("utf-8"))
+    for card in read_cards(folder) if any(folder.glob("*.json")) else []:
         there = (card["data"], card["pictures"], card["size"])
         if there != wanted or card["holes"].keys() | card["bands"].keys() != holes:
-            raise ValueError(f"{path} is of other pictures or holes: name another folder with -o")
+            raise ValueError(
+                f"{folder}: the card of {card['system']} is of other pictures or holes; "
+                "name another folder with -o"
+            )
 
 
 def write_tables(folder: Path) -> None:

@@ -162,17 +162,12 @@ def test_the_command_writes_cards_and_tables(tmp_path: Path, capsys: pytest.Capt
 
 @pytest.mark.parametrize("other", [["--limit", "5"], ["--limit", "6", "--masks", "centre"]])
 def test_a_folder_keeps_one_comparison(other, tmp_path: Path, capsys: pytest.CaptureFixture):
-    words = [
-        "evaluate",
-        "--models",
-        "grey",
-        "-o",
-        str(tmp_path),
-    ]  # no classical fill to compare with
+    # with no classical fill to compare with
+    words = ["evaluate", "--models", "grey", "-o", str(tmp_path)]
     assert cli.main([*words, "--limit", "6", "--masks", "square"]) == 0
     before = (tmp_path / "grey.json").read_bytes()
     assert cli.main([*words, *other]) == 2
-    assert "grey.json is of other pictures or holes" in capsys.readouterr().err
+    assert "the card of grey is of other pictures or holes" in capsys.readouterr().err
     assert (tmp_path / "grey.json").read_bytes() == before
 
 
