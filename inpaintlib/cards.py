@@ -19,7 +19,7 @@ Card = dict[str, Any]
 FOLDER = default_folder() / "cards"
 METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
 """Metric to the digits that it is shown with."""
-ORDER = {"control": 0, "classical": 1, "network": 2}
+ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
 
 
 def write_card(folder: Path, card: Card) -> Path:
@@ -31,7 +31,7 @@ def write_card(folder: Path, card: Card) -> Path:
 
 
 def read_cards(folder: str | Path) -> list[Card]:
-    """Every card of a folder: controls, classical fills, networks, each sorted by the centre hole.
+    """Every card of a folder: by kind (controls first), each kind sorted by the centre hole.
 
     Args:
         folder: "drawn" or "celeba" for the shipped comparison, or a path.

@@ -20,7 +20,7 @@ from inpaintlib.classical import CLASSICAL, PCA, MeanImage
 from inpaintlib.data import ImageSet
 from inpaintlib.families import FAMILIES
 from inpaintlib.features import FaceFeatures, frechet_distance
-from inpaintlib.images import Batch, composite, hide
+from inpaintlib.images import Batch, hide
 from inpaintlib.masks import (
     BANDS,
     MaskSampler,
@@ -67,7 +67,7 @@ class System:
 
     Attributes:
         name: as in the table.
-        kind: "control", "classical" or "network".
+        kind: "control", "classical", "network", or "blended": a network's fill without its seam.
         fill: batch to completed pictures (B, C, H, W), [-1, 1].
         parameters: of a network; None for others.
         damage: makes what the holes show, for a system that must find them; else they are grey.
@@ -100,7 +100,7 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
     """
     fills: dict[str, tuple[str, Callable[[], Fill]]] = {
         "truth": ("control", lambda: lambda batch: batch.image),
-        "grey": ("control", lambda: _grey),
+        "grey": ("control", lambda: lambda batch: batch.holes()[0]),  # holes are shown grey
     }
     for name, fill in CLASSICAL.items():
         kind = "control" if name in CONTROLS else "classical"
@@ -109,29 +109,31 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
     fills["mean face"] = ("classical", lambda: _on_holes(MeanImage(training.floats(some))))
     fills["PCA"] = ("classical", lambda: _on_holes(PCA(training.floats(some))))
     drawn = training.name.startswith("drawn")
-    networks = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
-    here = shipped.available()
-    fitting = [n for n in networks if n in here and shipped.SHIPPED[n].drawn is drawn]
+    inpainters = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
+    told = [n for n in inpainters if FAMILIES[shipped.SHIPPED[n].family].damage is None]
+    networks = {n: n for n in inpainters} | {f"{n} blended": n for n in told}
+    here = [n for n in shipped.available() if shipped.SHIPPED[n].drawn is drawn]
+    fitting = [name for name, weights in networks.items() if weights in here]
     chosen = (*fills, *fitting) if names is None else names
     for name in chosen:  # before the work
         if name not in (*fills, *networks):
             known = ", ".join((*fills, *networks))
             raise ValueError(f"no system {name!r}: expected one of {known}")
     for name in chosen:
-        yield System(name, fills[name][0], fills[name][1]()) if name in fills else network(name)
+        if name in fills:
+            yield System(name, fills[name][0], fills[name][1]())
+        else:
+            yield network(networks[name], blended=name not in inpainters)
 
 
-def network(name: str) -> System:
+def network(name: str, *, blended: bool = False) -> System:
     """A shipped network as a system."""
     family = shipped.load(name)
-    damage = FAMILIES[shipped.SHIPPED[name].family].damage
     size = count_parameters(family.generator)
+    if blended:
+        return System(f"{name} blended", "blended", family.blended, size)
+    damage = FAMILIES[shipped.SHIPPED[name].family].damage
     return System(name, "network", family.generate, size, damage)
-
-
-def _grey(batch: Batch) -> Tensor:
-    observed, mask = batch.holes()
-    return composite(torch.zeros_like(observed), observed, mask)
 
 
 def _on_holes(fill: Callable[[Tensor, Tensor], Tensor]) -> Fill:

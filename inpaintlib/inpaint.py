@@ -20,9 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inpaintlib import shipped
-from inpaintlib.blending import poisson_blend
 from inpaintlib.images import composite, from_bytes, hide, to_bytes
-from inpaintlib.masks import dilate
 from inpaintlib.models.blind import Blind
 from inpaintlib.models.dcgan import DCGAN
 from inpaintlib.models.gan import GAN
@@ -128,10 +126,9 @@ class Inpainter:
 
     def complete(self, image: Tensor, hidden: Tensor, seam: str) -> Tensor:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
-        # Blending compares fill and picture next to the hole, so the fill has to reach one further.
-        told = dilate(hidden, 1) if seam == "poisson" else hidden
-        fill = fill_told(self.family, image, told)
-        return poisson_blend(fill, image, hidden) if seam == "poisson" else fill
+        if seam == "poisson":
+            return self.family.blended(hide(image, hidden))
+        return fill_told(self.family, image, hidden)
 
 
 def fill_told(family: Family, image: Tensor, mask: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from inpaintlib.images import Batch
+from inpaintlib.blending import poisson_blend
+from inpaintlib.images import Batch, hide
+from inpaintlib.masks import dilate
 
 Terms = dict[str, Tensor]
 """Named scalar losses with their weights applied; the loop adds them up."""
@@ -108,6 +110,19 @@ class Family(nn.Module):
             (B, C, H, W), [-1, 1].
         """
         raise NotImplementedError
+
+    def prediction(self, batch: Batch) -> Tensor:
+        """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.
+
+        Here the family is told of a hole one pixel wider. A family whose loss covers known pixels
+        too gives what it draws there instead, which fits its fill better.
+        """
+        observed, mask = batch.holes()
+        return self.generate(hide(observed, dilate(mask, 1)))
+
+    def blended(self, batch: Batch) -> Tensor:
+        """The filled pictures without a seam, see `blending`: shapes and ranges as `generate`."""
+        return poisson_blend(self.prediction(batch), *batch.holes())
 
     @property
     def device(self) -> torch.device:

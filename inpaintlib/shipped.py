@@ -29,32 +29,33 @@ class Shipped:
         family: its name.
         drawn: whether it learns from drawn pictures.
         lesson: whether it begins with the preset `lesson`.
-        steps: of the preset `shipped`; None for as many as that says.
+        steps: of each run with the preset `shipped`; a further one begins where the one before
+            ended, with the learning rate up again. Empty: one run of as many as the preset says.
     """
 
     family: str
     drawn: bool
     lesson: bool = True
-    steps: int | None = None
+    steps: tuple[int, ...] = ()
 
 
 SHIPPED = {
     "gan-drawn": Shipped("gan", drawn=True, lesson=False),
     "gan-mnist": Shipped("gan", drawn=False, lesson=False),
     "dcgan-drawn": Shipped("dcgan", drawn=True, lesson=False),
-    "dcgan-celeba": Shipped("dcgan", drawn=False, lesson=False, steps=2_000),
+    "dcgan-celeba": Shipped("dcgan", drawn=False, lesson=False, steps=(2_000,)),
     "context-encoder-drawn": Shipped("context-encoder", drawn=True),
     "context-encoder-celeba": Shipped("context-encoder", drawn=False),
-    "glcic-drawn": Shipped("glcic", drawn=True, steps=800),
-    "glcic-celeba": Shipped("glcic", drawn=False, steps=1_100),
-    "deepfill-drawn": Shipped("deepfill", drawn=True, steps=2_500),
-    "deepfill-celeba": Shipped("deepfill", drawn=False, steps=10_000),
-    "unet-drawn": Shipped("unet", drawn=True, steps=2_000),
-    "unet-celeba": Shipped("unet", drawn=False, steps=3_000),
-    "unet-whole-drawn": Shipped("unet-whole", drawn=True, steps=500),
-    "unet-whole-celeba": Shipped("unet-whole", drawn=False, steps=2_000),
-    "blind-drawn": Shipped("blind", drawn=True, steps=500),
-    "blind-celeba": Shipped("blind", drawn=False, steps=2_000),
+    "glcic-drawn": Shipped("glcic", drawn=True, steps=(800,)),
+    "glcic-celeba": Shipped("glcic", drawn=False, steps=(1_100,)),
+    "deepfill-drawn": Shipped("deepfill", drawn=True, steps=(2_500,)),
+    "deepfill-celeba": Shipped("deepfill", drawn=False, steps=(10_000,)),
+    "unet-drawn": Shipped("unet", drawn=True, steps=(2_000,)),
+    "unet-celeba": Shipped("unet", drawn=False, steps=(3_000,)),
+    "unet-whole-drawn": Shipped("unet-whole", drawn=True, steps=(500,)),
+    "unet-whole-celeba": Shipped("unet-whole", drawn=False, steps=(2_000,)),
+    "blind-drawn": Shipped("blind", drawn=True, steps=(500,)),
+    "blind-celeba": Shipped("blind", drawn=False, steps=(2_000,)),
 }
 
 

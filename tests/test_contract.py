@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inpaintlib.blending import poisson_blend
 from inpaintlib.checkpoints import load_state, save_state
 from inpaintlib.ema import EMA
 from inpaintlib.images import Batch, apply_mask, composite
-from inpaintlib.masks import rectangle
+from inpaintlib.masks import dilate, rectangle
 from inpaintlib.models import blind, blind_original, deepfill, glcic, unet
 from inpaintlib.models.blind import Blind, BlindConfig
 from inpaintlib.models.blind_original import BlindOriginal, BlindOriginalConfig
@@ -196,6 +197,22 @@ def test_known_pixels_come_back_bit_for_bit_and_holes_do_not(name):
     assert 0 < hole.mean() < 1
     assert torch.equal(result[known], batch.observed[known])
     assert (result[~known] != batch.observed[~known]).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("name", [name for name in FILLING if name != "blind-original"])
+def test_blending_moves_the_fill_alone_and_reads_beyond_the_hole_but_never_in_it(name):
+    family, batch = make(name), pictures(name)
+    told = Batch(batch.image, batch.mask, apply_mask(batch.image, batch.mask))
+    other = Batch(-batch.image, batch.mask, told.observed)
+    with eval_mode(family):
+        drawn, blended = family.prediction(told), family.blended(told)
+        again = family.blended(other)
+    known = (batch.mask == 0).expand_as(blended)
+    ring = (dilate(batch.mask, 1) - batch.mask).bool().expand_as(blended)
+    assert (drawn[ring] != told.observed[ring]).float().mean() > 0.9, "nothing to blend with"
+    assert torch.equal(blended[known], told.observed[known])
+    assert torch.equal(blended, again)
+    assert torch.equal(blended, poisson_blend(drawn, told.observed, batch.mask))
 
 
 @FILLS

@@ -99,6 +99,24 @@ def test_a_system_that_finds_its_holes_is_shown_damage_and_never_the_truth():
     assert (grey.seen()[hidden] == 0).all()
 
 
+def test_a_blended_system_is_the_network_without_its_seam(pictures):
+    name = "unet-drawn"
+    if name not in shipped.available():
+        pytest.skip("its weights are not here")
+    image = pictures.floats(slice(4)).repeat(1, 1, 2, 2)
+    mask = fixed_masks("free-form", 0, 4, 64)
+    plain, blended = systems(pictures, [name, f"{name} blended"])
+    assert (blended.name, blended.kind) == ("unet-drawn blended", "blended")
+    family = shipped.load(name)
+    with torch.no_grad():
+        expected = family.blended(hide(image, mask))
+    filled = [evaluate.complete(system, image, mask, "test") for system in (plain, blended)]
+    assert torch.equal(filled[1], expected)
+    assert not torch.equal(*filled)
+    with pytest.raises(ValueError, match="no system 'blind-drawn blended'"):  # finds its own hole
+        next(systems(pictures, ["blind-drawn blended"]))
+
+
 def test_intervals_and_pairs_by_hand():
     assert interval(torch.tensor([1.0, 3.0])) == {"mean": 2.0, "low": 0.04, "high": 3.96}
     assert interval(torch.tensor([1.0, 3.0, math.inf]))["mean"] == 2.0

@@ -40,7 +40,7 @@ def test_every_family_is_shipped_on_drawn_and_on_real_pictures():
     assert pairs == {(name, drawn) for name in families.FAMILIES for drawn in (True, False)}
     for name, made in SHIPPED.items():
         assert name.startswith(f"{made.family}-")
-        steps = made.steps or families.preset(made.family, "shipped").config.steps
+        steps = min(made.steps or (families.preset(made.family, "shipped").config.steps,))
         late = getattr(families.preset(made.family, "shipped").config, "adversarial_start", 0)
         assert late < steps, "the discriminator would never enter the game"
 
@@ -148,6 +148,25 @@ def test_the_package_imports_without_torch():
     code = "import inpaintlib, sys; assert 'torch' not in sys.modules; inpaintlib.nothing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "AttributeError: module 'inpaintlib' has no attribute 'nothing'" in done.stderr
+
+
+def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr(make_weights, "RUNS", tmp_path)
+    calls = []
+    monkeypatch.setattr(
+        make_weights,
+        "train",
+        lambda recipe, folder, options: calls.append((folder.name, options)) or folder / "w",
+    )
+    recipe = shipped.Shipped("unet", drawn=True, steps=(30, 20))
+    assert make_weights.make("x", recipe) == tmp_path / "weights" / "x-2" / "w"
+    assert [name for name, _ in calls] == ["x-lesson", "x", "x-2"]
+    words = [" ".join(options) for _, options in calls]
+    assert words[0] == "--preset lesson"
+    assert words[1].startswith("--preset shipped --seed 0 --steps 30 --start-from ")
+    assert words[1].endswith(str(tmp_path / "weights" / "x-lesson" / "w"))
+    assert words[2].startswith("--preset shipped --seed 1 --steps 20 --start-from ")
+    assert words[2].endswith(str(tmp_path / "weights" / "x" / "w"))
 
 
 def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):

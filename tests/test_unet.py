@@ -61,7 +61,7 @@ def test_presets_are_the_sources():
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40)])
 def test_shapes_and_known_pixels(height, width):
     family, batch = small(), holes(3, height, width)
-    prediction, filled = family.predict(batch), family.generate(batch)
+    prediction, filled = family.prediction(batch), family.generate(batch)
     assert prediction.shape == filled.shape == (3, 3, height, width)
     assert prediction.abs().max() <= 1
     known = batch.mask.expand_as(filled) == 0
@@ -93,7 +93,7 @@ def test_sizes_must_be_divisible_by_eight(height, width):
 @pytest.mark.parametrize("whole", [False, True])
 def test_each_term_is_present_weighted_and_on_its_region(whole):
     family, batch = small(whole=whole), holes()
-    prediction = family.predict(batch)
+    prediction = family.prediction(batch)
     region = torch.zeros_like(batch.mask)  # the hole and 4 pixels around it, by hand
     region[0, :, 4:22, 6:24] = 1
     region[1, :, 4:23, 7:24] = 1

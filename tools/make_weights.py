@@ -1,7 +1,7 @@
 """Train the networks in `data/weights`: `make weights`, or `make_weights.py NAME …` for some.
 
-Each is one or two ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
-`runs/weights/NAME-lesson` and `runs/weights/NAME`. Stopped, it goes on where it was. Those on
+Each is a few ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
+`runs/weights/NAME-lesson`, `runs/weights/NAME` and, if it goes on, `runs/weights/NAME-2`. Stopped, it goes on where it was. Those on
 photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` and
 `features-celeba` are the small classifiers in whose eyes `evaluate` compares crowds of faces.
 """
@@ -61,13 +61,25 @@ def surroundings(drawn: bool) -> dict[str, str]:
 
 
 def make(name: str, recipe: Shipped) -> Path:
-    """Both runs of one name; returns the file of the weights."""
-    start: list[str] = []
+    """All runs of one name; returns the file of the weights."""
+    made = None
+    for folder, options in runs(name, recipe):
+        start = [] if made is None else ["--start-from", str(made)]
+        made = train(recipe, folder, [*options, *start])
+    assert made is not None
+    return made
+
+
+def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:
+    """Each run's folder and options, in order; every run at full size draws from its own seed."""
+    found = []
     if recipe.lesson:
-        first = train(recipe, RUNS / "weights" / f"{name}-lesson", ["--preset", "lesson"])
-        start = ["--start-from", str(first)]
-    steps = [] if recipe.steps is None else ["--steps", str(recipe.steps)]
-    return train(recipe, RUNS / "weights" / name, ["--preset", "shipped", *steps, *start])
+        found.append((RUNS / "weights" / f"{name}-lesson", ["--preset", "lesson"]))
+    for seed, steps in enumerate(recipe.steps or (None,)):
+        folder = RUNS / "weights" / (f"{name}-{seed + 1}" if seed else name)
+        options = [] if steps is None else ["--steps", str(steps)]
+        found.append((folder, ["--preset", "shipped", "--seed", str(seed), *options]))
+    return found
 
 
 def train(recipe: Shipped, folder: Path, options: list[str]) -> Path:

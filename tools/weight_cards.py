@@ -26,6 +26,7 @@ from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
 from inpaintlib.phases import count_parameters  # noqa: E402
 from inpaintlib.session import RUNS  # noqa: E402
 from inpaintlib.viz import paint_holes  # noqa: E402
+from tools.make_weights import runs  # noqa: E402
 
 KINDS = ("square", "centre", "free-form", "half")
 
@@ -83,22 +84,24 @@ def sheet(pictures: Tensor, columns: int) -> Image.Image:
 def text(name: str) -> str:
     """The card in Markdown."""
     card, made = shipped.card(name), shipped.SHIPPED[name]
-    lesson = runs(f"{name}-lesson")
-    minutes = sum(log[-1]["seconds"] for log in (lesson, runs(name)) if log) / 60
+    logs = [read_log(folder) for folder, _ in runs(name, made)]
+    minutes = sum(log[-1]["seconds"] for log in logs if log) / 60
+    lesson = logs.pop(0) if made.lesson else []
     first = f"{lesson[-1]['step']:,} at 64×64, then " if lesson else ""
+    earlier = "".join(f"{steps:,} and " for steps in made.steps[:-1])
     size = card["settings"]["size"]
     facts = {
         "family": f"`{made.family}`, {count_parameters(shipped.load(name).generator):,} parameters",
         "learned from": f"{card['pictures']:,} pictures of {card['data']}",
         "licence": card["licence"],
-        "steps": f"{first}{card['steps']:,} at {size}×{size}",
+        "steps": f"{first}{earlier}{card['steps']:,} at {size}×{size}",
         "time": f"{minutes:.0f} minutes beside other work: {card['machine']}, {card['precision']}",
         "seed": str(card["seed"]),
         "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",
     }
     lines = [f"# {name}", "", f"![What {name} makes]({name}.jpg)", "", "| | |", "|---|---|"]
     lines += [row([key, value]) for key, value in facts.items()]
-    lines += ["", *metrics(name), *curve(runs(name)), "Settings:", "", "```json"]
+    lines += ["", *metrics(name), *curve(logs), "Settings:", "", "```json"]
     return "\n".join([*lines, json.dumps(card["settings"]), "```", ""])
 
 
@@ -118,17 +121,21 @@ def metrics(name: str) -> list[str]:
     return [*lines, ""]
 
 
-def curve(log: list[dict]) -> list[str]:
-    """PSNR in the validation pictures' holes as training went on."""
-    looks = [f"{line['step']:,}: {line['psnr']:.2f}" for line in log if "psnr" in line]
-    if not looks:
+def curve(logs: list[list[dict]]) -> list[str]:
+    """PSNR in the validation pictures' holes as training went on; each run has its own holes."""
+    looks = [
+        " · ".join(f"{line['step']:,}: {line['psnr']:.2f}" for line in log if "psnr" in line)
+        for log in logs
+    ]
+    if not any(looks):
         return []
-    return ["Validation PSNR in training's mixture of holes, step: dB. " + " · ".join(looks), ""]
+    text = "Validation PSNR in training's mixture of holes, step: dB. "
+    return [text + "; then, with other draws of the holes, ".join(filter(None, looks)), ""]
 
 
-def runs(name: str) -> list[dict]:
+def read_log(folder: Path) -> list[dict]:
     """The log of a training run, empty where it is not on this machine."""
-    path = RUNS / "weights" / name / "log.jsonl"
+    path = folder / "log.jsonl"
     return (
         [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         if path.is_file()

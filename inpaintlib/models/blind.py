@@ -168,6 +168,11 @@ class Blind(Family):
         observed = batch.seen()
         return self.fill(observed)[0]
 
+    def prediction(self, batch: Batch) -> Tensor:
+        """What the filler draws when it is told the hole, and that it is a pixel wider."""
+        _, mask = batch.holes()
+        return self.generator(batch.seen(), dilate(mask, 1))
+
     def fill(self, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Completed pictures, the raw prediction, and the holes that were found."""
         hole = self.generator.hole(observed)

@@ -213,6 +213,10 @@ class DeepFill(Family):
         check_pair(observed, mask)
         return composite(self.predict(batch)[1], observed, mask)
 
+    def prediction(self, batch: Batch) -> Tensor:
+        """The second stage's picture, which learned to repeat the known pixels too."""
+        return self.predict(batch)[1]
+
     def scores(self, image: Tensor, mask: Tensor) -> Tensor:
         """The discriminator's logits, float32, shown the mask if the configuration says so."""
         shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image

@@ -147,7 +147,7 @@ class UNet(Family):
         self.generator = Generator(self.config)
         self.discriminator = Discriminator(self.config)
 
-    def predict(self, batch: Batch) -> Tensor:
+    def prediction(self, batch: Batch) -> Tensor:
         """The generator's raw picture, float32; nothing of `batch.image` is read."""
         observed, mask = batch.holes()
         return self.generator(observed, mask).float()
@@ -160,7 +160,7 @@ class UNet(Family):
         """
         observed, mask = batch.holes()
         check_pair(observed, mask)
-        return composite(self.predict(batch), observed, mask)
+        return composite(self.prediction(batch), observed, mask)
 
     def region(self, mask: Tensor) -> Tensor:
         """The pixels that the losses compare: the hole and its ring, or the whole image."""
@@ -186,7 +186,7 @@ class UNet(Family):
     def discriminator_loss(self, batch: Batch, step: int) -> Terms:
         _, mask = batch.holes()
         with torch.no_grad():
-            completed = composite(self.predict(batch), batch.image, mask)
+            completed = composite(self.prediction(batch), batch.image, mask)
         loss = bce_discriminator_loss(
             real_logits=self.scores(batch.image, mask),
             fake_logits=self.scores(completed, mask),
@@ -196,7 +196,7 @@ class UNet(Family):
 
     def generator_loss(self, batch: Batch, step: int) -> Terms:
         _, mask = batch.holes()
-        prediction = self.predict(batch)
+        prediction = self.prediction(batch)
         terms = self.reconstruction(prediction, batch)
         if self.in_game(step):
             completed = composite(prediction, batch.image, mask)

@@ -876,7 +876,7 @@ show_rows(rows, notes={"shipped": [f"{value:.1f} dB" for value in per_face[worst
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
-# The package solves it by conjugate gradients. It reads the prediction and the *observed* picture.
+# The package solves it as a sparse linear system. It reads the prediction and the *observed* picture.
 
 # %%
 raw = snapshots["period 3"][1]
