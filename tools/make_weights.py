@@ -1,9 +1,10 @@
 """Train the networks in `data/weights`: `make weights`, or `make_weights.py NAME …` for some.
 
 Each is a few ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
-`runs/weights/NAME-lesson`, `runs/weights/NAME` and, if it goes on, `runs/weights/NAME-2`. Stopped, it goes on where it was. Those on
-photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` and
-`features-celeba` are the small classifiers in whose eyes `evaluate` compares crowds of faces.
+`runs/weights/NAME-lesson`, `runs/weights/NAME` and, if it goes on, `runs/weights/NAME-2`. Stopped,
+it goes on where it was. Those on photographs need INPAINTLIB_DATA, and are left out without it.
+`features-drawn` and `features-celeba` are the small classifiers in whose eyes `evaluate` compares
+crowds of faces.
 """
 
 import json

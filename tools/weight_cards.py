@@ -24,7 +24,6 @@ from inpaintlib.cards import FOLDER, METRICS_SHOWN, plus_minus, row  # noqa: E40
 from inpaintlib.data import draw_faces  # noqa: E402
 from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
 from inpaintlib.phases import count_parameters  # noqa: E402
-from inpaintlib.session import RUNS  # noqa: E402
 from inpaintlib.viz import paint_holes  # noqa: E402
 from tools.make_weights import runs  # noqa: E402
 
