@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import nbformat
-import psutil  # comes with ipykernel
+import psutil
 from nbformat import NotebookNode
 
 from inpaintlib.grading.collect import Submission
