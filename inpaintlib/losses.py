@@ -154,7 +154,9 @@ def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -
 
 
 def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """1 - SSIM, averaged over the pixels of the mask.
+    """1 - SSIM, averaged over the pixels of the mask, the very SSIM that `metrics` measures.
+
+    It is taken on [0, 1]: around a mean of 0 its first factor would punish a trace of brightness.
 
     Args:
         prediction, target: (B, C, H, W), [-1, 1].
@@ -163,10 +165,11 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) ->
     Returns:
         A scalar in [0, 2]; 0 for equal pictures, and differentiable there.
     """
+    prediction, target = (prediction + 1) / 2, (target + 1) / 2
     if mask is None:
-        return 1 - ssim_map(prediction, target, data_range=2.0).mean()
+        return 1 - ssim_map(prediction, target, data_range=1.0).mean()
     check_pair(prediction, mask)
-    return region_mean(1 - ssim_map(prediction, target, data_range=2.0, padding="same"), mask)
+    return region_mean(1 - ssim_map(prediction, target, data_range=1.0, padding="same"), mask)
 
 
 def total_variation(image: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from inpaintlib import losses
+from inpaintlib import losses, metrics
 
 REAL = torch.tensor([[2.0], [-1.0]])
 FAKE = torch.tensor([[0.5], [-3.0]])
@@ -107,6 +107,15 @@ def test_ssim_loss_is_zero_at_identity_and_differentiable_there():
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-5)
     assert torch.isfinite(prediction.grad).all()
+
+
+def test_ssim_loss_is_the_metrics_ssim_and_calm_about_a_trace_of_brightness():
+    generator = torch.Generator().manual_seed(0)
+    image, prediction = (torch.rand(1, 3, 16, 16, generator=generator) * 2 - 1 for _ in range(2))
+    expected = 1 - metrics.ssim(prediction, image)[0]
+    torch.testing.assert_close(losses.ssim_loss(prediction, image), expected)
+    grey = torch.zeros(1, 3, 16, 16)  # on [-1, 1] the brightness factor alone would lose 0.9 here
+    assert losses.ssim_loss(grey + 0.1, grey) < 0.02
 
 
 def test_ssim_loss_counts_the_masked_pixels_only():

@@ -148,6 +148,8 @@ def test_the_learning_rate_stays_or_falls_to_zero():
     rates = [phase.rate for phase in small(decay=True, steps=10).phases() + small().phases()]
     assert [rate(5) for rate in rates] == [0.5, 0.5, 1, 1]
     assert [rate(10) for rate in rates] == [0, 0, 1, 1]
+    rising = small(warm_up=4).phases()[1].rate
+    assert [rising(step) for step in range(5)] == [0.25, 0.5, 0.75, 1, 1]
 
 
 def test_losses_under_bfloat16_are_those_of_float32():

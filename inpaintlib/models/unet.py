@@ -7,8 +7,8 @@ that of pix2pix (Isola et al. 2017).
 Ours differs: SSIM is a loss, as the source's text promises, not only a metric; the network is told
 the true hole, not the hole with its ring (its defect U10); Sobel gradients are not divided by their
 maximum (U11); smoothing is for the discriminator's real targets only (U6); the discriminator is
-judged on the patches that see the hole, because the others are equal in both pictures (U4, U5), and
-never skips a step (U3); no gradient clipping (U17); He initialisation instead of torch's default,
+judged on the patches with the hole in their middle: far from it both pictures are equal (U4, U5);
+it never skips a step (U3); no gradient clipping (U17); He initialisation instead of torch's own,
 which lets the signal fade in a network without normalisation.
 """
 
@@ -50,6 +50,8 @@ class UNetConfig:
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     decay: bool = False  # learning rate falls linearly to 0 over `steps`
+    warm_up: int = 0  # steps over which it rises first: Adam's first ones are full steps, whatever
+    # the gradient; at 1e-3 some seeds would drive the last Tanh into saturation within three
     batch_size: int = 20
     steps: int = 820  # 20 epochs of 819 photos
 
@@ -63,6 +65,7 @@ LESSON = replace(
     learning_rate=1e-3,
     betas=(0.5, 0.99),
     decay=True,
+    warm_up=50,
     adversarial_start=450,
     batch_size=8,
     steps=1100,
@@ -178,7 +181,7 @@ class UNet(Family):
         }
 
     def scores(self, image: Tensor, mask: Tensor) -> Tensor:
-        """(n,) logits, float32, of the patches that see the hole; of all if there is no hole."""
+        """(n,) logits, float32, of patches with the hole in their middle; of all without one."""
         logits = self.discriminator(image).float()
         seen = F.adaptive_max_pool2d(mask, logits.shape[2:]).bool()
         return logits[seen | ~seen.any()]
@@ -209,9 +212,13 @@ class UNet(Family):
         return step >= self.config.adversarial_start
 
     def build_phases(self) -> list[Phase]:
-        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
+        fall = decay_to_zero(self.config.steps) if self.config.decay else constant
         d, g, config = self.discriminator, self.generator, self.config
         loss = self.discriminator_loss
+
+        def rate(step: int) -> float:
+            return fall(step) * min(1.0, (step + 1) / max(1, config.warm_up))
+
         return [
             Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),
             Phase("generator", [g], self.generator_loss, adam(g, config), rate=rate),

@@ -60,7 +60,11 @@ use_style()
 run = session.start(seed=0)
 train = load_faces("train", size=128, limit=600)
 faces = load_faces("validation", size=128, limit=102)
-cards = {data: {c["system"]: c for c in read_cards(data)} for data in ("drawn", "celeba")}
+every = {data: read_cards(data) for data in ("drawn", "celeba")}
+cards = {
+    data: {card["system"]: card for card in found if card["kind"] != "blended"}
+    for data, found in every.items()
+}
 here = cards["drawn" if faces.name.startswith("drawn") else "celeba"]
 print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 print(f"{len(cards['celeba'])} cards on photographs, {len(cards['drawn'])} on drawn faces")
@@ -328,6 +332,26 @@ for band in BAND_HOLES:
     ahead = paired(cards["celeba"][top[0]]["values"][band]["psnr"], formula)
     verdict = "network" if ahead["low"] > 0 else "formula" if ahead["high"] < 0 else "too close"
     print(f"{band:8}  {top[0]} ahead by {ahead['mean']:+.2f} dB   -> {verdict}")
+
+# %% [markdown]
+# ### And with a blended seam?
+#
+# Lesson 4 blends a fill into its surroundings: shift it smoothly until it meets the known pixels. That is free to
+# try with any trained network. Each against itself, on the same holes:
+
+# %%
+found = cards["celeba"]
+blended = {c["system"]: c for c in every["celeba"] if c["kind"] == "blended"}
+gains = {}
+for kind in ("free-form", "centre"):
+    for name, card in blended.items():
+        plain = found[name.removesuffix(" blended")]
+        label = f"{name.removesuffix('-celeba blended')}, {kind}"
+        gains[label] = paired(card["values"][kind]["psnr"], plain["values"][kind]["psnr"])
+show_intervals(gains, xlabel="gained by blending, photographs (dB)", level=("nothing", 0))
+
+# %% [markdown]
+# TEXT
 
 # %% [markdown]
 # ## 8 · What does it cost?
