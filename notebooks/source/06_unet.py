@@ -18,8 +18,8 @@
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use only)
 # it takes the photographs.
 #
-# **Sources.** Ronneberger et al. 2015, *U-Net*; Wang et al. 2004, *SSIM*; and the public project that the
-# course calls source 001. Many small experiments, hence many short cells.
+# **Sources.** Ronneberger et al. 2015, *U-Net*; Wang et al. 2004, *SSIM*; and the public project that the course calls
+# source 001.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -95,9 +95,8 @@ rows = {
 show_rows(rows, width=7)
 
 # %% [markdown]
-# Look along the border of each box first. The fill meets the known pixels with hardly a seam, and
-# needs no blending for it. Then the middle: about the right tone, soft, and hardly a feature. Both follow
-# from the design.
+# Look along the border of each box first: hardly a seam, and no blending needed. Then the middle: soft, hardly a
+# feature, and sometimes skin where hair or a hat belongs. Both have to do with the design.
 
 # %% [markdown]
 # ## 3 · From a requirement to a network
@@ -109,7 +108,7 @@ show_rows(rows, width=7)
 # |---|---|
 # | any picture size | convolutions only; three halvings, so a side divisible by 8 |
 # | no seam | **skips**: fine features go round the narrow middle |
-# | the middle of the hole must see known pixels | halve three times |
+# | the middle of the hole, here 64 pixels wide, must see known pixels | halve three times |
 # | left and right must agree | **self-attention** at the bottleneck |
 # | few photographs, little memory | at most 5 million parameters |
 
@@ -312,8 +311,8 @@ print("batch", tuple(batch.image.shape), f"hidden {masks.hole_fraction(batch.mas
 print("the same picture as the package's network")
 
 # %% [markdown]
-# These are the eight numbers of source 001's table, to the last digit. Its report calls the attention
-# "critical for coherent hole filling". A claim; has anyone switched it off?
+# The eight numbers by block are those of source 001's table. Its report calls the attention "critical for coherent hole
+# filling". A claim; has anyone switched it off?
 
 # %%
 exam = fixed_batch(large, run.pick(ci=12, laptop=48, gpu=100), mask=box, seed=2)
@@ -330,17 +329,16 @@ print(f"γ after training: {gamma:.3f}")
 print(f"switching attention off costs {cost.mean():.3f} dB (mean of {len(exam.image)} faces)")
 
 # %% [markdown]
-# $\gamma$ has hardly left zero, and the layer is worth next to nothing in *our* shipped network, at this
-# size and after this training. That says nothing about the source's own network, which nobody tested so.
-# The design was sound on paper; the lesson is the test. (Half a test: the rest had learned beside the layer.)
+# $\gamma$ has hardly left zero, and the layer is worth next to nothing in *our* shipped network, at this size and after
+# this training. That says nothing about the source's own network, which nobody tested so. (And it is half a test: the
+# rest had learned beside the layer.)
 
 # %% [markdown]
 # ## 5 · Four things to ask of a fill
 #
-# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the game), weighted 100,
-# 10, 1 and 1. (Its code weighs edges by 25, and has no SSIM loss at all: SSIM is only
-# *measured*. Ours keeps the promise of the text.) The losses are averaged over the hole and a **ring** of
-# four known pixels around it, so that the seam is asked for too.
+# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the game), weighted 100, 10, 1 and 1.
+# (Its code weighs edges by 25 and only *measures* SSIM. Ours keeps the text's promise.) The losses are averaged over
+# the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
 
 # %%
 region = masks.dilate(batch.mask, 4)
@@ -356,7 +354,7 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 # ●●○ · 15 minutes · 4 points
 #
 # Sobel's derivative along the width takes the difference of the pixels right and left, and averages it
-# over three rows with weights 1, 2, 1. Divided by 8 it gives a ramp of slope $s$ the value $s$:
+# over three rows with weights 1, 2, 1. Divided by 8 it gives a ramp of slope $s$ the value $s$ ($*$ does not flip):
 #
 # $$d_x = \tfrac18 \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix} * x, \qquad d_y = \text{the transpose.}$$
 #
@@ -420,9 +418,10 @@ check(sobel_distance, sobel_distance_reference, test_sobel_distance)
 # fall together? With means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$ in the window,
 # $$\mathrm{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}, \qquad c_1 = (0.01\,L)^2,\; c_2 = (0.03\,L)^2 .$$
 #
-# $L$ is the width of the range: 1 for [0, 1], 2 for [-1, 1]. It keeps the quotients calm where a window is
-# dark or flat. Write it for a single window whose pixels all weigh the same; variances divide by the number
-# of pixels.
+# (the second quotient asks the last two questions at once). $L$ is the width of a range that begins at 0: 1 for
+# [0, 1], 255 for bytes. Map [-1, 1] to [0, 1] first: around the mean 0 the first quotient takes a trace of
+# brightness for a disaster. $c_1$ and $c_2$ keep the quotients calm where a window is dark or flat. Write it for a
+# single window whose pixels all weigh the same; variances divide by the number of pixels.
 
 
 # %% tags=["exercise:06-3"]
@@ -520,7 +519,8 @@ def seen(made, truth):
     """Two losses, on the scale of [0, 1] for Sobel; and where they see something."""
     dx, dy = filters.sobel(to_unit(made) - to_unit(truth))
     edges = (dx.abs() + dy.abs()).mean(1)
-    like = filters.ssim_map(made, truth.expand_as(made), data_range=2.0, padding="same")
+    pair = to_unit(made), to_unit(truth.expand_as(made))
+    like = filters.ssim_map(*pair, data_range=1.0, padding="same")
     return edges, 1 - like.mean(1)
 
 
@@ -542,11 +542,10 @@ notes = {
 show_rows(rows, notes=notes, titles=list(ERRORS))
 
 # %% [markdown]
-# **What to see.** Same L1, five verdicts. Sobel is blind to brightness (but for clipped white) and mild with
-# contrast: a weaker edge is a smaller error than a misplaced one. SSIM is mildest with these two as well. So
-# neither can replace L1: someone must say *how bright*. The blur, which L1 alone rewards (lesson 3), lights
-# up under both along the edges. And noise disturbs SSIM where the picture is flat, less in hair: like your
-# eye. The curves below are means over sixteen faces.
+# **What to see.** Same L1, five verdicts. Sobel is blind to brightness (but for clipped white) and mild with contrast:
+# a weaker edge is a smaller error than a misplaced one. SSIM forgives both. So neither can replace L1: someone must say
+# *how bright*. The blur, which L1 alone rewards (lesson 3), lights up under both along the edges. And noise disturbs
+# SSIM where the picture is flat, less in hair: like your eye. The curves below are means over sixteen faces.
 
 # %%
 sixteen = validation.floats(slice(16))
@@ -571,7 +570,7 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Go up from any L1: the order of the lines is what each loss thinks of errors that L1 calls equal. Now you:
+# Go up from an L1 that all lines reach: their order is what a loss thinks of errors that L1 calls equal. Now you:
 
 
 # %%
@@ -624,8 +623,8 @@ axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **What to see.** As published, L1 does nearly all the pulling. At ten times their weight the two others are
-# heard. This takes one backward pass, and should come before any search for weights.
+# **What to see.** As published, L1 does nearly all the pulling. At ten times their weight the two others are heard.
+# This takes one backward pass, and should come before any search for weights.
 
 # %% [markdown]
 # ## 6 · A designed experiment instead of a guess
@@ -633,10 +632,10 @@ plt.show()
 # Which of the two losses helps which metric? A **factorial design** answers with few runs: each loss *off*
 # or *on* (ten times as published), in all four combinations, with three seeds. Every run serves both
 # questions: of twelve, six have Sobel and six have not; likewise SSIM. Runs that share a seed begin with the
-# same weights and see the same pictures and holes: their *differences* are free of that luck.
+# same weights and see the same pictures and holes: most of that luck cancels in their *differences*.
 #
-# Too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Six more runs in it are for
-# the Pareto picture below: the published weights (10 · 1), without and with a discriminator.
+# Too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Six more runs are for the Pareto
+# picture: the published pair (10 · 1), without and with a discriminator at ten times its weight.
 
 # %%
 path = cards.FOLDER / "experiments" / "loss_weights.json"
@@ -651,9 +650,9 @@ ON = {"Sobel": max(key[0] for key in scores), "SSIM": max(key[1] for key in scor
 # The gradient error is Exercise 2's distance, in the hole. *Sharpness* is the fill's mean slope over the
 # truth's: below 1 is a blur (and noise is sharp).
 #
-# The effect of a loss is metric *on* minus metric *off*, averaged over the other loss's two positions: one
-# number a seed. How much of it is luck? Take off every run the mean of its setting and that of its seed:
-# the rest is chance, and gives a 95 % interval by Student's $t$.
+# The effect of a loss is metric *on* minus metric *off*, averaged over the other loss's two positions: one number a
+# seed. How much of it is luck? Take off every run the mean of its setting and that of its seed: the rest is chance (6
+# degrees of freedom), and Student's $t$ makes a 95 % interval of it.
 
 
 # %%
@@ -712,6 +711,24 @@ for loss, (metric, sign) in product(ON, GOOD.items()):
 # more than the verdicts do: for this network, these faces, this many steps. And of ten intervals at 95 %, one
 # may well miss by chance.
 #
+# Does SSIM do the same with and without Sobel? If not (an **interaction**), the mean effect is the effect of
+# neither:
+
+# %%
+for metric in GOOD:
+    at = {
+        pair: np.array([scores[(*pair, 0.0, seed)][metric] for seed in card["seeds"]])
+        for pair in product((0.0, ON["Sobel"]), (0.0, ON["SSIM"]))
+    }
+    alone = (at[0.0, ON["SSIM"]] - at[0.0, 0.0]).mean()
+    beside = (at[ON["Sobel"], ON["SSIM"]] - at[ON["Sobel"], 0.0]).mean()
+    _, low, high = interval("SSIM", metric)  # a difference of differences: twice as uncertain
+    print(f"SSIM on {metric:14} alone {alone:+.4f}, beside Sobel {beside:+.4f}", end="  ")
+    print(f"difference {beside - alone:+.4f} ± {high - low:.4f}")
+
+# %% [markdown]
+# TEXT-INTERACTION
+#
 # Then read the last two columns together. Sobel brings the slopes nearer to the truth *and* makes the fill
 # less sharp. No contradiction: it is the vote of lesson 3, cast on slopes. Where the place of an edge cannot
 # be known, the safest slope is none.
@@ -746,15 +763,17 @@ for axis, goal, name in zip(axes, (1, 2), ("SSIM", "sharpness"), strict=True):
         inside = "white" if dominated(pair, pairs.values()) else f"C{number}"
         label = " · ".join(f"{weight:g}" for weight in setting)
         axis.plot(*pair, "o", color=f"C{number}", markerfacecolor=inside, ms=8, label=label)
+        seeds = [[scores[(*setting, s)][m] for s in card["seeds"]] for m in ("PSNR", name)]
+        axis.plot(*seeds, ".", color=f"C{number}", ms=4, alpha=0.6)
     axis.set(xlabel="PSNR in the hole (dB)", ylabel=name)
     axis.margins(0.12)
 axes[1].legend(title="Sobel · SSIM · adv.", loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **What to see.** A point is a setting, the mean of its seeds (L1 has weight 100). Hollow ones are dominated in
-# *this* pair of goals. On the left one mix wins both. On the right there is a front: the adversarial term buys
-# sharpness and pays in decibels. Other goals, another answer.
+# **What to see.** A large point is a setting's mean, the small ones its seeds (L1 has weight 100): where clouds
+# overlap, who dominates is luck. Hollow ones are dominated in *this* pair of goals. On the left one mix wins both. On
+# the right there is a front: the adversarial term buys sharpness and pays in decibels. Other goals, another answer.
 
 # %% [markdown]
 # ### A piece of it, live
@@ -775,7 +794,7 @@ arms = defaultdict(list)  # name of a variant to one result a seed
 # %%
 def small_run(seed, pictures=tiny, steps=SMALL_STEPS, skips=True, flip=True, jitter=0.0, **changes):
     """Train a small U-Net without a discriminator; returns the family."""
-    settings = {"size": 32, "base": 16, "ring": 2, "learning_rate": 5e-4}
+    settings = {"size": 32, "base": 16, "ring": 2, "learning_rate": 5e-4, "warm_up": 0}
     settings |= {"steps": steps, "adversarial_start": steps}
     config = replace(unet.LESSON, **(settings | changes))
     torch.manual_seed(seed)
@@ -831,7 +850,7 @@ show_arms(["L1 alone", "× 10"])
 
 # %% [markdown]
 # **What to see.** A dot is a seed, paired with the published weights (dashed line); right is better. Where dots
-# straddle the line, they cannot say. Does this agree with the card? It need not: size and steps are others.
+# straddle the line, they cannot say. It need not agree with the card: size, steps, rate and ring differ.
 
 # %% [markdown]
 # ## 7 · Train
@@ -841,7 +860,8 @@ show_arms(["L1 alone", "× 10"])
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
-config = replace(unet.LESSON, steps=STEPS, adversarial_start=STEPS // 2, learning_rate=5e-4)
+config = replace(unet.LESSON, steps=STEPS, adversarial_start=STEPS // 2)
+config = replace(config, learning_rate=5e-4, warm_up=0)
 torch.manual_seed(run.seed)
 family = unet.UNet(config).to(run.device)
 seconds = time_precisions(family, batch.to(run.device), last_step=STEPS, repeats=2)
@@ -874,9 +894,8 @@ rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": vie
 show_rows(rows)
 
 # %% [markdown]
-# **What to see.** Look at the seam first: where is the box? Then at eyes and mouths, halfway and at the end.
-# How much of that step is the discriminator's work this figure cannot tell, since more steps and a falling
-# learning rate came with it.
+# **What to see.** Look at the seam first: where is the box? Then at eyes and mouths, halfway and at the end. How much
+# of it is the discriminator's work, this figure cannot tell: more steps came with it.
 
 # %% [markdown]
 # ## 8 · Look and measure
@@ -913,9 +932,9 @@ show_rows(rows, notes={"U-Net": [f"{value:.1f} dB" for value in per_face[worst].
 #
 # ### Hole or whole image?
 #
-# Source 001 has a second variant and reports that it gains from the "full image context". It differs from
-# the first in its width (32 against 64), picture size, number of photographs, epochs, and the region of the
-# losses. Whichever wins, *which of the five did it?* (And both read the complete picture; even the second
+# Source 001 has a second variant and reports that it gains from the "full image context". By its report it differs
+# in width (32 against 64), photographs, epochs and the region of the losses, by its code in picture size and batch
+# too. Whichever wins, *which of them did it?* (And both read the complete picture; even the second
 # one's losses never leave the hole.) The repair costs two variants more: change region and width each
 # alone. Ours takes "whole" at its word: losses on every pixel.
 
@@ -931,10 +950,9 @@ assert lowest > max(score["PSNR"] for score in untrained), "a variant has learne
 show_arms(list(variants))
 
 # %% [markdown]
-# **What to see.** The baseline is *hole, full width*. The published comparison is the last row alone: two
-# recipes differ. The first two rows take it apart, into what the region does and what the width does. (Our
-# own shipped pair, `unet` and `unet-whole`, had different numbers of steps. Comparing those two would repeat
-# the source's mistake.)
+# **What to see.** The baseline is *hole, full width*. The published comparison is the last row alone: two recipes
+# differ. The first two rows take it apart, into what the region does and what the width does. (Our shipped pair differs
+# in steps too: comparing those two would repeat the mistake.)
 
 # %% [markdown]
 # ### What are the skips worth?
@@ -1019,8 +1037,8 @@ axis.legend(handles[:2], labels[:2], loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **What to see.** The distance between the two colours is what was learned by heart. Augmentation is meant to
-# shorten it. But what you want is blue further *right*: look at the single seeds before you say.
+# **What to see.** The colours are other faces in other holes, so compare the *rows*, which share both exams.
+# Augmentation is meant to shorten the distance. But what you want is blue further *right*: look at the single seeds.
 
 # %% [markdown]
 # ## 10 · The metric that lied
@@ -1078,9 +1096,9 @@ print("normalised twice:     ", metrics.l1(to_unit(black), to_unit(white)).item(
 # %% [markdown]
 # ## 11 · The flat 0.69
 #
-# The report's second plot: the discriminator's loss, a flat line at 0.69 over twenty epochs; the text praises
-# "stable training". Its targets are 0.9 for real and 0 for fake; the loss is the mean of both terms. What
-# does a judge pay who knows *nothing*, and always answers $p$?
+# The report's second plot: the discriminator's loss, a flat line at 0.69 over twenty epochs; its few parameters, says
+# the text, enable "stable training". Its targets are 0.9 for real and 0 for fake; the loss is the mean of both terms.
+# What does a judge pay who knows *nothing*, and always answers $p$?
 
 # %% tags=["nbval-check-output"]
 answers = torch.linspace(0.01, 0.99, 99)
@@ -1089,8 +1107,8 @@ cost = 0.5 * (F.softplus(-logits) * 0.9 + F.softplus(logits) * 0.1 + F.softplus(
 print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cost.min():.3f}")
 
 # %% [markdown]
-# So 0.69 is the price of ignorance. The judge learned nothing in an hour. Why? It answers once a patch: at
-# 128 pixels, a map of 31 × 31 logits. And the completed picture *is* the real one outside the hole.
+# So 0.69 is the price of ignorance. Why? It answers once a patch: at 128 pixels, a map of 31 × 31 logits. And the
+# completed picture *is* the real one outside the hole.
 #
 # ### Exercise 4 · How much can the judge see?
 #
@@ -1113,10 +1131,9 @@ def sees(judge, mask):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Two pictures of noise that are equal outside the hole (`composite`), one call each, compare. One trap:
-# BatchNorm in training mode mixes *all* pixels of the batch into every logit, so that everything seems to
-# depend on everything. `with training.eval_mode(judge):` freezes it, switches gradients off, and restores
-# the mode afterwards. Differences below a millionth are rounding.
+# Two pictures of noise that are equal outside the hole (`composite`), one call each, compare. One trap: BatchNorm in
+# training mode mixes *all* pixels of the batch into every logit. `with training.eval_mode(judge):` freezes it, switches
+# gradients off, and restores the mode afterwards. Differences below a millionth are rounding.
 #
 # </details>
 
@@ -1167,9 +1184,9 @@ for size in (128, 200):
     print(f"so it is right in at most {0.5 + share / 2:.1%} and pays at least {loss:.3f}")
 
 # %% [markdown]
-# All other logits are the *same number* for real and fake: whatever it answers there is right once and wrong
-# once. No training could bring the line below the last number. The project even had a rule that pauses a
-# judge who is right in more than 80 % of its answers. It could never fire.
+# With BatchNorm frozen all other logits are the *same number* for real and fake: whatever it answers there is right
+# once and wrong once, and no training brings the line below the last number. The project even had a rule that pauses a
+# judge who is right in more than 80 % of its answers. It hardly could fire.
 #
 # **Repair:** count only the logits that see the hole. Two judges, published and repaired, from one start,
 # against the same fills of the shipped network.
@@ -1235,7 +1252,7 @@ plt.show()
 # %% [markdown]
 # **What to see.** One line a seed. The published judge falls to the dashed line and stays: flat, "stable".
 # The repaired one goes through it. (The two losses average different patches: compare each with the dashed
-# line.) The package's U-Net judges this way (`UNet.scores`).
+# line.) The package's U-Net is stricter still: patches with the hole in their middle (`UNet.scores`).
 
 # %% [markdown] tags=["reflect:06-5:4"]
 # ### Question · A colleague's weights
