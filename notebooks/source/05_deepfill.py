@@ -560,13 +560,14 @@ print("of the same pair:", bool(pair[0, asked] == pair[0, answer]))
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2))
-axes[0].imshow((paint_holes(game.image, game.mask)[0].permute(1, 2, 0) + 1) / 2)
+white = composite(torch.ones_like(game.image), game.image, game.mask)
+axes[0].imshow((white[0].permute(1, 2, 0) + 1) / 2)
 axes[1].imshow(by_hand, cmap="inferno", vmin=0, vmax=1)
 axes[1].axhspan(asked - 0.5, asked + 0.5, fill=False, color="cyan", linewidth=2)
-light = attention_over(game.observed, by_hand, divmod(asked, 4), mask=game.mask)
+light = attention_over(game.observed, by_hand, divmod(asked, 4))
 axes[2].imshow((light[0].permute(1, 2, 0) + 1) / 2)
 titles = [
-    "the game (magenta: hidden)",
+    "the game (white: hidden)",
     "the map: who looks (row) where",
     "its marked row, on the table",
 ]
@@ -1168,7 +1169,7 @@ show_bars(
 # | holes | box ∪ brush | one square | boxes or strokes |
 #
 # The original has the same L1: it was not added. New beside the attention are the small adversarial weight, a judge
-# without the mask, and square holes. Ours: L1 in the hole plus a quarter of that of the whole, both stages; the rest as
+# without the mask, and square holes. Ours: L1 in the hole plus a quarter of the whole's, both stages; the rest as
 # source 000.
 
 # %% [markdown]
