@@ -727,7 +727,9 @@ for metric in GOOD:
     print(f"difference {beside - alone:+.4f} ± {high - low:.4f}")
 
 # %% [markdown]
-# TEXT-INTERACTION
+# Look where the difference is clear of zero. The two losses do partly the same work: on SSIM and on the gradient error
+# the second to come brings less than it would alone. Sharpness is the other way round: only beside Sobel does SSIM
+# raise it, by winning back some of what Sobel takes.
 #
 # Then read the last two columns together. Sobel brings the slopes nearer to the truth *and* makes the fill
 # less sharp. No contradiction: it is the vote of lesson 3, cast on slopes. Where the place of an edge cannot
