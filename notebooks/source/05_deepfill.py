@@ -97,8 +97,8 @@ rows = {"given": paint_holes(look.image, look.mask), "biharmonic": smooth, "Deep
 show_rows(rows | {"truth": look.image}, notes=quality, width=6.4)
 
 # %% [markdown]
-# Compare the numbers before you choose a favourite. Where a stroke is thin, smoothness is an excellent guess.
-# Where it is wide or covers a feature, the formula smears. Section 11 counts. First: the holes.
+# Compare the numbers before you choose a favourite. Where a stroke is thin, smoothness is an excellent guess. Where it
+# is wide or covers a feature, the formula smears. First: the holes.
 
 # %% [markdown]
 # ## 3 · Free-form holes, and a drift
@@ -400,16 +400,16 @@ figure.colorbar(drawn, cax=bar, orientation="horizontal", label="gate", ticks=[0
 plt.show()
 
 # %% [markdown]
-# **What to see.** Yellow lets through, blue holds back. The first layers draw the hole itself: some channels
-# close there and carry facts, others open there. Deeper, other things appear: hair, outlines, background. Nobody
-# told the network to segment. A gate is a valve for each pixel and channel, and opens for whatever helps.
+# **What to see.** Yellow lets through, blue holds back. The first layers draw the hole itself: some channels close
+# there and carry facts, others open there. Deeper, other things appear: hair, outlines, background. A gate is a valve
+# for each pixel and channel, and opens for whatever helps.
 
 # %% [markdown]
 # ## 5 · Coarse, then fine
 #
-# Two stages, each an encoder, dilated layers and a decoder. The first gives a rough fill; it is pasted into
-# the picture, and the second refines it, along two branches: one looks near (convolutions), one far
-# (attention). Here is the whole first stage.
+# Two stages, each an encoder, dilated layers and a decoder. The first gives a rough fill; pasted into the picture, it
+# is refined by the second along two branches: one looks near (convolutions), one far (attention). Here is the whole
+# first stage.
 
 
 # %%
@@ -648,8 +648,8 @@ for side in (64, 128, 256, 512, 1024):
     print(f"{side:5}{places:11,}{places**2:15,}{places**2 * 4 / 2**20:12,.2f} MiB")
 
 # %% [markdown]
-# Twice the side costs sixteen times the memory. avalonstrel's 4,096 places need 64 MiB a picture, several
-# times over in training. (torch's fused kernel never stores the map. The time still grows.)
+# Twice the side costs sixteen times the memory. avalonstrel's 4,096 places need 64 MiB a picture, several times over in
+# training.
 #
 # ### A test that proves nothing
 #
@@ -765,10 +765,10 @@ axis.legend(loc="lower left")
 plt.show()
 
 # %% [markdown]
-# **What to see.** A line is a seed. In these steps convolutions stay at the dashed line; a likely reason: they must
-# learn the comparison anew for every distance. Attention that starts awake breaks through. Attention that starts at
-# $\gamma = 0$ must first learn to listen to something that has nothing to say yet: some seeds wait long, and a lucky
-# one does not. What does a player look at?
+# **What to see.** A line is a seed. Convolutions stay at the dashed line; a likely reason: they must learn the
+# comparison anew for every distance. Attention that starts awake breaks through. Attention that starts at $\gamma = 0$
+# must first learn to listen to something that has nothing to say yet: some seeds wait long, and a lucky one does not.
+# What does a player look at?
 
 # %%
 expert = played["γ from 1", 0][0]
@@ -854,9 +854,9 @@ show_rows(answers, notes=notes, width=6.4)
 
 # %% [markdown]
 # Read the two printed lines. The layer is a **bystander**: $\gamma$ never left the neighbourhood of its start, and
-# without it the picture hardly changes. (Forced to 1, last row, it is no gift either.) The maps are a by-product of
-# features that the *convolutions* made; any dot product of those lights up something. An attention map shows where a
-# layer *would* look. Whether anyone listens, only an **ablation** shows: take it out, measure again.
+# without it the picture hardly changes. The maps are a by-product of features that the *convolutions* made; any dot
+# product of those lights up something. An attention map shows where a layer *would* look. Whether anyone listens, only
+# an **ablation** shows: take it out, measure again.
 
 # %% [markdown]
 # ## 8 · Contextual attention: copy, don't compute
@@ -954,9 +954,8 @@ for settings in (deepfill.PAPER, deepfill.SELF_ATTENTION):
     print(f"{count_parameters(deepfill.Discriminator(settings)):,} parameters")
 
 # %% [markdown]
-# The original's 253 pixels are nearly its whole picture of 256: each score is a global judge with another
-# centre. avalonstrel's 382 are *more* than the picture. The parameter counts: with the mask as fourth channel, and
-# without.
+# The original's 253 pixels are nearly its whole picture of 256: each score is a global judge with another centre.
+# avalonstrel's 382 are *more* than the picture.
 #
 # **Hinge loss.** The judge pays only while it matters; the generator always:
 # $$L_D = \tfrac12\,\mathbb E \max(0, 1 - D(x)) + \tfrac12\,\mathbb E \max(0, 1 + D(\hat x)), \qquad L_G = -\mathbb E\, D(\hat x).$$
@@ -1289,8 +1288,7 @@ for hole, row in gains["blended"].items():
 #
 # And what does blending bring? On strokes much, on the centre little. Beside known pixels this network lacks not
 # structure but *tone*: it paints slightly off, and its second stage, shown the pasted picture alone, is never told
-# where the hole is. (The paper pastes without blending, and compares with other learned and copying methods, not
-# with this formula.)
+# where the hole is. (The paper compares with other networks and copying methods, not with this formula.)
 #
 # Worst first:
 
