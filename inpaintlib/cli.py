@@ -149,7 +149,7 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add("--mask", type=Path, metavar="MASK", required=True, help="black and white, as large")
     add("--model", default="unet-celeba", metavar="NAME", help="see data/weights (%(default)s)")
     add("--hole", choices=["white", "black"], default="white", help="its colour in the mask")
-    add("--seam", choices=["hard", "poisson"], default="hard", help="paste as is, or blend in")
+    add("--seam", choices=["poisson", "hard"], default="poisson", help="blend in, or paste as is")
     add("-o", "--out", type=Path, metavar="OUT", help="the new picture (PHOTO-filled)")
     fill.set_defaults(run=_fill)
 

@@ -131,7 +131,7 @@ def test_a_hole_of_the_networks_size_is_seen_at_full_resolution():
     mask, plane, seen = box(60, 60, (20, 22, 34, 36)), Plane(), []
     original = plane.generate
     plane.generate = lambda batch, **_: seen.append(batch) or original(batch)
-    Inpainter(plane).fill(texture, mask)
+    Inpainter(plane).fill(texture, mask, seam="hard")  # which shows it this very mask
     (batch,) = seen
     window = texture[11:43, 13:45]  # 32 around the hole's middle, (27, 29)
     shown = ((batch.observed[0].permute(1, 2, 0) + 1) * 127.5).round().numpy()
@@ -181,7 +181,7 @@ def test_distant_holes_go_through_the_network_together():
 
 def test_the_next_tile_of_a_hole_sees_what_was_filled_before():
     plane = Plane()
-    Inpainter(plane).fill(gradient(60, 100), box(60, 100, (30, 20, 32, 52)))
+    Inpainter(plane).fill(gradient(60, 100), box(60, 100, (30, 20, 32, 52)), seam="hard")
     first, second = plane.masks  # two cells of 2×16: pixels 20 to 35 and 36 to 51
     assert first.sum() == 2 * 24  # window 12 to 43: the first cell and half of the second
     assert second.sum() == 2 * 16

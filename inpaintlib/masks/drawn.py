@@ -64,7 +64,7 @@ def brush(
 
 
 def _walk(height: int, width: int, steps: int, generator: torch.Generator) -> np.ndarray:
-    """A stroke's vertices (steps + 1, 2) as x, y: up and down in turn, nearly always to the right."""
+    """A stroke's vertices (steps + 1, 2) as x, y: up and down in turn, mostly to the right."""
     below, above = (torch.rand(2, generator=generator) * _ANGLE_SPREAD).tolist()
     angles = _MEAN_ANGLE - below + (below + above) * torch.rand(steps, generator=generator)
     angles[::2] *= -1

@@ -690,7 +690,7 @@ show_rows(rows, titles=list(parties), width=4.6)
 # %%
 @dataclass(frozen=True)
 class Rung:
-    """Which repairs are in; without any, source 003's damage, networks, loss (the rates are ours)."""
+    """Which repairs are in; without any, source 003 (but for the learning rates, ours)."""
 
     hide: bool = False  # F2, F3: full contrast, and nothing of the picture in a hole
     paste: bool = False  # F4: known pixels are pasted back
