@@ -501,9 +501,9 @@ print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain
 
 # %% [markdown]
 # **What to see.** The coarse fill has place and tone. The change (grey: none) is half broad tint, half thin lines:
-# tones corrected, edges drawn. Not every face gains. In brackets stands a 95 % interval for the mean over faces, of the
-# differences face by face (lesson 8): if it contains 0, chance alone may have made the difference. The judge of section
-# 9 sees the second stage alone.
+# tones corrected, edges drawn. In brackets stands a 95 % interval for the mean over faces, of the differences face by
+# face (lesson 8): if it contains 0, chance alone may have made the difference. The judge of section 9 sees the second
+# stage alone.
 
 # %% [markdown]
 # ## 6 · Self-attention, by hand on 4 × 4
@@ -829,8 +829,8 @@ print("places with the same brightest answer, a face each:", " ".join(f"{s:.0%}"
 
 # %% [markdown]
 # The frame asks; what is bright, answers. Does the answer depend on who asks? Where the printed share is near 100 %,
-# every place looks at the same spot. One is tempted all the same to write "the network has learned to attend to related
-# regions". Ask the one question that matters: **what happens without?**
+# nearly every place looks at the same spot. One is tempted all the same to write "the network has learned to attend to
+# related regions". Ask the one question that matters: **what happens without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -1150,8 +1150,8 @@ show_bars(
 
 # %% [markdown]
 # **What to see.** The black lines are the spread over three seeds: where they overlap or nearly touch, there is no
-# verdict. The mask gives nothing away: real and fake come with the same one. (With a third of these steps the judge
-# with the mask lagged behind. A short race measures how soon, not how well.)
+# verdict. The mask gives nothing away: real and fake come with the same one. (With a third of these steps the gap was
+# twice as wide. A short race measures how soon, not how well.)
 
 # %% [markdown]
 # ## 10 · Train
