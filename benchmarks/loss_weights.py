@@ -62,6 +62,7 @@ def make_run(setting: Setting, seed: int, training: ImageSet, look: Batch) -> di
         LESSON,
         base=BASE,
         steps=STEPS,
+        warm_up=STEPS // 10,
         l1_weight=L1,
         sobel_weight=sobel_weight,
         ssim_weight=ssim_weight,

@@ -630,7 +630,7 @@ def test_self_attention(function):
                 layer(x),
                 atol=1e-4,
                 rtol=1e-4,
-                msg="wrong values: no square root; softmax over the places looked at; row i gathers",
+                msg="wrong: no square root; softmax over the places looked at; row i gathers",
             )
 
 
