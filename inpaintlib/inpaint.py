@@ -90,7 +90,7 @@ class Inpainter:
                 `masks.from_picture`.
             hole: "white" (or true, or 1) or "black": the colour of the hole in the mask.
             seam: "poisson" shifts the fill's colours smoothly until they meet the known pixels (see
-                `blending`), which made nearly every shipped network better; "hard" pastes it as is.
+                `blending`), which made every shipped network better on strokes; "hard" pastes it.
 
         Returns:
             An array for an array, else a PIL image: same size and mode. But black and white comes

@@ -351,11 +351,11 @@ for kind in ("free-form", "centre"):
 show_intervals(gains, xlabel="gained by blending, photographs (dB)", level=("nothing", 0))
 
 # %% [markdown]
-# **What to see.** On strokes everyone gains, most of all those that were never asked to meet the known pixels: the
-# losses of `glcic` and `context-encoder` cover the hole alone. In the centre hole these two lose: the step at their
-# edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels too, so the step
-# that they are corrected by is truly their own. (`python -m inpaintlib fill` blends, unless told `--seam hard`. The
-# tables and figures of this lesson show the networks as they are.)
+# **What to see.** On strokes everyone gains, `glcic` most: its loss covers the hole alone, like that of
+# `context-encoder`, so it was never asked to meet the known pixels. In the centre hole these two lose: the step at
+# their edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels too, so the
+# step that they are corrected by is truly their own. (`python -m inpaintlib fill` blends, unless told `--seam hard`.
+# The tables and figures of this lesson show the networks as they are.)
 
 # %% [markdown]
 # ## 8 · What does it cost?
