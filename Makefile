@@ -44,7 +44,7 @@ check: setup
 	$(RUN) -m pytest -q tests/test_imports.py
 	$(RUN) -m pytest -q --doctest-modules inpaintlib
 	$(RUN) tools/lessons.py check
-	$(RUN) tools/assignments.py check
+	$(RUN) -m classroom.assignments check
 
 unit: setup
 	$(RUN) -m pytest -q $(PARALLEL) --durations=5 tests
@@ -62,11 +62,11 @@ notebooks: setup
 	$(RUN) tools/lessons.py render $(LESSONS)
 
 assignments: setup
-	$(RUN) tools/assignments.py build
+	$(RUN) -m classroom.assignments build
 
 test-assignments: setup
-	$(RUN) tools/mutants.py
-	$(RUN) -m pytest -q -m slow --durations=5 tests/test_classroom.py
+	$(RUN) -m classroom.mutants
+	$(RUN) -m pytest -q -m slow --durations=5 tests/classroom/test_classroom.py
 
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)

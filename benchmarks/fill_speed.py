@@ -21,9 +21,11 @@ COMMAND = """
 import sys
 import time
 from measure import _resident
-from inpaintlib import cli, families, shipped
+from inpaintlib import cli
+from inpaintlib.training import recipes
+from inpaintlib.photos import shipped
 if "--model" not in sys.argv:
-    shipped.load = lambda name: families.make("unet", "paper", size=128).eval()
+    shipped.load = lambda name: recipes.make("unet", "paper", size=128).eval()
 loaded = time.process_time()
 status = cli.main(sys.argv[1:])
 print(time.process_time(), loaded, _resident())

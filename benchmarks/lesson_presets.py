@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inpaintlib.session import RUNS
+from inpaintlib.notebook.session import RUNS
 
 ASKED = {"context-encoder": 16.5, "glcic": 17.5, "deepfill": 17.5, "unet": 18.3}  # dB
 SEEDS = (0, 1, 2)

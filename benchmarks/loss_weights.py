@@ -27,14 +27,14 @@ import torch
 from torch import Tensor
 
 from inpaintlib import masks, metrics
-from inpaintlib.cards import FOLDER
-from inpaintlib.checkpoints import write_whole
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
+from inpaintlib.measure.cards import FOLDER
 from inpaintlib.models.unet import LESSON, UNet
-from inpaintlib.session import RUNS
-from inpaintlib.training import eval_mode, train
+from inpaintlib.notebook.session import RUNS
+from inpaintlib.training.checkpoints import write_whole
+from inpaintlib.training.loop import eval_mode, train
 
 L1 = 100.0
 SOBEL, SSIM = 100.0, 10.0

@@ -16,10 +16,10 @@ from itertools import repeat
 import torch
 from measure import arguments, report
 
-from inpaintlib import distributed
-from inpaintlib.families import FAMILIES, make, preset
-from inpaintlib.runs import channels_last, prepare
-from inpaintlib.training import train
+from inpaintlib.training import distributed
+from inpaintlib.training.loop import train
+from inpaintlib.training.recipes import FAMILIES, make, preset
+from inpaintlib.training.run import channels_last, prepare
 
 WAYS = {"1 process": (1, 1), "1 process, 2 threads": (1, 2), "2 processes": (2, 1)}
 WARM_UP = 2

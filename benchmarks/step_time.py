@@ -15,12 +15,12 @@ import torch
 from attention_memory import materialised
 from measure import arguments, devices, medians, peak_memory, report
 
-from inpaintlib.families import FAMILIES, make, preset
 from inpaintlib.images import Batch, apply_mask
 from inpaintlib.layers import SelfAttention2d
 from inpaintlib.masks import rectangle
-from inpaintlib.runs import channels_last, prepare
-from inpaintlib.training import run_phase
+from inpaintlib.training.loop import run_phase
+from inpaintlib.training.recipes import FAMILIES, make, preset
+from inpaintlib.training.run import channels_last, prepare
 
 VARIANTS = ("naive", "float32", "bfloat16")
 LATE = 10**9  # a step at which every network of the last period takes part

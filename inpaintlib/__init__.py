@@ -15,11 +15,11 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """`load` and `Inpainter`, imported when first asked for: torch is not needed to be imported."""
     if name == "load":
-        from inpaintlib.shipped import load
+        from inpaintlib.photos.shipped import load
 
         return load
     if name == "Inpainter":
-        from inpaintlib.inpaint import Inpainter
+        from inpaintlib.photos.inpainter import Inpainter
 
         return Inpainter
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from inpaintlib import __version__, data, distributed, families
+from inpaintlib import __version__, data
 from inpaintlib.doctor import examine
+from inpaintlib.training import distributed, recipes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,7 +84,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command `train`; what is left out comes from the preset, or from the run resumed."""
     train = commands.add_parser("train", help="train a network, on one process or under torchrun")
     add = train.add_argument
-    add("family", metavar="FAMILY", help=", ".join(families.FAMILIES))
+    add("family", metavar="FAMILY", help=", ".join(recipes.FAMILIES))
     add("--data", type=Path, metavar="DIR", help="pictures; else as in the lessons, see doctor")
     add(
         "--preset",
@@ -110,7 +111,7 @@ def _train(options: argparse.Namespace) -> int:
     """Train; status 130 or 143 if Ctrl-C or SIGTERM stopped it, saved."""
     from torch import OutOfMemoryError
 
-    from inpaintlib.launch import launch  # slow to import
+    from inpaintlib.training.launch import launch  # slow to import
 
     wishes = {
         "preset": options.preset,
@@ -156,14 +157,14 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _fill(options: argparse.Namespace) -> int:
     """Fill, and write the result beside the photo or where it is wanted."""
-    from inpaintlib import inpaint, photos  # slow to import
+    from inpaintlib.photos import files, inpainter  # slow to import
 
     photo, mask, how = options.photo, options.mask, {"hole": options.hole, "seam": options.seam}
     out = options.out or photo.with_stem(f"{photo.stem}-filled")
     if out.resolve() in (photo.resolve(), mask.resolve()):
         raise ValueError(f"{out}: would be overwritten; name another file with -o")
-    photos.picture_format(out)  # before the work
-    photos.save_photo(inpaint.Inpainter(options.model).fill(photo, mask, **how), out)
+    files.picture_format(out)  # before the work
+    files.save_photo(inpainter.Inpainter(options.model).fill(photo, mask, **how), out)
     print(f"filled: {out}")
     return 0
 
@@ -186,7 +187,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _evaluate(options: argparse.Namespace) -> int:
     """Measure, write a card a system and the tables, print the table."""
-    from inpaintlib.cards import compare  # slow to import
+    from inpaintlib.measure.cards import compare  # slow to import
 
     compare(
         options.models,
@@ -214,7 +215,7 @@ def _add_studio(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _studio(options: argparse.Namespace) -> int:
     """Serve the studio on this computer until Ctrl-C."""
-    from inpaintlib.widgets.serve import serve  # slow to import
+    from inpaintlib.studio.serve import serve  # slow to import
 
     serve(port=options.port, browser=not options.no_browser, theme=options.theme)
     return 0
@@ -260,7 +261,7 @@ def _due(text: str) -> datetime:
 
 def _grade(options: argparse.Namespace) -> int:
     """Grade, and say what is left for a person."""
-    from inpaintlib.grading.run import grade  # needs nbgrader
+    from classroom.grading.run import grade  # needs nbgrader
 
     where = {"due": options.due, "jobs": options.jobs, "say": partial(print, flush=True)}
     graded = grade(options.submitted, options.out, **where)

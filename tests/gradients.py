@@ -8,14 +8,14 @@ import sys
 import torch
 from torch import Tensor
 
-from inpaintlib import distributed
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import square
 from inpaintlib.models.blind import Blind, BlindConfig
+from inpaintlib.models.contract import Family
 from inpaintlib.models.deepfill import DeepFill, DeepFillConfig
 from inpaintlib.models.unet import UNet, UNetConfig
-from inpaintlib.phases import Family
-from inpaintlib.training import run_phase
+from inpaintlib.training import distributed
+from inpaintlib.training.loop import run_phase
 
 
 def families() -> dict[str, Family]:

@@ -16,7 +16,7 @@ from inpaintlib.layers import (
     initialise_normal,
     spectral_norm,
 )
-from inpaintlib.phases import count_parameters
+from inpaintlib.models.contract import count_parameters
 
 SIZES = [(16, 16), (13, 21)]
 

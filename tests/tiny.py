@@ -8,11 +8,12 @@ from functools import partial
 
 import torch
 
-from inpaintlib import cli, data, families
+from inpaintlib import cli, data
 from inpaintlib.data import ImageSet
-from inpaintlib.families import Preset, Recipe
 from inpaintlib.masks import square
 from inpaintlib.models import blind, context_encoder, deepfill, gan
+from inpaintlib.training import recipes
+from inpaintlib.training.recipes import Preset, Recipe
 
 SIDE = 16
 MASK = partial(square, side=8)
@@ -35,10 +36,10 @@ CONFIGS = {
 }
 
 
-def recipes() -> dict[str, Recipe]:
+def table() -> dict[str, Recipe]:
     """The table of families, with the tiny ones in the places of the full ones."""
     table = {}
-    for name, recipe in families.FAMILIES.items():
+    for name, recipe in recipes.FAMILIES.items():
         mask = None if recipe.presets["paper"].mask is None else MASK
         preset = Preset(CONFIGS.get(name), mask)
         table[name] = Recipe(
@@ -56,7 +57,7 @@ def pictures(split: str, *, root: object = None, size: int = SIDE, channels: int
 
 
 if __name__ == "__main__":
-    families.FAMILIES = recipes()
+    recipes.FAMILIES = table()
     data.load_faces = pictures
     data.load_digits = partial(pictures, channels=1)
     sys.exit(cli.main())

@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from skimage import data
 
-from inpaintlib.inpaint import Inpainter
-from inpaintlib.photos import save_photo
+from inpaintlib.photos.files import save_photo
+from inpaintlib.photos.inpainter import Inpainter
 
 OUT = Path(__file__).resolve().parent.parent / "data" / "samples" / "fill_examples.jpg"
 SIDE, GAP = 384, 12  # of a picture in the strip, and between two

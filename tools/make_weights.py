@@ -17,12 +17,12 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from inpaintlib import shipped  # noqa: E402
-from inpaintlib.checkpoints import save_weights, write_whole  # noqa: E402
 from inpaintlib.data import load_faces  # noqa: E402
-from inpaintlib.features import learn_features  # noqa: E402
-from inpaintlib.session import RUNS  # noqa: E402
-from inpaintlib.shipped import SHIPPED, Shipped  # noqa: E402
+from inpaintlib.measure.features import learn_features  # noqa: E402
+from inpaintlib.notebook.session import RUNS  # noqa: E402
+from inpaintlib.photos import shipped  # noqa: E402
+from inpaintlib.photos.shipped import SHIPPED, Shipped  # noqa: E402
+from inpaintlib.training.checkpoints import save_weights, write_whole  # noqa: E402
 
 FEATURES = {"features-drawn": True, "features-celeba": False}  # name to: drawn
 

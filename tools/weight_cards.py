@@ -19,12 +19,13 @@ from skimage.transform import resize  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torchvision.utils import make_grid  # noqa: E402
 
-from inpaintlib import evaluate, shipped  # noqa: E402
-from inpaintlib.cards import FOLDER, METRICS_SHOWN, plus_minus, row  # noqa: E402
 from inpaintlib.data import draw_faces  # noqa: E402
 from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
-from inpaintlib.phases import count_parameters  # noqa: E402
-from inpaintlib.viz import paint_holes  # noqa: E402
+from inpaintlib.measure import comparison  # noqa: E402
+from inpaintlib.measure.cards import FOLDER, METRICS_SHOWN, plus_minus, row  # noqa: E402
+from inpaintlib.models.contract import count_parameters  # noqa: E402
+from inpaintlib.notebook.viz import paint_holes  # noqa: E402
+from inpaintlib.photos import shipped  # noqa: E402
 from tools.make_weights import runs  # noqa: E402
 
 KINDS = ("square", "centre", "free-form", "half")
@@ -50,7 +51,7 @@ def strip(name: str) -> Image.Image:
         samples = family.generate(Batch(blank), generator=torch.Generator().manual_seed(0))
         return sheet(samples, columns=16)
     image, mask = subjects(drawn=shipped.SHIPPED[name].drawn)
-    system = evaluate.network(name)
+    system = comparison.network(name)
     batch = system.batch(image, mask, "strip")
     before = paint_holes(image, mask) if system.damage is None else batch.seen()
     with torch.no_grad():
@@ -60,7 +61,7 @@ def strip(name: str) -> Image.Image:
 def subjects(drawn: bool) -> tuple[Tensor, Tensor]:
     """Pictures (N, 3, 128, 128) that anyone may show, and a hole of another kind for each."""
     masks = torch.cat(
-        [evaluate.fixed_masks(kind, seed, 1, 128) for seed in (3, 4) for kind in KINDS]
+        [comparison.fixed_masks(kind, seed, 1, 128) for seed in (3, 4) for kind in KINDS]
     )
     if drawn:
         faces, _ = draw_faces(len(masks), size=128, start=3_000_000)

@@ -2,9 +2,9 @@
 import torch
 
 from inpaintlib.data import load_faces
-from inpaintlib.evaluate import fixed_masks
+from inpaintlib.measure.comparison import fixed_masks
 from inpaintlib.images import Batch, composite, hide
-from inpaintlib.shipped import load
+from inpaintlib.photos.shipped import load
 
 # %% tags=["given:08-3"]
 fill_network = load("unet-drawn")  # fill_network.generate(hide(image, mask)) completes pictures
@@ -18,7 +18,7 @@ image = load_faces("validation", size=128, limit=4).floats(slice(4))
 #
 # Write a fill that never looks at the truth. Ideas: mean of two networks (`load` knows every name of
 # `data/weights`); a network whose seam is blended (lesson 4); a network on the picture and on its mirror
-# image, averaged; a formula of `inpaintlib.classical`. The checks test the rules, not the quality. The
+# image, averaged; a formula of `inpaintlib.measure.classical`. The checks test the rules, not the quality. The
 # final project builds on it: measure your entry as lesson 8 does, and report what the intervals allow.
 
 

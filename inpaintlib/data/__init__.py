@@ -4,11 +4,11 @@
 otherwise, so that every lesson runs without a download.
 """
 
+from drawings.digits import draw_digits
+from drawings.faces import draw_faces
 from inpaintlib.data.batching import batches, fixed_batch, jitter_colours
 from inpaintlib.data.digits import load_digits
 from inpaintlib.data.download import download_mnist
-from inpaintlib.data.drawn_digits import draw_digits
-from inpaintlib.data.drawn_faces import draw_faces
 from inpaintlib.data.faces import load_faces
 from inpaintlib.data.folders import load_folder
 from inpaintlib.data.image_set import ImageSet

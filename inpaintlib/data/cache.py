@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ def fingerprint(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def source_code(pattern: str) -> list[bytes]:
-    """This package's files of that pattern: in a fingerprint, an edit of the code counts."""
-    return [path.read_bytes() for path in sorted(Path(__file__).parent.glob(pattern))]
+def source_code(module: ModuleType) -> list[bytes]:
+    """A module's file, or all of a package's: in a fingerprint, an edit of the code counts."""
+    place = Path(str(module.__file__))
+    files = sorted(place.parent.rglob("*.py")) if place.stem == "__init__" else [place]
+    return [path.read_bytes() for path in files]
 
 
 def cached(prefix: str, key: str, build: Callable[[], Entry]) -> Entry:

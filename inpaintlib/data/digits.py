@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from drawings.digits import draw_digits
 from inpaintlib.data.drawn import drawn_set
-from inpaintlib.data.drawn_digits import draw_digits
 from inpaintlib.data.folders import check_request
 from inpaintlib.data.image_set import ImageSet
 from inpaintlib.data.locations import find_digits

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+import drawings
 from inpaintlib.data.cache import Entry, cached, fingerprint, source_code
 
 CHUNK = 512  # pictures between two moves of the progress bar
@@ -40,7 +41,7 @@ def drawn_set(
 
     images, facts = cached(
         f"drawn-{kind}-{size}-{pictures.start}-{len(pictures)}",
-        fingerprint(source_code("drawn*.py"), source_code("portrait/*.py")),
+        fingerprint(source_code(drawings)),
         build,
     )
     return torch.from_numpy(images), {key: torch.tensor(value) for key, value in facts.items()}

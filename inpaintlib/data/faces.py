@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from drawings.faces import draw_faces
 from inpaintlib.data.drawn import drawn_set
-from inpaintlib.data.drawn_faces import draw_faces
 from inpaintlib.data.folders import (
     SPLITS,
     check_request,

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from inpaintlib.data import pictures
 from inpaintlib.data.cache import Entry, cached, fingerprint, source_code
 from inpaintlib.data.image_set import ImageSet
 from inpaintlib.data.locations import existing_folder
@@ -99,7 +100,7 @@ def load_pictures(
     stamps = [(name, *_stamp(folder / name)) for name in names]
     images, info = cached(
         f"pictures-{size}-{part}-{fingerprint(str(folder))}",
-        fingerprint(stamps, source_code("pictures.py")),
+        fingerprint(stamps, source_code(pictures)),
         lambda: _decode(folder, names, size),
     )
     if info["skipped"]:

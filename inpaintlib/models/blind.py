@@ -19,7 +19,7 @@ from inpaintlib.images import Batch, apply_mask, check_pair, composite
 from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
 from inpaintlib.masks import dilate
-from inpaintlib.phases import Family, Phase, Terms, adam, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, decay_to_zero
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from inpaintlib.images import Batch, composite
 from inpaintlib.layers import check_multiple, initialise_normal
 from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1
-from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from inpaintlib.layers import (
     spectral_norm,
 )
 from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss, masked_l1
-from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)

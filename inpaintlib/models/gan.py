@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inpaintlib.images import Batch
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
-from inpaintlib.phases import Family, Phase, Terms, adam
+from inpaintlib.models.contract import Family, Phase, Terms, adam
 from inpaintlib.seeding import stream
 
 

@@ -20,7 +20,7 @@ from inpaintlib.images import Batch, apply_mask, composite
 from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
 from inpaintlib.masks import bounding_box
-from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from inpaintlib.losses import (
     ssim_loss,
 )
 from inpaintlib.masks import dilate
-from inpaintlib.phases import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,17 @@ from functools import partial
 import torch
 from skimage import data as photographs
 
-from inpaintlib import classical, masks, metrics, session
+from inpaintlib.measure import classical
+from inpaintlib import masks, metrics
+from inpaintlib.notebook import session
 from inpaintlib.data import fixed_batch, load_faces
-from inpaintlib.exercises import check
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import Batch, apply_mask, composite, from_bytes, hide
 from inpaintlib.seeding import stream
-from inpaintlib.viz import error_map, paint_holes, show_bars, show_curves
-from inpaintlib.viz import show_images, show_rows, use_style
-from inpaintlib.widgets import explore
-from inpaintlib.widgets.studio import Studio
+from inpaintlib.notebook.viz import error_map, paint_holes, show_bars, show_curves
+from inpaintlib.notebook.viz import show_images, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
+from inpaintlib.studio.studio import Studio
 
 # %%
 use_style()

@@ -48,17 +48,18 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import session, training
+from inpaintlib.notebook import session
+from inpaintlib import training
 from inpaintlib.data import batches, load_digits
-from inpaintlib.ema import EMA
-from inpaintlib.exercises import check
+from inpaintlib.training.ema import EMA
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import Batch, to_unit
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
 from inpaintlib.models import gan
-from inpaintlib.phases import count_parameters
+from inpaintlib.models.contract import count_parameters
 from inpaintlib.seeding import stream
-from inpaintlib.viz import show_bars, show_curves, show_images, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()

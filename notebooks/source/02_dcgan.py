@@ -50,20 +50,22 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import families, session, training
+from inpaintlib.training import recipes
+from inpaintlib.notebook import session
+from inpaintlib import training
 from inpaintlib.data import batches, load_faces
-from inpaintlib.ema import EMA, refresh_statistics
-from inpaintlib.exercises import check
-from inpaintlib.features import learn_features
+from inpaintlib.training.ema import EMA, refresh_statistics
+from inpaintlib.notebook.exercises import check
+from inpaintlib.measure.features import learn_features
 from inpaintlib.layers import ResizeConv2d, initialise_normal
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
 from inpaintlib.models import dcgan, gan
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import show_bars, show_curves, show_images, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()
@@ -800,7 +802,7 @@ with torch.no_grad():
     ).cpu()
 print(f"lesson 1's networks on tiny faces: {distance(grainy, unseen):.3f}")
 # %%
-recipes = {
+variants = {
     "all five": Recipe(),
     "pooling": Recipe(strided=False),
     "no\nBatchNorm": Recipe(norm=nn.Identity),
@@ -817,7 +819,7 @@ ROUNDS = run.pick(ci=40, laptop=150, gpu=1500)
 SEEDS = run.pick(ci=(1, 2), laptop=(1, 2, 3), gpu=(1, 2, 3))
 distances, looks = {}, {"data": unseen[:8]}
 start = distance(SmallGame(Recipe(), 1).draw(crowd, "measure").detach(), unseen)
-for name, recipe in tqdm(recipes.items()):
+for name, recipe in tqdm(variants.items()):
     distances[name] = []
     for seed in SEEDS:
         game = SmallGame(recipe, seed)
@@ -855,7 +857,7 @@ def verdict(name):
 
 
 # %%
-for name in list(recipes)[1:]:
+for name in list(variants)[1:]:
     label = name.replace("\n", " ")
     print(f"{label:20s}{mean[name] / mean['all five']:5.2f} ×  {verdict(name)}")
 
@@ -984,7 +986,7 @@ WIDTH = run.pick(ci=8, laptop=32, gpu=64)
 STEPS = run.pick(ci=40, laptop=800, gpu=10_000)
 RATE = run.pick(ci=2e-3, laptop=2e-4, gpu=2e-4)  # ci has 40 steps only
 settings = {"generator_width": WIDTH, "discriminator_width": WIDTH, "learning_rate": RATE}
-model = families.make("dcgan", "lesson", seed=run.seed, **settings).to(run.device)
+model = recipes.make("dcgan", "lesson", seed=run.seed, **settings).to(run.device)
 static = Static()
 model.discriminator = nn.Sequential(static, model.discriminator)
 precision = faster(time_precisions(model, batch.to(run.device), last_step=STEPS))

@@ -47,21 +47,30 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import classical, masks, metrics, session, training
+from inpaintlib.measure import classical
+from inpaintlib import masks, metrics, training
+from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, load_faces
-from inpaintlib.exercises import check
+from inpaintlib.notebook.exercises import check
 from inpaintlib.filters import sobel
 from inpaintlib.images import composite, hide
 from inpaintlib.layers import initialise_normal
 from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1, region_mean
 from inpaintlib.models import context_encoder
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import error_map, paint_holes, show_bars, show_curves, show_images, show_rows
-from inpaintlib.viz import use_style
-from inpaintlib.widgets import explore
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import (
+    error_map,
+    paint_holes,
+    show_bars,
+    show_curves,
+    show_images,
+    show_rows,
+)
+from inpaintlib.notebook.viz import use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()

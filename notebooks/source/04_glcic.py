@@ -54,22 +54,24 @@ from skimage import data as photographs
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import classical, masks, metrics, session, training
-from inpaintlib.blending import poisson_blend
+from inpaintlib.measure import classical
+from inpaintlib import masks, metrics, training
+from inpaintlib.notebook import session
+from inpaintlib.photos.blending import poisson_blend
 from inpaintlib.data import batches, fixed_batch, load_faces
-from inpaintlib.exercises import check
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import apply_mask, composite, from_bytes, hide, to_bytes
 from inpaintlib.layers import ResizeConv2d, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
 
 # %%
 from inpaintlib.models import glcic
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import paint_holes, show_images, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import paint_holes, show_images, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()

@@ -50,11 +50,13 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import classical, masks, metrics, session, training
-from inpaintlib.cards import read_cards
+from inpaintlib.measure import classical
+from inpaintlib import masks, metrics, training
+from inpaintlib.notebook import session
+from inpaintlib.measure.cards import read_cards
 from inpaintlib.data import batches, fixed_batch, load_faces
-from inpaintlib.evaluate import BAND_HOLES, paired
-from inpaintlib.exercises import check
+from inpaintlib.measure.comparison import BAND_HOLES, paired
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import composite, hide
 from inpaintlib.layers import GatedConv2d, SelfAttention2d, contextual_attention
 from inpaintlib.layers import contextual_weights, spectral_norm
@@ -62,13 +64,13 @@ from inpaintlib.layers import contextual_weights, spectral_norm
 # %%
 from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss, masked_l1
 from inpaintlib.models import deepfill
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import paint_holes, show_bars, show_curves, show_images, show_intervals
-from inpaintlib.viz import show_rows, use_style
-from inpaintlib.widgets.attention import AttentionViewer, attention_over
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import paint_holes, show_bars, show_curves, show_images, show_intervals
+from inpaintlib.notebook.viz import show_rows, use_style
+from inpaintlib.studio.attention import AttentionViewer, attention_over
 
 # %%
 use_style()

@@ -54,20 +54,22 @@ from skimage.metrics import structural_similarity
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import cards, classical, filters, losses, masks, metrics, session, training
+from inpaintlib.measure import cards, classical
+from inpaintlib import filters, losses, masks, metrics, training
+from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, jitter_colours, load_faces
-from inpaintlib.exercises import check
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import composite, to_unit
 
 # %%
 from inpaintlib.layers import SelfAttention2d
 from inpaintlib.models import unet
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import GREEN, RED, paint_holes, show_images, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import GREEN, RED, paint_holes, show_images, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()

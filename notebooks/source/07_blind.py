@@ -51,21 +51,32 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm.auto import tqdm
 
-from inpaintlib import classical, families, masks, metrics, session, training
+from inpaintlib.measure import classical
+from inpaintlib.training import recipes
+from inpaintlib import masks, metrics, training
+from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, load_faces
-from inpaintlib.exercises import check
+from inpaintlib.notebook.exercises import check
 from inpaintlib.images import apply_mask, composite
 from inpaintlib.layers import ResizeConv2d
 
 # %%
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
-from inpaintlib.models import blind, blind_original
-from inpaintlib.phases import count_parameters
-from inpaintlib.precision import faster, time_precisions
+from inpaintlib.models import blind
+from inpaintlib.notebook import genfill
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
-from inpaintlib.shipped import load, weights_for
-from inpaintlib.viz import error_map, paint_holes, show_bars, show_curves, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.viz import (
+    error_map,
+    paint_holes,
+    show_bars,
+    show_curves,
+    show_rows,
+    use_style,
+)
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()
@@ -84,7 +95,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # %%
 shipped = load(weights_for("blind", faces))
 large = load_faces("validation", size=128, limit=60)
-look = fixed_batch(large, [2, 9, 17, 26, 33, 41], mask=families.EVERY_KIND, seed=1)
+look = fixed_batch(large, [2, 9, 17, 26, 33, 41], mask=recipes.EVERY_KIND, seed=1)
 given = blind.corrupt(look.image, look.mask, generator=stream(3))
 with torch.no_grad():
     filled, _, found = shipped.fill(given)
@@ -118,7 +129,7 @@ def original_damage(image, mask, generator):
 # %%
 plain = fixed_batch(validation, 60, mask=masks.blocks, seed=5)
 test_original = replace(plain, observed=original_damage(plain.image, plain.mask, stream(9)))
-package = blind_original.corrupt(plain.image, plain.mask, generator=stream(9))
+package = genfill.corrupt(plain.image, plain.mask, generator=stream(9))
 torch.testing.assert_close(test_original.observed, package)  # the package's damage is the same
 
 # %% tags=["nbval-check-output"]
@@ -259,7 +270,7 @@ print(f"{narrow / counts['filler']:.0%} of the filler works where a picture is 8
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
 ours = Filler((16, 32, 64), 4).eval()
-theirs = blind_original.Filler(blind_original.LESSON).eval()
+theirs = genfill.Filler(genfill.LESSON).eval()
 theirs.load_state_dict(ours.state_dict())
 cells = F.adaptive_max_pool2d(plain.mask[:2], 8)
 with torch.no_grad():
@@ -278,7 +289,7 @@ print("the same picture as the package's filler:", tuple(ours(package[:2], cells
 
 # %%
 STEPS_ORIGINAL = run.pick(ci=(14, 22), laptop=(80, 320), gpu=(200, 3000))
-VARIED = masks.mixture([masks.blocks, masks.blocks, families.ONE_BOX, masks.brush])
+VARIED = masks.mixture([masks.blocks, masks.blocks, recipes.ONE_BOX, masks.brush])
 
 
 def damaged(pictures, mask, corrupt, seed=0, size=8):
@@ -312,9 +323,9 @@ def update(optimizer, loss):
 # %% tags=["train"]
 alone, total = STEPS_ORIGINAL
 torch.manual_seed(run.seed)
-settings = replace(blind_original.LESSON, predictor_steps=alone, steps=total)
-original = blind_original.BlindOriginal(settings).to(run.device)
-source = damaged(faces, masks.blocks, blind_original.corrupt)
+settings = replace(genfill.LESSON, predictor_steps=alone, steps=total)
+original = genfill.BlindOriginal(settings).to(run.device)
+source = damaged(faces, masks.blocks, genfill.corrupt)
 log = []
 for record in tqdm(training.train(original, source, steps=total, precision=PRECISION), total=total):
     log.append({name: value.item() for name, value in record.terms.items()})
@@ -733,7 +744,7 @@ class Trial(nn.Module):
         self.judge = blind.Discriminator(settings) if rung.patch else cell_judge(6, widths[:3], 2)
 
     def corrupt(self, image, mask, *, generator):
-        damage = blind.corrupt if self.rung.hide else blind_original.corrupt
+        damage = blind.corrupt if self.rung.hide else genfill.corrupt
         return damage(image, mask, generator=generator)
 
     def forward(self, observed, mask):
@@ -803,7 +814,7 @@ for name in ("+ overlap", "+ patch judge"):
     assert scores[name][0, 0] > before[0] + 0.5, f"{name} has learned nothing"
 
 # %%
-hurt = blind_original.corrupt(ladder_test.image, ladder_test.mask, generator=stream(9))
+hurt = genfill.corrupt(ladder_test.image, ladder_test.mask, generator=stream(9))
 level = decibels(double(hurt), ladder_test)
 averaged = decibels(double_and_average(hurt, ladder_test.mask), ladder_test)
 colour = ladder_test.image.mean(dim=(0, 2, 3), keepdim=True).expand_as(hurt)

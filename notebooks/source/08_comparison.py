@@ -43,17 +43,20 @@ import matplotlib.pyplot as plt
 import torch
 from IPython.display import Markdown
 
-from inpaintlib import evaluate, metrics, session, shipped
-from inpaintlib.cards import best_classical, markdown, read_cards
+from inpaintlib.measure import comparison
+from inpaintlib import metrics
+from inpaintlib.notebook import session
+from inpaintlib.photos import shipped
+from inpaintlib.measure.cards import best_classical, markdown, read_cards
 from inpaintlib.data import load_faces
-from inpaintlib.evaluate import BAND_HOLES, HOLES, System, fixed_masks, paired
-from inpaintlib.exercises import check
-from inpaintlib.features import frechet_distance
+from inpaintlib.measure.comparison import BAND_HOLES, HOLES, System, fixed_masks, paired
+from inpaintlib.notebook.exercises import check
+from inpaintlib.measure.features import frechet_distance
 from inpaintlib.filters import sobel
 from inpaintlib.images import composite, hide
-from inpaintlib.viz import BLUE, ORANGE, paint_holes, show_bars, show_curves
-from inpaintlib.viz import show_images, show_intervals, show_rows, use_style
-from inpaintlib.widgets import explore
+from inpaintlib.notebook.viz import BLUE, ORANGE, paint_holes, show_bars, show_curves
+from inpaintlib.notebook.viz import show_images, show_intervals, show_rows, use_style
+from inpaintlib.notebook.sliders import explore
 
 # %%
 use_style()
@@ -77,9 +80,9 @@ print(f"{len(cards['celeba'])} cards on photographs, {len(cards['drawn'])} on dr
 
 # %%
 LINE_UP = ["Telea", "biharmonic", "PCA", *(n for n, c in here.items() if c["kind"] == "network")]
-line_up = {system.name: system for system in evaluate.systems(train, LINE_UP)}
+line_up = {system.name: system for system in comparison.systems(train, LINE_UP)}
 image, mask = faces.floats(slice(60)), fixed_masks("centre", 0, 60, 128)
-filled = {name: evaluate.complete(s, image, mask, "centre", 0) for name, s in line_up.items()}
+filled = {name: comparison.complete(s, image, mask, "centre", 0) for name, s in line_up.items()}
 
 # %% tags=["picture"]
 SHOWN = [1, 7, 12, 20]
@@ -200,7 +203,7 @@ show_intervals(
 
 # %%
 networks = [c for c in cards["celeba"].values() if c["kind"] == "network"]
-champion = evaluate.best(networks, "centre")
+champion = comparison.best(networks, "centre")
 values = champion["values"]["centre"]["psnr"]
 behind = {
     c["system"]: paired(values, c["values"]["centre"]["psnr"])
@@ -418,7 +421,7 @@ for attribute in WANTED:
 
 # %%
 drawn_networks = [c for c in cards["drawn"].values() if c["kind"] == "network"]
-drawn_champion = evaluate.best(drawn_networks, "centre")
+drawn_champion = comparison.best(drawn_networks, "centre")
 show_intervals(
     with_and_without(drawn_champion, WANTED), xlabel="PSNR in the centre hole (dB), drawn faces"
 )
@@ -654,7 +657,7 @@ check(my_fill, my_fill_reference, test_my_fill)
 # %%
 mine = System("mine", "network", my_fill_reference)  # put my_fill here
 few = faces.take(slice(run.pick(ci=20, laptop=60, gpu=102)))
-card = evaluate.evaluate(mine, few, kinds=["centre"], seeds=(0,))
+card = comparison.evaluate(mine, few, kinds=["centre"], seeds=(0,))
 rival = here[best_here]["values"]["centre"]["psnr"][: len(few)]
 ahead = paired(card["values"]["centre"]["psnr"], rival)
 print(f"mine: {card['holes']['centre']['psnr']['mean']:.2f} dB on {len(few)} faces")

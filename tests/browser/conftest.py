@@ -16,9 +16,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOKEN = "browser-tests"
 CELLS = {
-    "studio": "from inpaintlib.widgets.studio import Studio\nstudio = Studio()\nstudio",
+    "studio": "from inpaintlib.studio.studio import Studio\nstudio = Studio()\nstudio",
     "attention": """import torch
-from inpaintlib.widgets.attention import AttentionViewer
+from inpaintlib.studio.attention import AttentionViewer
 near = (torch.arange(64)[:, None] - torch.arange(64)).abs() <= 1
 near = near / near.sum(dim=1, keepdim=True)
 maps = {"next to it": near, "everywhere": torch.full((64, 64), 1 / 64)}

@@ -1,0 +1,1 @@
+"""A class: assignments made from the lessons' masters, and what students hand in, marked."""

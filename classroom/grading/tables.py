@@ -1,0 +1,57 @@
+"""Tables as spreadsheets open and save them."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from inpaintlib.training.checkpoints import write_whole
+
+FORMULA = "=+-@"  # a spreadsheet takes what begins so for a formula
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a table; UTF-8 or Windows' letters, with commas, semicolons or tabs.
+
+    Raises:
+        ValueError: a column is missing, or a row has more cells than there are columns.
+    """
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+    rows = list(reader)
+    missing = [name for name in columns if name not in (reader.fieldnames or [])]
+    if rows and missing:
+        raise ValueError(f"{path.name}: no column {', '.join(missing)}")
+    for number, row in enumerate(rows, start=2):
+        if None in row:
+            raise ValueError(f"{path.name}: row {number} has more cells than the first row")
+    return [{name: _shown(value) for name, value in row.items()} for row in rows]
+
+
+def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
+    """A table that spreadsheets open; it appears whole or not at all."""
+
+    def write(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8-sig") as file:
+            table = csv.DictWriter(file, columns or ["student"], restval="", extrasaction="ignore")
+            table.writeheader()
+            table.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
+
+    write_whole(path, write)
+
+
+def _plain(value: object) -> object:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple(FORMULA) else value
+
+
+def _shown(text: str) -> str:
+    """The text as it was before `_plain`."""
+    return re.sub(rf"^'(?=[{re.escape(FORMULA)}])", "", text)

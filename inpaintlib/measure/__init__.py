@@ -1,0 +1,1 @@
+"""Measuring: classical fills, the comparison of systems, cards, features, cost."""

@@ -1,0 +1,222 @@
+"""Metric cards: one JSON file a system, the tables made of them, and the command that writes both.
+
+`data/cards/drawn` and `data/cards/celeba` hold those of the shipped comparison.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from inpaintlib.data import ImageSet, default_folder, load_faces
+from inpaintlib.measure.comparison import (
+    BAND_HOLES,
+    HOLES,
+    METRICS,
+    best,
+    evaluate,
+    paired,
+    systems,
+)
+from inpaintlib.photos import shipped
+from inpaintlib.training.checkpoints import write_whole
+
+Card = dict[str, Any]
+FOLDER = default_folder() / "cards"
+METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
+"""Metric to the digits that it is shown with."""
+ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
+
+
+def write_card(folder: Path, card: Card) -> Path:
+    """Write a card as `<system>.json`, whole or not at all; returns its path."""
+    path = folder / f"{card['system'].replace(' ', '-')}.json"
+    text = json.dumps(card, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(path, lambda part: part.write_text(text, "utf-8"))
+    return path
+
+
+def read_cards(folder: str | Path) -> list[Card]:
+    """Every card of a folder: by kind (controls first), each kind sorted by the centre hole.
+
+    Args:
+        folder: "drawn" or "celeba" for the shipped comparison, or a path.
+
+    Raises:
+        ValueError: no card there, or one that cannot be read.
+    """
+    place = FOLDER / folder if str(folder) in ("drawn", "celeba") else Path(folder)
+    cards = []
+    for path in sorted(place.glob("*.json")):
+        try:
+            cards.append(json.loads(path.read_text("utf-8")))
+        except ValueError as error:
+            raise ValueError(f"{path}: not a metric card: {error}") from error
+    if not cards:
+        raise ValueError(f"no metric cards in {place}: `python -m inpaintlib evaluate` writes them")
+    return sorted(cards, key=lambda card: (ORDER[card["kind"]], -_score(card)))
+
+
+def main_hole(card: Card) -> str:
+    """The kind of hole that a table looks at most closely: the centre, if it was measured."""
+    return "centre" if "centre" in card["holes"] else next(iter(card["holes"]))
+
+
+def _score(card: Card) -> float:
+    """PSNR in the main hole; the perfect control comes first."""
+    mean = card["holes"][main_hole(card)]["psnr"]["mean"]
+    return float("inf") if mean is None else mean
+
+
+def best_classical(cards: Sequence[Card], kind: str) -> Card:
+    """The classical fill that a network must beat on a kind of hole.
+
+    Raises:
+        ValueError: no classical fill among the cards.
+    """
+    classical = [card for card in cards if card["kind"] == "classical"]
+    if not classical:
+        raise ValueError("expected at least one card of a classical fill")
+    return best(classical, kind)
+
+
+def markdown(cards: Sequence[Card]) -> str:
+    """The comparison as one Markdown table; intervals are 95 % over the pictures."""
+    first = cards[0]
+    main = main_hole(first)
+    head = ["system", "parameters", *(f"PSNR, {kind}" for kind in first["holes"])]
+    head += [f"{metric}, {main}" for metric in ("L1", "SSIM", "Fréchet", "PSNR over classical")]
+    head += ["ms", "MiB"]
+    downloaded = any(card["lpips"] for card in cards)
+    head += [f"{metric}, {main}" for metric in ("LPIPS", "FID") if downloaded]
+    lines = [
+        f"{first['data']}, {first['pictures']} pictures of {first['size']}×{first['size']}; masks "
+        f"with seeds {', '.join(map(str, first['seeds']))}; all metrics in the hole; ± is half of "
+        "a 95 % interval over the pictures.",
+        "",
+        row(head),
+        row(["---"] + ["---:"] * (len(head) - 1)),
+    ]
+    return "\n".join([*lines, *(row(_cells(card, cards)) for card in cards)]) + "\n"
+
+
+def row(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
+    main = main_hole(card)
+    ahead = ""
+    if any(other["kind"] == "classical" for other in cards):
+        rival = best_classical(cards, main)
+        values = [c["values"][main]["psnr"] for c in (card, rival)]
+        ahead = "" if card is rival else plus_minus(paired(*values), 2, sign="+")
+    return [
+        card["system"],
+        f"{card['parameters']:,}" if card["parameters"] else "",
+        *(plus_minus(summary["psnr"], 2) for summary in card["holes"].values()),
+        plus_minus(card["holes"][main]["l1"], 3),
+        plus_minus(card["holes"][main]["ssim"], 3),
+        f"{card['fréchet'][main]:.2f}" if card["fréchet"] else "",
+        ahead,
+        f"{card['milliseconds']:.1f}",
+        "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
+        *(_downloaded(card, main) if any(other["lpips"] for other in cards) else []),
+    ]
+
+
+def _downloaded(card: Card, kind: str) -> list[str]:
+    """LPIPS and FID; empty cells for a system of which they were not measured."""
+    if kind not in card["lpips"]:
+        return ["", ""]
+    return [plus_minus(card["lpips"][kind], 3), f"{card['fid'][kind]:.1f}"]
+
+
+def plus_minus(summary: dict[str, float | None], digits: int, *, sign: str = "") -> str:
+    """A mean and half of its interval; ∞ for a perfect PSNR, which has no mean.
+
+    Example:
+        >>> plus_minus({"mean": 18.25, "low": 18.0, "high": 18.5}, 2)
+        '18.25 ± 0.25'
+    """
+    if summary["mean"] is None or summary["high"] is None:
+        return "∞"
+    half = summary["high"] - summary["mean"]
+    return f"{summary['mean']:{sign}.{digits}f} ± {half:.{digits}f}"
+
+
+def comma_separated(cards: Sequence[Card]) -> str:
+    """The comparison as CSV: a line a system, kind of hole and metric."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["system", "kind", "hole", "metric", "mean", "low", "high"])
+    for card in cards:
+        for hole, summary in (card["holes"] | card["bands"]).items():
+            for metric in METRICS:
+                numbers = [summary[metric][part] for part in ("mean", "low", "high")]
+                table.writerow([card["system"], card["kind"], hole, metric, *numbers])
+    return text.getvalue()
+
+
+def compare(
+    names: Sequence[str] | None,
+    kinds: Sequence[str] | None,
+    *,
+    root: Path | None,
+    out: Path | None,
+    size: int = 128,
+    limit: int = 102,
+    downloaded: bool = False,
+    say: Callable[[str], None],
+) -> None:
+    """Measure systems on the validation faces; a card is written as soon as it is measured.
+
+    Args:
+        names: systems; None for all. kinds: holes; None for all.
+        root: the faces' folder, see `data.load_faces`.
+        out: the cards' folder; `data/cards/<drawn or celeba>` if None.
+        size: of the pictures, pixels.
+        limit: at most so many pictures.
+        downloaded: whether to measure LPIPS and FID too; see `perceptual`.
+        say: takes each line for the user.
+
+    Raises:
+        ValueError: an unknown name, or no such pictures.
+    """
+    training = load_faces("train", size=size, root=root)
+    pictures = load_faces("validation", size=size, root=root, limit=limit)
+    folder = out or FOLDER / ("drawn" if training.name.startswith("drawn") else "celeba")
+    say(f"{pictures} · cards go to {folder}")
+    check_fits(folder, pictures, kinds)
+    features = shipped.features_for(training)
+    for system in systems(training, names):
+        card = evaluate(system, pictures, kinds=kinds, features=features, downloaded=downloaded)
+        write_card(folder, card)
+        main = main_hole(card)
+        score = plus_minus(card["holes"][main]["psnr"], 2)
+        say(f"{system.name:<24} {score:>15} dB, {main}   {card['milliseconds']:7.1f} ms a picture")
+    write_tables(folder)
+    say((folder / "table.md").read_text("utf-8"))
+
+
+def check_fits(folder: Path, pictures: ImageSet, kinds: Sequence[str] | None) -> None:
+    """Raise ValueError if a folder's cards are of other pictures or holes: no table holds both."""
+    wanted = (pictures.name, len(pictures), pictures.images.shape[-1])
+    holes = set(HOLES | BAND_HOLES if kinds is None else kinds)
+    for card in read_cards(folder) if any(folder.glob("*.json")) else []:
+        there = (card["data"], card["pictures"], card["size"])
+        if there != wanted or card["holes"].keys() | card["bands"].keys() != holes:
+            raise ValueError(
+                f"{folder}: the card of {card['system']} is of other pictures or holes; "
+                "name another folder with -o"
+            )
+
+
+def write_tables(folder: Path) -> None:
+    """Write `table.md` and `table.csv` beside the cards of a folder."""
+    cards = read_cards(folder)
+    for name, text in (("table.md", markdown(cards)), ("table.csv", comma_separated(cards))):
+        write_whole(folder / name, lambda part, text=text: part.write_text(text, "utf-8"))

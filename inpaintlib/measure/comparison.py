@@ -1,0 +1,300 @@
+"""The comparison: every system fills the same holes in the same pictures, and is measured alike.
+
+A system is measured on `HOLES` with several seeds, and once on every hole-fraction band. What is
+stored a system is a card: every picture's values, their means with 95 % confidence intervals, each
+attribute's slice, time and memory. Two cards together give the paired difference.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inpaintlib import metrics
+from inpaintlib.data import ImageSet
+from inpaintlib.images import Batch, hide
+from inpaintlib.masks import (
+    BANDS,
+    MaskSampler,
+    brush,
+    centre,
+    half,
+    in_band,
+    mixture,
+    rectangle,
+    square,
+)
+from inpaintlib.measure import perceptual
+from inpaintlib.measure.classical import CLASSICAL, PCA, MeanImage
+from inpaintlib.measure.cost import peak_memory, seconds
+from inpaintlib.measure.features import FaceFeatures, frechet_distance
+from inpaintlib.models.contract import count_parameters
+from inpaintlib.photos import shipped
+from inpaintlib.seeding import stream
+from inpaintlib.training.recipes import FAMILIES
+
+Fill = Callable[[Batch], Tensor]
+Values = dict[str, Tensor]
+"""Metric to (N,): one value a picture."""
+
+HOLES: dict[str, MaskSampler] = {
+    "square": partial(square, side=1 / 4),
+    "centre": partial(centre, side=1 / 2),
+    "free-form": brush,
+    "half": half,
+}
+"""The kinds of holes that are drawn with every seed: 32 and 64 pixels at 128×128."""
+
+ANY_SIZE = mixture([brush, partial(rectangle, low=0.1, high=0.9)])
+BAND_HOLES: dict[str, MaskSampler] = {
+    name: in_band(ANY_SIZE, low, high, tries=2_000) for name, (low, high) in BANDS.items()
+}
+"""Strokes and boxes, sorted by the share of the picture that they hide."""
+
+CONTROLS = ("truth", "grey", "image mean")
+METRICS = ("l1", "psnr", "ssim", "l1 whole", "psnr whole", "ssim whole")
+PARTS = ("holes", "bands", "values", "attributes", "fréchet", "lpips", "fid")
+LEARNED_FROM = 1_000  # pictures, of those fills that learn: more help PCA little and cost memory
+BATCH = 17  # pictures filled at a time
+
+
+@dataclass(frozen=True)
+class System:
+    """Something that fills holes.
+
+    Attributes:
+        name: as in the table.
+        kind: "control", "classical", "network", or "blended": a network's fill without its seam.
+        fill: batch to completed pictures (B, C, H, W), [-1, 1].
+        parameters: of a network; None for others.
+        damage: makes what the holes show, for a system that must find them; else they are grey.
+    """
+
+    name: str
+    kind: str
+    fill: Fill
+    parameters: int | None = None
+    damage: Callable[..., Tensor] | None = None
+
+    def batch(self, image: Tensor, mask: Tensor, *key: int | str) -> Batch:
+        """The pictures as this system gets them; `key` addresses the draws of its damage."""
+        if self.damage is None:
+            return hide(image, mask)
+        observed = self.damage(image, mask, generator=stream("evaluation damage", *key))
+        return Batch(image, mask, observed)
+
+
+def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[System]:
+    """Controls, classical fills and networks, made one after the other.
+
+    Args:
+        training: what the fills that learn are trained on, at the size of the comparison.
+        names: which; None for all, of the networks those whose weights are here and were trained
+            on such pictures.
+
+    Raises:
+        ValueError: no system of that name, or its weights are missing.
+    """
+    fills: dict[str, tuple[str, Callable[[], Fill]]] = {
+        "truth": ("control", lambda: lambda batch: batch.image),
+        "grey": ("control", lambda: lambda batch: batch.holes()[0]),  # holes are shown grey
+    }
+    for name, fill in CLASSICAL.items():
+        kind = "control" if name in CONTROLS else "classical"
+        fills[name] = (kind, partial(_on_holes, fill))
+    some = slice(LEARNED_FROM)
+    fills["mean face"] = ("classical", lambda: _on_holes(MeanImage(training.floats(some))))
+    fills["PCA"] = ("classical", lambda: _on_holes(PCA(training.floats(some))))
+    drawn = training.name.startswith("drawn")
+    inpainters = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
+    told = [n for n in inpainters if FAMILIES[shipped.SHIPPED[n].family].damage is None]
+    networks = {n: n for n in inpainters} | {f"{n} blended": n for n in told}
+    here = [n for n in shipped.available() if shipped.SHIPPED[n].drawn is drawn]
+    fitting = [name for name, weights in networks.items() if weights in here]
+    chosen = (*fills, *fitting) if names is None else names
+    for name in chosen:  # before the work
+        if name not in (*fills, *networks):
+            known = ", ".join((*fills, *networks))
+            raise ValueError(f"no system {name!r}: expected one of {known}")
+    for name in chosen:
+        if name in fills:
+            yield System(name, fills[name][0], fills[name][1]())
+        else:
+            yield network(networks[name], blended=name not in inpainters)
+
+
+def network(name: str, *, blended: bool = False) -> System:
+    """A shipped network as a system."""
+    family = shipped.load(name)
+    size = count_parameters(family.generator)
+    if blended:
+        return System(f"{name} blended", "blended", family.blended, size)
+    damage = FAMILIES[shipped.SHIPPED[name].family].damage
+    return System(name, "network", family.generate, size, damage)
+
+
+def _on_holes(fill: Callable[[Tensor, Tensor], Tensor]) -> Fill:
+    return lambda batch: fill(*batch.holes())
+
+
+# Measuring -----------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def complete(system: System, image: Tensor, mask: Tensor, *key: int | str) -> Tensor:
+    """All pictures filled, a few at a time."""
+    parts = zip(image.split(BATCH), mask.split(BATCH), strict=True)
+    filled = [
+        system.fill(system.batch(part, hole, *key, index))
+        for index, (part, hole) in enumerate(parts)
+    ]
+    return torch.cat(filled)
+
+
+def measure(completed: Tensor, image: Tensor, mask: Tensor) -> Values:
+    """Every metric of every picture, in the hole and over the whole image."""
+    functions = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
+    inside = {name: function(completed, image, mask) for name, function in functions.items()}
+    whole = {f"{name} whole": function(completed, image) for name, function in functions.items()}
+    return inside | whole
+
+
+def fixed_masks(kind: str, seed: int, count: int, size: int) -> Tensor:
+    """The masks of a kind of hole or of a band: the same at every call, (count, 1, size, size)."""
+    sampler = (HOLES | BAND_HOLES)[kind]
+    return sampler(count, size, size, generator=stream("evaluation", kind, seed))
+
+
+def _filled(system: System, image: Tensor, kind: str, seed: int) -> tuple[Tensor, Tensor]:
+    """The pictures with holes of a kind filled, and the holes."""
+    mask = fixed_masks(kind, seed, len(image), image.shape[-1])
+    return complete(system, image, mask, kind, seed), mask
+
+
+def evaluate(
+    system: System,
+    pictures: ImageSet,
+    *,
+    kinds: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    features: FaceFeatures | None = None,
+    downloaded: bool = False,
+) -> dict[str, Any]:
+    """A system's card.
+
+    Args:
+        system: from `systems`.
+        pictures: what it has not learned from.
+        kinds: of `HOLES` and `BAND_HOLES`, one of `HOLES` at least; None for all.
+        seeds: of the masks; a picture's value is its mean over them. The centre needs one only;
+            bands take the first, on half of the pictures.
+        features: for the Fréchet distance of the completed pictures to the true ones.
+        downloaded: whether to measure LPIPS and FID too; see `perceptual`.
+
+    Returns:
+        JSON-compatible: "holes" and "bands" (kind to metric to mean, low, high), "values" (kind to
+        metric to the pictures' values), the other `PARTS`, "milliseconds", "mebibytes".
+
+    Raises:
+        ValueError: unknown holes, or what `downloaded` needs is missing.
+    """
+    chosen = list(HOLES | BAND_HOLES) if kinds is None else kinds
+    if set(chosen) - set(HOLES | BAND_HOLES) or not set(chosen) & set(HOLES):
+        known = ", ".join(HOLES | BAND_HOLES)
+        raise ValueError(f"expected holes among {known}, and not bands alone; got {chosen}")
+    image = pictures.floats()
+    size = image.shape[-1]
+    facts: dict[str, Any] = {
+        "system": system.name,
+        "kind": system.kind,
+        "parameters": system.parameters,
+        "data": pictures.name,
+        "pictures": len(image),
+        "size": size,
+        "seeds": list(seeds),
+        **{part: {} for part in PARTS},
+    }
+    known = None if features is None else features(image)
+    for kind in chosen:
+        is_hole = kind in HOLES
+        shown = image if is_hole else image[: len(image) // 2]
+        repeated = seeds if is_hole and kind != "centre" else seeds[:1]
+        fills = [_filled(system, shown, kind, seed) for seed in repeated]
+        runs = [measure(completed, shown, mask) for completed, mask in fills]
+        values = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in METRICS}
+        summary = {name: interval(value) for name, value in values.items()}
+        facts["holes" if is_hole else "bands"][kind] = summary
+        kept = ("l1", "psnr", "ssim") if is_hole else ("psnr",)
+        facts["values"][kind] = {name: rounded(values[name]) for name in kept}
+        if is_hole:
+            facts["attributes"][kind] = slices(values["psnr"], pictures.attributes)
+        if features is not None and known is not None and is_hole:
+            seen = torch.cat([features(completed) for completed, _ in fills])
+            facts["fréchet"][kind] = _short(frechet_distance(seen, known))
+        if downloaded and is_hole:
+            distances = [perceptual.lpips(completed, shown) for completed, _ in fills]
+            facts["lpips"][kind] = interval(torch.stack(distances).mean(dim=0))
+            crowd = torch.cat([completed for completed, _ in fills])
+            facts["fid"][kind] = _short(perceptual.fid(crowd, shown))
+    return facts | cost(system, image, fixed_masks(chosen[0], seeds[0], len(image), size))
+
+
+def cost(system: System, image: Tensor, mask: Tensor) -> dict[str, Any]:
+    """Milliseconds for one picture alone (median), and the memory that filling it adds at most."""
+    pairs = zip(image[:5].split(1), mask[:5].split(1), strict=True)
+    batches = [system.batch(*pair, "cost") for pair in pairs]
+    with torch.no_grad():
+        memory = peak_memory(lambda: system.fill(batches[0]))
+        times = [seconds(lambda batch=batch: system.fill(batch)) for batch in batches]
+    return {"milliseconds": round(1000 * statistics.median(times), 2), "mebibytes": memory}
+
+
+# Summaries -----------------------------------------------------------------------------------
+
+
+def interval(values: Tensor) -> dict[str, float | None]:
+    """Mean and 95 % confidence interval over pictures; None where nothing is finite.
+
+    A perfect fill has infinite PSNR; it does not count in the mean of the others.
+    """
+    finite = values[values.isfinite()].double()
+    if len(finite) < 2:
+        return {"mean": None, "low": None, "high": None}
+    mean, error = float(finite.mean()), 1.96 * float(finite.std()) / math.sqrt(len(finite))
+    return {"mean": _short(mean), "low": _short(mean - error), "high": _short(mean + error)}
+
+
+def paired(one: Sequence[float | None], other: Sequence[float | None]) -> dict[str, Any]:
+    """The mean of `one - other`, picture by picture, with its interval: cards' "values"."""
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    return interval(torch.tensor([a - b for a, b in pairs]))
+
+
+def slices(values: Tensor, attributes: Mapping[str, Tensor]) -> dict[str, Any]:
+    """For each attribute that 5 pictures have and 5 have not: both means with their intervals."""
+    found = {}
+    for name, flags in attributes.items():
+        if min(int(flags.sum()), int((~flags).sum())) >= 5:
+            with_it, without = interval(values[flags]), interval(values[~flags])
+            found[name] = {"count": int(flags.sum()), "with": with_it, "without": without}
+    return found
+
+
+def rounded(values: Tensor) -> list[float | None]:
+    """For a card: four digits, None for what is not finite."""
+    return [_short(value) if math.isfinite(value) else None for value in values.tolist()]
+
+
+def _short(value: float) -> float:
+    return round(value, 4)
+
+
+def best(cards: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
+    """The card with the highest mean PSNR on a kind of hole; a perfect one has no mean."""
+    scored = [card for card in cards if card["holes"][kind]["psnr"]["mean"] is not None]
+    return max(scored, key=lambda card: card["holes"][kind]["psnr"]["mean"])

@@ -1,0 +1,1 @@
+"""What only a notebook needs: its session, checks of exercises, figures, sliders."""

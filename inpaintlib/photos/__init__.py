@@ -1,0 +1,1 @@
+"""Photos: any photo, any mask, filled by a trained network; the trained networks themselves."""

@@ -1,0 +1,55 @@
+"""The comparison: two pictures under one divider, the error map, the scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import anywidget
+import traitlets
+
+from inpaintlib.studio.holes import png
+from inpaintlib.studio.logic import Filled
+from inpaintlib.studio.painter import bytes_trait, sources_of
+
+
+class Comparison(anywidget.AnyWidget):
+    """Two answers side by side under a divider. Set `left` and `right`, then `show` what they say.
+
+    Attributes:
+        choices: what the two menus offer.
+        left, right: what they stand on; the reader changes them.
+        working: what is being computed, "" when nothing is.
+        message: what went wrong, shown in place.
+    """
+
+    _esm = sources_of("view.js", "comparison.js")
+    _css = sources_of("look.css", "comparison.css")
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    left = traitlets.Unicode().tag(sync=True)
+    right = traitlets.Unicode().tag(sync=True)
+    left_picture = bytes_trait()
+    right_picture = bytes_trait()
+    errors = bytes_trait()
+    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    working = traitlets.Unicode().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+
+    def show(self, filled: Sequence[Filled]) -> None:
+        """Show two answers, left and right."""
+        left, right = filled
+        with self.hold_sync():
+            self.left_picture, self.right_picture = png(left.picture), png(right.picture)
+            self.errors = b"" if right.errors is None else png(right.errors)
+            self.rows = [_row(answer) for answer in filled]
+            self.working = self.message = ""
+
+
+def _row(filled: Filled) -> dict[str, Any]:
+    """Numbers as the reader sees them; a dash where there is none."""
+    scores = filled.scores
+    return {
+        "method": filled.method,
+        "PSNR": f"{scores['PSNR']:.1f} dB" if scores else "–",
+        "SSIM": f"{scores['SSIM']:.3f}" if scores else "–",
+        "L1": f"{scores['L1']:.3f}" if scores else "–",
+        "time": f"{filled.seconds * 1000:.0f} ms" if filled.seconds else "–",
+    }

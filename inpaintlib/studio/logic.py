@@ -1,0 +1,152 @@
+"""What the studio computes: fills by name, their scores, and only the newest request's answer.
+
+Plain Python, without a widget: the studio hands over picture and mask and shows what comes back.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+
+from inpaintlib.images import composite, hide
+from inpaintlib.measure.classical import CLASSICAL, Fill
+from inpaintlib.metrics import l1, psnr, ssim
+from inpaintlib.notebook.viz import error_map
+from inpaintlib.photos import shipped
+from inpaintlib.photos.inpainter import fill_told
+
+SIZE = 128  # pixels: what the shipped networks are trained at
+ORIGINAL = "original"
+
+
+class StaleError(Exception):
+    """The picture being made is no longer wanted."""
+
+
+_stale: ContextVar[Callable[[], bool]] = ContextVar("stale", default=lambda: False)
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """One method's answer.
+
+    Attributes:
+        method: its name.
+        picture: (1, 3, H, W), [-1, 1]: known pixels as they were.
+        seconds: that the fill took.
+        errors: (1, 3, H, W): the error as colours; None where the truth is not known.
+        scores: L1, PSNR (dB) and SSIM in the hole; empty where the truth or a hole is missing.
+    """
+
+    method: str
+    picture: Tensor
+    seconds: float
+    errors: Tensor | None
+    scores: dict[str, float]
+
+
+def methods() -> list[str]:
+    """Every classical fill, then every shipped network that fills holes."""
+    return [*CLASSICAL, *(name for name in shipped.available() if shipped.is_inpainter(name))]
+
+
+def best_method(*, drawn: bool) -> str:
+    """The method to begin with: the U-Net for these pictures where it is shipped."""
+    name = "unet-drawn" if drawn else "unet-celeba"
+    return name if name in methods() else "biharmonic"
+
+
+@cache
+def fill_of(method: str) -> Fill:
+    """The fill of a name; a network is loaded once and stops early when it is no longer wanted.
+
+    Raises:
+        ValueError: no such method.
+    """
+    if method in CLASSICAL:
+        return CLASSICAL[method]
+    if method not in methods():
+        raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
+    family = shipped.load(method)
+    for module in family.modules():
+        module.register_forward_pre_hook(_stop_if_stale)
+    return partial(fill_told, family)
+
+
+def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) -> Filled:
+    """Fill the hole and score the result.
+
+    Args:
+        method: one of `methods()`, or "original" for the picture as it is.
+        image: (1, 3, H, W), [-1, 1]; a method never sees what is in the hole.
+        mask: (1, 1, H, W), {0, 1}, 1 = hole.
+        truth_known: whether what `image` shows in the hole is what should be there.
+
+    Raises:
+        ValueError: no such method, or what the method raises (an all-hole mask, mostly).
+        StaleError: a newer request came meanwhile.
+    """
+    if method == ORIGINAL:
+        return Filled(ORIGINAL, image, 0.0, None, {})
+    run = fill_of(method)  # loaded outside the clock
+    start = time.perf_counter()
+    with torch.no_grad():
+        picture = run(hide(image, mask).seen(), mask) if mask.any() else image.clone()
+    seconds = time.perf_counter() - start
+    picture = composite(picture, image, mask)
+    if not truth_known:
+        return Filled(method, picture, seconds, None, {})
+    return Filled(
+        method, picture, seconds, error_map(picture, image), _scores(picture, image, mask)
+    )
+
+
+def _scores(picture: Tensor, image: Tensor, mask: Tensor) -> dict[str, float]:
+    if not mask.any():
+        return {}
+    metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim}
+    return {name: metric(picture, image, mask).item() for name, metric in metrics.items()}
+
+
+def _stop_if_stale(*_arguments: object) -> None:
+    """Before each layer of a network: give up if a newer request came."""
+    if _stale.get()():
+        raise StaleError
+
+
+class Newest:
+    """Runs jobs in one background thread; a newer job cancels the older ones.
+
+    One that waits is never begun. One that runs raises `StaleError` at its next layer; a classical
+    fill cannot be interrupted, it ends and its answer is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="studio")
+        self._number = 0
+        self._last: Future[None] | None = None
+
+    def submit(self, job: Callable[[Callable[[], bool]], None]) -> Future[None]:
+        """Run `job(stale)` soon, where `stale()` says whether a newer job was submitted since."""
+        if self._last is not None:
+            self._last.cancel()
+        self._number += 1
+        self._last = self._pool.submit(self._run, job, self._number)
+        return self._last
+
+    def _run(self, job: Callable[[Callable[[], bool]], None], number: int) -> None:
+        def stale() -> bool:
+            return number != self._number
+
+        token = _stale.set(stale)
+        try:
+            job(stale)
+        except StaleError:
+            pass
+        finally:
+            _stale.reset(token)

@@ -1,0 +1,125 @@
+"""Saving and loading: the weights that are shipped, and the state that a run resumes from.
+
+Weights are safetensors, so nothing in the file is ever executed. A training state is read with
+`weights_only=True`, which accepts tensors and plain values only. Every file appears whole or not at
+all: it is written under another name and renamed.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from inpaintlib.models.contract import Family
+from inpaintlib.training.ema import EMA
+
+
+def save_weights(path: str | Path, module: nn.Module, *, card: dict[str, Any]) -> None:
+    """Write a network's tensors in half precision, with its card inside the file.
+
+    Args:
+        path: `….safetensors`; the folder is made if missing.
+        module: the network, usually `family.generator`.
+        card: JSON-compatible facts: family, settings, data, licence, steps, metrics.
+
+    Raises:
+        OSError: the folder cannot be written; an older file of that name is untouched.
+    """
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in module.state_dict().items()
+    }
+    write_whole(path, lambda part: save_file(tensors, part, metadata={"card": json.dumps(card)}))
+
+
+def load_weights(path: str | Path, module: nn.Module) -> dict[str, Any]:
+    """Fill a network from a file of `save_weights` and return the file's card.
+
+    Raises:
+        ValueError: the file is missing, no safetensors file, or made for another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path}: expected a safetensors file of weights: {error}") from error
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: the weights do not fit this network: {error}") from error
+    return json.loads(metadata.get("card", "{}"))
+
+
+def save_state(path: str | Path, family: Family, *, step: int, ema: EMA | None = None) -> None:
+    """Write all that a run needs to go on exactly: weights, optimisers, average, random state.
+
+    Args:
+        path: the file; the folder is made if missing.
+        family: the model being trained.
+        step: the step to resume at (one more than the last one made).
+        ema: the run's average, if it keeps one.
+
+    Raises:
+        OSError: the disk is full or cannot be written; an older file of that name is untouched.
+    """
+    state = {
+        "step": step,
+        "family": family.state_dict(),
+        "optimizers": {phase.name: phase.optimizer.state_dict() for phase in family.phases()},
+        "ema": None if ema is None else ema.state_dict(),
+        "rng": torch.get_rng_state(),
+    }
+    write_whole(path, lambda part: torch.save(state, part))
+
+
+def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> int:
+    """Put a run back where `save_state` left it; returns the step to resume at.
+
+    Args:
+        path: a file of `save_state`.
+        family: a model of the same configuration, on its device.
+        ema: the run's average, made with the same settings.
+
+    Raises:
+        ValueError: the file is missing, damaged, or of another model or run.
+    """
+    try:
+        # Read on the CPU: each part goes to its own device, and Adam's step counts stay here, where
+        # reading them does not wait for a GPU.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        family.load_state_dict(state["family"])
+        for phase in family.phases():
+            phase.optimizer.load_state_dict(state["optimizers"][phase.name])
+        if (ema is None) != (state["ema"] is None):
+            raise ValueError("one run averages its weights (ema) and the other does not")
+        if ema is not None:
+            ema.load_state_dict(state["ema"])
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise ValueError(f"{path}: cannot resume from this file: {error}") from error
+    torch.set_rng_state(state["rng"])
+    return int(state["step"])
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a neighbouring name, then rename it: the file is complete or absent.
+
+    Raises:
+        OSError: it cannot be written; an older file of that name is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        os.replace(part, path)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
+        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
+    finally:
+        part.unlink(missing_ok=True)

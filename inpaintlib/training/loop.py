@@ -1,0 +1,161 @@
+"""The one training loop of the course: it yields after each step; the caller plots and stops."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from inpaintlib.images import Batch
+from inpaintlib.models.contract import Family, Phase, Terms
+from inpaintlib.seeding import part_of_batch
+from inpaintlib.training import distributed
+from inpaintlib.training.ema import EMA
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step reports.
+
+    Attributes:
+        step: the step that was just made, counted from 0.
+        terms: detached scalars named "phase/term". Calling `.item()` waits for a GPU; do it rarely.
+    """
+
+    step: int
+    terms: Terms
+
+
+@contextmanager
+def eval_mode(module: nn.Module) -> Generator[None]:
+    """Evaluation mode without gradients; each submodule gets its own mode back afterwards."""
+    modes = {child: child.training for child in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for child, mode in modes.items():
+            child.training = mode
+
+
+def train(
+    family: Family,
+    batches: Iterator[Batch],
+    *,
+    steps: int,
+    start: int = 0,
+    ema: EMA | None = None,
+    precision: str = "float32",
+    accumulate: int = 1,
+) -> Iterator[Record]:
+    """Train, yielding a record after every step.
+
+    One step, for each active phase: freeze all, unfreeze the phase's modules, clear the gradients,
+    compute its terms on its own forward pass, run backward, step. Then the average is updated. The
+    loop can be left at any record and entered again with `start`.
+
+    Args:
+        family: the model, on its device.
+        batches: an iterator whose next item is the batch of step `start`.
+        steps: the step to stop before: `steps - start` steps are made.
+        start: the first step.
+        ema: updated after every step.
+        precision: "float32", or "bfloat16" for autocast forward passes.
+        accumulate: parts that each batch is worked through in, to save memory; see `run_phase`.
+
+    Raises:
+        ValueError: `steps`, `start` or `precision` make no sense, or the parts are not equal.
+        FloatingPointError: a term is not finite; the message shows every term of the phase, and the
+            phase's update has not been made.
+    """
+    if start < 0 or steps < start:
+        raise ValueError(f"expected 0 <= start <= steps, got start {start}, steps {steps}")
+    if precision not in PRECISIONS:
+        raise ValueError(f"expected a precision among {list(PRECISIONS)}, got {precision!r}")
+    family.train()
+    for step in range(start, steps):
+        batch = next(batches).to(family.device)
+        terms: Terms = {}
+        for phase in family.phases():
+            if phase.active(step):
+                done = run_phase(
+                    family, phase, batch, step, precision=precision, accumulate=accumulate
+                )
+                terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
+        if ema is not None:
+            ema.update()
+        yield Record(step, terms)
+
+
+def run_phase(
+    family: Family,
+    phase: Phase,
+    batch: Batch,
+    step: int,
+    *,
+    precision: str = "float32",
+    accumulate: int = 1,
+) -> Terms:
+    """One update of one phase; returns its detached terms.
+
+    A batch may be divided: into `accumulate` parts here, and before that among processes. Their
+    gradients are averaged, which is the whole batch's gradient where every sample weighs the same.
+    It is not quite where BatchNorm sees only a part, where spectral norm refines its estimate with
+    every part, where a loss divides by the hole's area and the parts' areas differ, or where noise
+    is drawn: every part draws its own.
+    """
+    with only_training(family, phase.modules):
+        phase.optimizer.zero_grad(set_to_none=True)
+        done: list[Terms] = []
+        for number, part in enumerate(distributed.split(batch, accumulate)):
+            with (
+                part_of_batch(distributed.rank() * accumulate + number),
+                torch.autocast(
+                    family.device.type, PRECISIONS[precision], enabled=precision != "float32"
+                ),
+            ):
+                terms = phase.loss(part, step)
+            total = torch.stack(list(terms.values())).sum()
+            check_finite(total, terms, f"step {step}, {phase.name}")
+            (total / accumulate).backward()
+            done.append({name: value.detach() / accumulate for name, value in terms.items()})
+        distributed.average_gradients(p for m in phase.modules for p in m.parameters())
+        set_rate(phase, step)
+        phase.optimizer.step()
+        phase.optimizer.zero_grad(set_to_none=True)
+    return {name: sum((part[name] for part in done[1:]), done[0][name]) for name in done[0]}
+
+
+def check_finite(total: Tensor, terms: Terms, where: str) -> None:
+    """Raise FloatingPointError, on every process, if the total is not finite on one of them."""
+    bad = not torch.isfinite(total)  # on a GPU this waits for the step; a silent NaN costs more
+    if distributed.anywhere(int(bad)):
+        values = ", ".join(f"{name} = {value.item():.4g}" for name, value in terms.items())
+        owner = "" if bad else " on another process; here"
+        raise FloatingPointError(f"{where}: not finite{owner}: {values}")
+
+
+def set_rate(phase: Phase, step: int) -> None:
+    """Give the phase's optimiser the learning rate of this step."""
+    for group in phase.optimizer.param_groups:
+        first = group.setdefault("initial_lr", group["lr"])
+        group["lr"] = first * phase.rate(step)
+
+
+@contextmanager
+def only_training(family: nn.Module, modules: Sequence[nn.Module]) -> Generator[None]:
+    """While the context lasts, only the parameters of `modules` ask for gradients."""
+    flags = {parameter: parameter.requires_grad for parameter in family.parameters()}
+    family.requires_grad_(False)
+    for module in modules:
+        for parameter in module.parameters():
+            parameter.requires_grad_(flags[parameter])
+    try:
+        yield
+    finally:
+        for parameter, flag in flags.items():
+            parameter.requires_grad_(flag)

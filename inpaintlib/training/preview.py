@@ -1,0 +1,78 @@
+"""What a generator in training can do: shown and measured on pictures and holes that never change.
+
+Nothing here moves the training: weights, buffers, modes and the global random stream stay.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+
+import torch
+from torch import Tensor
+
+from inpaintlib import metrics
+from inpaintlib.images import Batch
+from inpaintlib.models.contract import Family
+from inpaintlib.notebook.viz import paint_holes
+from inpaintlib.seeding import stream
+from inpaintlib.training.ema import EMA, refresh_statistics
+from inpaintlib.training.loop import eval_mode
+
+SHOWN = 8
+"""Pictures of a preview."""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Looks at a family's averaged generator.
+
+    Attributes:
+        family: the model in training.
+        ema: the average of its generator.
+        fixed: the pictures, with their holes if the family fills any.
+        refreshing: gives the training batches that BatchNorm's statistics are measured on.
+        damaged: whether the holes show a damage that the family must find.
+    """
+
+    family: Family
+    ema: EMA
+    fixed: Batch
+    refreshing: Callable[[], Iterable[Batch]]
+    damaged: bool = False
+
+    @contextmanager
+    def averaged(self) -> Generator[None]:
+        """The generator as it is shipped: averaged weights, and statistics that belong to them."""
+        source = stream("refresh")
+        with self.ema.applied(), eval_mode(self.family):
+            refresh_statistics(self.family.generator, self._generate(source), self.refreshing())
+            yield
+
+    def complete(self, size: int) -> Tensor:
+        """The fixed pictures filled, or as many new ones, (B, C, H, W), `size` at a time.
+
+        To be called within `averaged`.
+        """
+        generate = self._generate(stream("preview"))
+        places = range(0, len(self.fixed.image), size)
+        parts = [self.fixed.each(itemgetter(slice(first, first + size))) for first in places]
+        return torch.cat([generate(part).cpu() for part in parts])
+
+    def psnr(self, completed: Tensor) -> float | None:
+        """Mean PSNR in the holes, decibels; None for families without holes."""
+        if self.fixed.mask is None:
+            return None
+        values = metrics.psnr(completed, self.fixed.image, self.fixed.mask)
+        return values[values.isfinite()].mean().item()
+
+    def rows(self, completed: Tensor) -> list[Tensor]:
+        """What a preview shows: observed (or with its holes marked), completed, truth."""
+        if self.fixed.mask is None:
+            return list(completed[: 4 * SHOWN].split(SHOWN))
+        image, mask = self.fixed.image[:SHOWN], self.fixed.mask[:SHOWN]
+        before = self.fixed.seen()[:SHOWN] if self.damaged else paint_holes(image, mask)
+        return [before, completed[:SHOWN], image]
+
+    def _generate(self, source: torch.Generator) -> Callable[[Batch], Tensor]:
+        return lambda batch: self.family.generate(batch.to(self.family.device), generator=source)

@@ -1,0 +1,260 @@
+"""One training run in its folder: begun or resumed, on one process or several.
+
+What a step draws depends on (seed, step) alone: its batch, its holes, its noise, and its dropout,
+for which the global random stream is seeded anew at every step. A resumed run therefore goes the
+way that an uninterrupted one went.
+"""
+
+import signal
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from inpaintlib.images import Batch
+from inpaintlib.models.contract import Family
+from inpaintlib.seeding import stream
+from inpaintlib.training import distributed
+from inpaintlib.training.checkpoints import load_state, save_state, save_weights
+from inpaintlib.training.ema import EMA
+from inpaintlib.training.folder import RunFolder
+from inpaintlib.training.loop import Record, train
+from inpaintlib.training.preview import Viewer
+from inpaintlib.training.recipes import Pictures
+
+REFRESHED = 16  # batches that BatchNorm's statistics are measured on
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Steps between two log lines, two saved states and two looks at the validation pictures.
+
+    Example:
+        >>> Rhythm.of(1200)
+        Rhythm(log=6, save=60, look=120)
+    """
+
+    log: int
+    save: int
+    look: int
+
+    @staticmethod
+    def of(steps: int) -> "Rhythm":
+        """200 lines, 20 states and 10 looks a run; more of them in a long one."""
+        wanted = ((200, 100), (20, 1_000), (10, 5_000))
+        return Rhythm(*(max(1, min(steps // times, most)) for times, most in wanted))
+
+
+class Run:
+    """A family in training, and everything around it.
+
+    Args:
+        folder: where the run writes.
+        family: the model, see `prepare`.
+        pictures: what it learns from and is measured on.
+        seed: of everything that is drawn.
+        precision, accumulate: see `training.train`.
+        board: a TensorBoard writer, or None.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        family: Family,
+        pictures: Pictures,
+        *,
+        seed: int,
+        precision: str,
+        accumulate: int = 1,
+        board: Any = None,
+    ) -> None:
+        self.folder, self.family, self.pictures, self.board = folder, family, pictures, board
+        self.seed, self.precision, self.accumulate = seed, precision, accumulate
+        self.steps: int = family.config.steps
+        self.rhythm = Rhythm.of(self.steps)
+        self.ema = EMA(family.generator)
+        self.viewer = Viewer(
+            family,
+            self.ema,
+            pictures.fixed(seed),
+            refreshing=lambda: islice(self.batches(0), REFRESHED),
+            damaged=pictures.recipe.damage is not None,
+        )
+        self.card: dict[str, Any] = {}
+        self.best: float | None = None  # PSNR of the weights that are kept
+        self.earlier = 0.0  # seconds spent before this process began
+        self.began = perf_counter()
+
+    def go(self, card: dict[str, Any], say: Callable[[str], None]) -> int:
+        """Train to the end or to a signal.
+
+        Args:
+            card: what the weights' card says, besides steps and measurements.
+            say: takes each line for the user.
+
+        Returns:
+            0, or the number of the signal that stopped the run, which was then saved.
+
+        Raises:
+            FloatingPointError: a term or a weight is not finite; the last good state is kept.
+            OSError: the folder cannot be written; the last state is kept.
+        """
+        self.card = card
+        start = self.load()
+        with ExitStack() as stack:
+            caught = stack.enter_context(stop_signals())
+            silent = True if distributed.rank() else None  # None: a bar in a terminal only
+            bar = stack.enter_context(tqdm(total=self.steps, initial=start, disable=silent))
+            for record in self.records(start):
+                stop = distributed.anywhere(caught[0] if caught else 0)
+                self.after(record, stopping=bool(stop))
+                bar.update()
+                if stop:
+                    name = signal.Signals(stop).name
+                    say(f"{name}: stopped after step {record.step + 1}, saved; --resume goes on")
+                    return stop
+        score = ""
+        if self.best is not None:
+            score = f", at best {self.best:.2f} dB in the holes of the validation pictures"
+        say(f"{self.steps} steps, {self.seconds() / 60:.1f} minutes{score}: {self.folder.weights}")
+        return 0
+
+    def load(self) -> int:
+        """The steps made so far. A new run saves first: a full disk shows before the work."""
+        if distributed.from_first(not self.folder.state.exists()):
+            self.save(0)
+            distributed.from_first(None)  # the others wait until the file is there
+        step = load_state(self.folder.state, self.family, ema=self.ema)
+        if distributed.rank() == 0:
+            self.earlier = self.folder.cut_log(step)
+        scores = [line["psnr"] for line in self.folder.lines() if "psnr" in line]
+        self.best = max(scores, default=None)
+        return step
+
+    def records(self, start: int) -> Iterator[Record]:
+        """The training loop, with the global random stream seeded before each step."""
+        records = train(
+            self.family,
+            self.batches(start),
+            start=start,
+            steps=self.steps,
+            ema=self.ema,
+            precision=self.precision,
+            accumulate=self.accumulate,
+        )
+        for step in range(start, self.steps):
+            torch.manual_seed(stream(self.seed, "step", step, distributed.rank()).initial_seed())
+            yield next(records)
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """This process's part of every batch, from the batch of step `start` on."""
+        made = map(channels_last, map(distributed.share, self.pictures.batches(self.seed, start)))
+        return ahead(made) if self.family.device.type == "cuda" else made
+
+    def after(self, record: Record, *, stopping: bool) -> None:
+        """What is due after a step; at the end of the run, everything."""
+        step = record.step + 1
+        last = step == self.steps
+        if last or step % self.rhythm.log == 0:
+            terms = distributed.average(record.terms)
+            self.write({"step": step, "seconds": round(self.seconds(), 1), "terms": terms})
+        if last or step % self.rhythm.look == 0:
+            self.look(step)
+        if last or stopping or step % self.rhythm.save == 0:
+            self.save(step)
+
+    def look(self, step: int) -> None:
+        """Measure the averaged generator, write a preview, and keep the weights if none is better.
+
+        Families without holes have no such measure: their last weights are kept.
+        """
+        with self.viewer.averaged():
+            completed = self.viewer.complete(self.family.config.batch_size)
+            psnr = self.viewer.psnr(completed)
+            better = psnr is None or self.best is None or psnr > self.best
+            if better and distributed.rank() == 0:
+                facts = {"steps": step, "seconds": round(self.seconds()), "psnr": psnr}
+                save_weights(self.folder.weights, self.family.generator, card=self.card | facts)
+        if psnr is not None:
+            self.best = psnr if better else self.best
+            self.write({"step": step, "seconds": round(self.seconds(), 1), "psnr": psnr})
+        if distributed.rank() == 0:
+            self.folder.save_preview(step, self.viewer.rows(completed))
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Add a line to the log, and to TensorBoard."""
+        if distributed.rank():
+            return
+        self.folder.add(line)
+        if self.board is not None:
+            for name, value in line.get("terms", {"psnr": line.get("psnr")}).items():
+                self.board.add_scalar(name, value, line["step"])
+
+    def save(self, step: int) -> None:
+        """Write the state, unless the last update spoilt a weight."""
+        for name, weight in self.family.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise FloatingPointError(f"step {step}: not finite after its update: {name}")
+        if distributed.rank() == 0:
+            save_state(self.folder.state, self.family, step=step, ema=self.ema)
+
+    def seconds(self) -> float:
+        """Time spent on this run, with what came before a resumption."""
+        return self.earlier + perf_counter() - self.began
+
+
+def prepare(family: Family, device: torch.device) -> Family:
+    """The family on its device, in the memory layout that convolutions like best.
+
+    With several GPUs BatchNorm becomes SyncBatchNorm, which sees the whole batch. It exists for
+    GPUs only: processes on CPUs normalise each its own part.
+    """
+    if distributed.size() > 1 and device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(family)
+    return family.to(device).to(memory_format=torch.channels_last)
+
+
+def channels_last(batch: Batch) -> Batch:
+    """The batch in the memory layout of `prepare`; the values are the same."""
+    return batch.each(lambda tensor: tensor.contiguous(memory_format=torch.channels_last))
+
+
+@contextmanager
+def stop_signals() -> Generator[list[int]]:
+    """While the context lasts, Ctrl-C and SIGTERM are only noted; a second one acts as usual."""
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in STOPS}
+
+    def note(number: int, _: object) -> None:
+        caught.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in STOPS:
+        signal.signal(number, note)
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, each made in a thread while the one before is worked on."""
+
+    def make() -> Batch:
+        return next(batches)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(make)
+        while True:
+            batch, coming = coming.result(), pool.submit(make)
+            yield batch

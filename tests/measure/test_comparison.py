@@ -1,0 +1,244 @@
+"""The comparison: fixed holes, honest controls, intervals, and the files it writes."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from inpaintlib import cli, metrics
+from inpaintlib.data import ImageSet, load_faces
+from inpaintlib.images import Batch, hide
+from inpaintlib.masks import BANDS, band
+from inpaintlib.measure import comparison
+from inpaintlib.measure.cards import best_classical, markdown, plus_minus, read_cards, write_card
+from inpaintlib.measure.classical import image_mean
+from inpaintlib.measure.comparison import (
+    BAND_HOLES,
+    HOLES,
+    System,
+    fixed_masks,
+    interval,
+    paired,
+    systems,
+)
+from inpaintlib.measure.cost import STATUS, peak_memory
+from inpaintlib.models.blind import corrupt
+from inpaintlib.photos import shipped
+
+
+@pytest.fixture(scope="module")
+def pictures() -> ImageSet:
+    """Smooth random pictures of 32×32; half of them carry an attribute."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(24, 3, 4, 4, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bicubic").clamp(0, 1)
+    half = torch.arange(24) % 2 == 0
+    return ImageSet((255 * smooth).byte(), "drawn waves", "free: made", attributes={"Even": half})
+
+
+@pytest.fixture(scope="module")
+def cards(pictures: ImageSet) -> dict[str, dict]:
+    """Cards of a few systems that need no weights."""
+    names = ["truth", "grey", "image mean", "biharmonic", "mean face"]
+    made = systems(pictures, names)
+    kinds = ["square", "centre", "10-20 %"]
+    return {s.name: comparison.evaluate(s, pictures, kinds=kinds, seeds=(0, 1)) for s in made}
+
+
+def test_holes_are_the_same_at_every_call_and_differ_by_seed():
+    for kind in ("square", "free-form"):
+        first = fixed_masks(kind, 0, 9, 64)
+        assert torch.equal(first, fixed_masks(kind, 0, 9, 64))
+        assert not torch.equal(first, fixed_masks(kind, 1, 9, 64))
+    assert fixed_masks("square", 0, 5, 128).sum(dim=(1, 2, 3)).tolist() == [32.0**2] * 5
+    assert fixed_masks("centre", 0, 1, 128).nonzero()[:, 2:].unique().tolist() == [*range(32, 96)]
+
+
+@pytest.mark.parametrize("name", BANDS)
+def test_band_holes_lie_in_their_band(name):
+    assert band(fixed_masks(name, 0, 20, 64)) == [name] * 20
+
+
+def test_the_truth_is_perfect_and_grey_is_known(cards, pictures):
+    truth = cards["truth"]["holes"]["centre"]
+    assert (truth["l1"]["mean"], truth["ssim"]["mean"]) == (0, 1)
+    assert truth["psnr"]["mean"] is None  # infinite
+    mask, image = fixed_masks("centre", 0, 24, 32), pictures.floats()
+    known = metrics.l1(torch.zeros_like(image), image, mask).mean()
+    assert cards["grey"]["holes"]["centre"]["l1"]["mean"] == pytest.approx(float(known), abs=1e-4)
+
+
+def test_a_value_is_the_pictures_mean_over_the_seeds(cards, pictures):
+    image = pictures.floats()
+    runs = []
+    for seed in (0, 1):
+        mask = fixed_masks("square", seed, 24, 32)
+        filled = image_mean(hide(image, mask).seen(), mask)
+        runs.append(metrics.psnr(filled, image, mask))
+    expected = torch.stack(runs).mean(dim=0)
+    card = cards["image mean"]
+    torch.testing.assert_close(
+        torch.tensor(card["values"]["square"]["psnr"]), expected, atol=1e-4, rtol=0
+    )
+    summary = card["holes"]["square"]["psnr"]
+    assert summary["mean"] == pytest.approx(float(expected.mean()), abs=1e-4)
+    error = 1.96 * float(expected.std()) / math.sqrt(24)
+    assert summary["high"] - summary["mean"] == pytest.approx(error, abs=1e-3)
+    even = expected[::2].mean()
+    assert card["attributes"]["square"]["Even"]["with"]["mean"] == pytest.approx(float(even), 1e-4)
+
+
+def test_a_system_that_finds_its_holes_is_shown_damage_and_never_the_truth():
+    seen: list[Batch] = []
+
+    def fill(batch: Batch) -> torch.Tensor:
+        seen.append(batch)
+        return batch.seen()
+
+    finder = System("finder", "network", fill, damage=corrupt)
+    image = torch.full((3, 3, 32, 32), 0.25)
+    mask = fixed_masks("centre", 0, 3, 32)
+    comparison.complete(finder, image, mask, "test")
+    hidden = mask.bool().expand_as(image)
+    assert (seen[0].seen()[hidden] != 0.25).all()
+    assert torch.equal(seen[0].seen()[~hidden], image[~hidden])
+    grey = System("plain", "network", fill).batch(image, mask, "test")
+    assert (grey.seen()[hidden] == 0).all()
+
+
+def test_a_blended_system_is_the_network_without_its_seam(pictures):
+    name = "unet-drawn"
+    if name not in shipped.available():
+        pytest.skip("its weights are not here")
+    image = pictures.floats(slice(4)).repeat(1, 1, 2, 2)
+    mask = fixed_masks("free-form", 0, 4, 64)
+    plain, blended = systems(pictures, [name, f"{name} blended"])
+    assert (blended.name, blended.kind) == ("unet-drawn blended", "blended")
+    family = shipped.load(name)
+    with torch.no_grad():
+        expected = family.blended(hide(image, mask))
+    filled = [comparison.complete(system, image, mask, "test") for system in (plain, blended)]
+    assert torch.equal(filled[1], expected)
+    assert not torch.equal(*filled)
+    with pytest.raises(ValueError, match="no system 'blind-drawn blended'"):  # finds its own hole
+        next(systems(pictures, ["blind-drawn blended"]))
+
+
+def test_intervals_and_pairs_by_hand():
+    assert interval(torch.tensor([1.0, 3.0])) == {"mean": 2.0, "low": 0.04, "high": 3.96}
+    assert interval(torch.tensor([1.0, 3.0, math.inf]))["mean"] == 2.0
+    assert interval(torch.tensor([math.inf, 1.0]))["mean"] is None
+    assert paired([3.0, 5.0, None], [1.0, 2.0, 7.0])["mean"] == 2.5
+
+
+def test_unknown_names_and_holes_are_refused(pictures):
+    with pytest.raises(ValueError, match=r"no system 'magic'.*truth, grey"):
+        next(systems(pictures, ["grey", "magic"]))  # before the first is measured
+    with pytest.raises(ValueError, match="no system 'dcgan-drawn'"):  # it fills no holes
+        next(systems(pictures, ["dcgan-drawn"]))
+    grey = next(systems(pictures, ["grey"]))
+    for kinds in (["oval"], ["10-20 %"]):
+        with pytest.raises(ValueError, match="expected holes among square"):
+            comparison.evaluate(grey, pictures, kinds=kinds)
+
+
+def test_cards_come_back_sorted_with_tables(cards, tmp_path):
+    for card in cards.values():
+        write_card(tmp_path, card)
+    back = read_cards(tmp_path)
+    assert {card["kind"]: card["system"] for card in reversed(back)}.keys() == {
+        "control",
+        "classical",
+    }
+    assert back[0]["system"] == "truth"
+    assert back == sorted(back, key=lambda card: card["kind"] != "control")
+    assert best_classical(back, "centre")["kind"] == "classical"
+    lines = markdown(back).splitlines()
+    assert len(lines) == 4 + len(cards)
+    assert {line.count("|") for line in lines[2:]} == {lines[2].count("|")}
+    assert "∞" in next(line for line in lines if line.startswith("| truth"))
+
+
+def test_a_folder_without_cards_and_a_broken_card_are_named(tmp_path):
+    with pytest.raises(ValueError, match="no metric cards in"):
+        read_cards(tmp_path)
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(ValueError, match=r"bad\.json: not a metric card"):
+        read_cards(tmp_path)
+
+
+def test_plus_minus_says_infinite_of_the_perfect():
+    assert plus_minus({"mean": None, "low": None, "high": None}, 2) == "∞"
+    assert plus_minus({"mean": 1.0, "low": 0.5, "high": 1.5}, 1, sign="+") == "+1.0 ± 0.5"
+
+
+def test_the_command_writes_cards_and_tables(tmp_path: Path, capsys: pytest.CaptureFixture):
+    words = ["evaluate", "--models", "grey", "image mean", "Telea", "--masks", "square"]
+    assert cli.main([*words, "--limit", "6", "-o", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("Telea.json", "grey.json", "image-mean.json", "table.csv", "table.md")
+    ]
+    assert json.loads((tmp_path / "grey.json").read_text())["pictures"] == 6
+    rows = list(csv.DictReader((tmp_path / "table.csv").open()))
+    assert len(rows) == 3 * len(comparison.METRICS)
+    assert "PSNR, square" in capsys.readouterr().out
+    assert cli.main(["evaluate", "--models", "magic", "-o", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("other", [["--limit", "5"], ["--limit", "6", "--masks", "centre"]])
+def test_a_folder_keeps_one_comparison(other, tmp_path: Path, capsys: pytest.CaptureFixture):
+    # with no classical fill to compare with
+    words = ["evaluate", "--models", "grey", "-o", str(tmp_path)]
+    assert cli.main([*words, "--limit", "6", "--masks", "square"]) == 0
+    before = (tmp_path / "grey.json").read_bytes()
+    assert cli.main([*words, *other]) == 2
+    assert "the card of grey is of other pictures or holes" in capsys.readouterr().err
+    assert (tmp_path / "grey.json").read_bytes() == before
+
+
+def test_the_cost_is_that_of_one_picture_however_few_there_are():
+    sizes = []
+
+    def fill(batch: Batch) -> torch.Tensor:
+        sizes.append(len(batch.observed))
+        return batch.observed
+
+    comparison.cost(System("spy", "control", fill), torch.zeros(2, 3, 8, 8), torch.ones(2, 1, 8, 8))
+    assert set(sizes) == {1}
+
+
+@pytest.mark.skipif(not STATUS.exists(), reason="the kernel keeps this account on Linux only")
+def test_peak_memory_sees_what_was_taken_and_given_back():
+    few = peak_memory(lambda: None)
+    many = peak_memory(lambda: torch.ones(40 * 2**18).sum())
+    assert few is not None
+    assert many is not None
+    assert few < 5
+    assert 39 < many < 60
+
+
+def test_kinds_of_holes_have_names_of_their_own():
+    assert not set(HOLES) & set(BAND_HOLES)
+
+
+@pytest.mark.parametrize("name", [n for n in shipped.available() if shipped.is_inpainter(n)])
+def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeypatch):
+    drawn = shipped.SHIPPED[name].drawn
+    folder = "drawn" if drawn else str(request.getfixturevalue("real_data"))
+    monkeypatch.setenv("INPAINTLIB_DATA", folder)
+    cards = {card["system"]: card for card in read_cards("drawn" if drawn else "celeba")}
+    assert name in cards, "shipped without a card"
+    stored = cards[name]
+    pictures = load_faces("validation", size=128)
+    if not drawn and len(pictures) != stored["pictures"]:
+        pytest.skip("these are other photographs than the card's")
+    few = pictures.take(slice(17))
+    image, mask = few.floats(), fixed_masks("centre", 0, 17, 128)
+    filled = comparison.complete(comparison.network(name), image, mask, "centre", 0)
+    again = metrics.psnr(filled, image, mask).mean()
+    before = sum(stored["values"]["centre"]["psnr"][:17]) / 17
+    if shipped.SHIPPED[name].family != "blind":  # its damage differs from seed to seed
+        assert float(again) == pytest.approx(before, abs=0.05)

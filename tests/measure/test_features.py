@@ -1,0 +1,74 @@
+"""The distance between crowds of pictures, and the small network that sees them."""
+
+import pytest
+import scipy.linalg
+import torch
+
+from inpaintlib.data import ImageSet
+from inpaintlib.measure.features import LENGTH, FaceFeatures, frechet_distance, learn_features
+
+
+def crowd(count: int, *, seed: int, shift: float = 0.0, width: int = 6) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(width, width, generator=generator)
+    return torch.randn(count, width, generator=generator) @ mixing + shift
+
+
+def test_frechet_distance_equals_the_formula_with_scipys_square_root():
+    one, other = crowd(200, seed=0), crowd(150, seed=1, shift=0.3)
+    first, second = one.double().T.cov().numpy(), other.double().T.cov().numpy()
+    root = scipy.linalg.sqrtm(first @ second).real
+    means = (one.double().mean(0) - other.double().mean(0)).square().sum().item()
+    expected = means + (first + second - 2 * root).trace()
+    assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
+
+
+def test_frechet_distance_of_equal_crowds_and_of_shifted_ones():
+    one = crowd(100, seed=2)
+    assert frechet_distance(one, one) == pytest.approx(0, abs=1e-8)
+    assert frechet_distance(one, one + 2.0) == pytest.approx(4 * one.shape[1], rel=1e-5)
+    assert frechet_distance(crowd(3, seed=3), crowd(3, seed=4)) >= 0  # fewer than features
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(torch.zeros(5, 3), torch.zeros(5, 4)), (torch.zeros(1, 3),) * 2]
+)
+def test_frechet_distance_refuses_other_shapes(one, other):
+    with pytest.raises(ValueError, match=r"expected features \(N, D\) and \(M, D\)"):
+        frechet_distance(one, other)
+
+
+def faces(count: int = 256) -> ImageSet:
+    """Bright and dark squares; whether they are bright is an attribute, another one is rare."""
+    generator = torch.Generator().manual_seed(0)
+    bright = torch.rand(count, generator=generator) < 0.5
+    noise = torch.randint(0, 60, (count, 3, 64, 64), generator=generator)
+    images = (noise + 150 * bright.view(-1, 1, 1, 1)).to(torch.uint8)
+    rare = torch.zeros(count, dtype=torch.bool)
+    return ImageSet(images, "squares", "free: made", attributes={"Bright": bright, "Rare": rare})
+
+
+def test_the_network_learns_the_attributes_that_are_not_rare():
+    squares = faces()
+    before = torch.get_rng_state()
+    network = learn_features(squares, steps=20)
+    assert torch.equal(torch.get_rng_state(), before)
+    features = network(squares.floats())
+    assert features.shape == (256, LENGTH)
+    assert network.head.out_features == 1
+    right = (network.head(features)[:, 0] > 0) == squares.attributes["Bright"]
+    assert right.float().mean() > 0.95
+
+
+def test_larger_pictures_are_reduced_first():
+    network = FaceFeatures(2).eval()
+    plain = torch.linspace(-1, 1, 3).view(1, 3, 1, 1)
+    torch.testing.assert_close(
+        network(plain.expand(1, 3, 128, 128)), network(plain.expand(1, 3, 64, 64))
+    )
+
+
+def test_faces_without_attributes_are_refused():
+    blanks = ImageSet(torch.zeros(4, 3, 64, 64, dtype=torch.uint8), "blanks", "free: zeros")
+    with pytest.raises(ValueError, match="blanks has none"):
+        learn_features(blanks)

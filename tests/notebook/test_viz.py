@@ -1,0 +1,87 @@
+"""Pictures: what is drawn, not how it looks (that a person checks)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from inpaintlib.notebook import viz
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def axes():
+    return plt.gcf().axes
+
+
+def test_a_grid_shows_every_picture_in_order_at_fixed_brightness():
+    images = torch.linspace(-1, 1, 10).view(10, 1, 1, 1).expand(10, 1, 4, 4)
+    viz.show_images(images, columns=4, titles=[str(i) for i in range(10)])
+    shown = [axis.images[0] for axis in axes() if axis.images]
+    assert len(shown) == 10
+    means = [float(np.mean(picture.get_array())) for picture in shown]
+    assert means == pytest.approx([(v + 1) / 2 for v in torch.linspace(-1, 1, 10).tolist()])
+    assert all(picture.get_clim() == (0, 1) for picture in shown)
+    assert axes()[9].get_title() == "9"
+
+
+def test_rows_are_labelled_and_must_be_of_one_length():
+    batch = torch.zeros(3, 3, 8, 8)
+    viz.show_rows({"truth": batch, "filled": batch}, notes={"filled": ["a", "b", "c"]})
+    assert [axes()[0].get_ylabel(), axes()[3].get_ylabel()] == ["truth", "filled"]
+    assert axes()[4].get_xlabel() == "b"
+    with pytest.raises(ValueError, match="'filled': 2"):
+        viz.show_rows({"truth": batch, "filled": batch[:2]})
+
+
+def test_holes_are_painted_and_the_rest_is_kept():
+    image = torch.full((1, 1, 4, 4), 0.2)
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., 0, 0] = 1
+    painted = viz.paint_holes(image, mask)
+    expected = torch.tensor(viz.HOLE_COLOUR) * 2 - 1
+    torch.testing.assert_close(painted[0, :, 0, 0], expected)
+    assert (painted[..., 1:, :] == 0.2).all()
+
+
+def test_error_map_is_black_where_equal_and_brighter_where_worse():
+    image = torch.zeros(1, 3, 2, 2)
+    prediction = image.clone()
+    prediction[..., 0, 1] = 0.2
+    prediction[..., 1, 1] = 0.9
+    brightness = viz.error_map(prediction, image).mean(dim=1)[0]
+    assert brightness[0, 0] < -0.95
+    assert brightness[0, 0] < brightness[0, 1] < brightness[1, 1]
+
+
+def test_curves_are_smoothed_over_the_past_only():
+    viz.show_curves({"loss": [4.0, 2.0, 0.0]}, smooth=2, levels={"floor": 1.0})
+    raw, smooth = axes()[0].lines[:2]
+    assert list(raw.get_ydata()) == [4, 2, 0]
+    assert list(smooth.get_ydata()) == [4, 3, 1]
+
+
+def test_a_curve_with_a_gap_is_shown_beside_it():
+    viz.show_curves({"filled": [np.nan, 1.0, 2.0, np.nan, 3.0]})
+    (line,) = axes()[0].lines
+    assert line.get_ydata()[[1, 2, 4]].tolist() == [1, 2, 3]
+
+
+def test_bars_carry_their_values():
+    viz.show_bars({"a": 1.0, "b": 2.5}, ylabel="dB", errors={"a": 0.1, "b": 0.2})
+    assert [text.get_text() for text in axes()[0].texts] == ["1", "2.5"]
+
+
+def test_intervals_stand_in_order_and_leave_out_what_has_no_mean():
+    none = {"mean": None, "low": None, "high": None}
+    rows = {"b": {"mean": 2.0, "low": 1.0, "high": 3.0}, "perfect": none}
+    viz.show_intervals(rows | {"a": {"mean": 1.0, "low": 0.5, "high": 1.5}}, xlabel="dB")
+    axis = axes()[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["b", "a"]
+    assert list(axis.lines[0].get_xdata()) == [2.0, 1.0]
+    assert axis.collections[0].get_segments()[1].tolist() == [[0.5, 1], [1.5, 1]]
+    assert axis.yaxis_inverted()

@@ -1,0 +1,472 @@
+"""`Inpainter` and the command `fill`.
+
+The family here fits a plane, a + b·x + c·y, to what is known of each channel. A picture that *is* a
+plane must therefore come back whole, however its holes lie, and only if scale, place and colours
+are right and nothing hidden is read.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from inpaintlib import cli
+from inpaintlib.images import Batch, composite
+from inpaintlib.models.blind import Blind
+from inpaintlib.models.contract import Family
+from inpaintlib.photos import shipped
+from inpaintlib.photos.inpainter import Inpainter, Tile, cut, find_holes
+from inpaintlib.training import recipes
+
+SIZE = 32
+NEON = np.array([255, 0, 255], np.uint8)
+
+
+@dataclass(frozen=True)
+class PlaneConfig:
+    size: int = SIZE
+    channels: int = 3
+
+
+class Plane(Family):
+    """Fills with the plane that fits the known pixels best, raised by `offset`."""
+
+    def __init__(self, offset: float = 0.0) -> None:
+        super().__init__()
+        self.config = PlaneConfig()
+        self.offset = torch.nn.Parameter(torch.tensor(offset))
+        self.masks: list[Tensor] = []
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        observed, mask = batch.holes()
+        self.masks.append(mask)
+        height, width = mask.shape[2:]
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        terms = torch.stack([torch.ones(height, width), x, y], dim=-1).double()
+        fits = []
+        for picture, hole in zip(observed, mask[:, 0] > 0, strict=True):
+            known = picture[:, ~hole].T.double()
+            fits.append(terms @ torch.linalg.lstsq(terms[~hole], known).solution)
+        prediction = torch.stack(fits).permute(0, 3, 1, 2).float() + self.offset
+        return composite(prediction, observed, mask)
+
+
+def gradient(height: int, width: int) -> np.ndarray:
+    """A plane in each channel, with room above and below."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    channels = [60 + 80 * x + 40 * y, 180 - 90 * x, 40 + 120 * y]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def box(height: int, width: int, *boxes: tuple[int, int, int, int]) -> np.ndarray:
+    """A mask with holes given as (top, left, bottom, right)."""
+    mask = np.zeros((height, width), bool)
+    for top, left, bottom, right in boxes:
+        mask[top:bottom, left:right] = True
+    return mask
+
+
+def slanted(height: int, width: int, thick: int) -> np.ndarray:
+    """A scratch from corner to corner."""
+    image = Image.new("1", (width, height))
+    ImageDraw.Draw(image).line([(0, 0), (width, height)], fill=1, width=thick)
+    return np.array(image)
+
+
+HOLES = {
+    "one in the middle": (120, 160, box(120, 160, (50, 60, 62, 75))),
+    "one pixel": (120, 160, box(120, 160, (50, 60, 51, 61))),
+    "at the border": (120, 160, box(120, 160, (50, 150, 60, 160))),
+    "in the corner": (120, 160, box(120, 160, (108, 0, 120, 12))),
+    "several, some near": (
+        120,
+        160,
+        box(120, 160, (5, 5, 9, 9), (5, 11, 9, 15), (80, 100, 95, 120)),
+    ),
+    "larger than the network": (240, 200, box(240, 200, (70, 60, 150, 130))),
+    "odd sizes": (241, 203, box(241, 203, (71, 60, 142, 121))),
+    "half of the picture": (120, 160, box(120, 160, (0, 80, 120, 160))),
+    "wider than the picture is high": (50, 300, box(50, 300, (10, 40, 40, 260))),
+    "a scratch": (200, 300, slanted(200, 300, 4)),
+    "picture smaller than the network": (20, 24, box(20, 24, (7, 8, 12, 14))),
+    "picture far smaller": (9, 40, box(9, 40, (4, 20, 6, 22))),
+}
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_a_plane_comes_back_and_known_pixels_are_exact(name: str):
+    height, width, mask = HOLES[name]
+    truth = gradient(height, width)
+    damaged = np.where(mask[..., None], NEON, truth)
+    before = damaged.copy()
+    filled = Inpainter(Plane()).fill(damaged, mask)
+    np.testing.assert_array_equal(damaged, before)
+    np.testing.assert_array_equal(filled[~mask], truth[~mask])
+    assert np.abs(filled.astype(int) - truth)[mask].max() <= 4
+
+
+@pytest.mark.parametrize("seam", ["hard", "poisson"])
+def test_known_pixels_are_exact_where_nothing_is_smooth(seam: str):
+    noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8)
+    disc = np.hypot(*np.mgrid[-70:80, -70:80]) < 50
+    filled = Inpainter(Plane()).fill(noise, disc, seam=seam)
+    np.testing.assert_array_equal(filled[~disc], noise[~disc])
+    assert (filled[disc] != noise[disc]).any(axis=-1).mean() > 0.99
+
+
+def test_what_is_hidden_does_not_matter():
+    truth, mask = gradient(200, 200), box(200, 200, (40, 60, 131, 140))
+    fills = [
+        Inpainter(Plane()).fill(np.where(mask[..., None], colour, truth), mask)
+        for colour in (np.uint8(0), NEON)
+    ]
+    np.testing.assert_array_equal(*fills)
+
+
+def test_a_hole_of_the_networks_size_is_seen_at_full_resolution():
+    texture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
+    mask, plane, seen = box(60, 60, (20, 22, 34, 36)), Plane(), []
+    original = plane.generate
+    plane.generate = lambda batch, **_: seen.append(batch) or original(batch)
+    Inpainter(plane).fill(texture, mask, seam="hard")  # which shows it this very mask
+    (batch,) = seen
+    window = texture[11:43, 13:45]  # 32 around the hole's middle, (27, 29)
+    shown = ((batch.observed[0].permute(1, 2, 0) + 1) * 127.5).round().numpy()
+    np.testing.assert_array_equal(batch.mask[0, 0].numpy(), mask[11:43, 13:45])
+    np.testing.assert_array_equal(shown[~mask[11:43, 13:45]], window[~mask[11:43, 13:45]])
+
+
+def tiles_of(mask: np.ndarray) -> list[Tile]:
+    holes, boxes = find_holes(mask.astype(np.uint8), reach=SIZE // 8)
+    return [tile for number, box in enumerate(boxes, 1) for tile in cut(holes, number, box, SIZE)]
+
+
+def test_compact_holes_have_one_tile_and_a_scratch_has_many():
+    disc = np.hypot(*np.mgrid[-120:120, -120:120]) < 60
+    for mask in (box(240, 240, (20, 20, 120, 120)), box(240, 240, (20, 20, 120, 70)), disc):
+        (tile,) = tiles_of(mask)
+        longest = max(np.ptp(axis) + 1 for axis in mask.nonzero())
+        assert {side.stop - side.start for side in tile.window} == {2 * longest}
+    scratch = tiles_of(slanted(200, 300, 4))
+    assert len(scratch) > 10
+    assert {rows.stop - rows.start for tile in scratch for rows in tile.window} == {SIZE}
+
+
+def test_near_holes_are_one_and_distant_ones_are_not():
+    def count(gap: int) -> int:
+        holes, boxes = find_holes(
+            box(90, 90, (10, 10, 20, 20), (10, 20 + gap, 20, 40 + gap)).astype(np.uint8), reach=4
+        )
+        assert len(boxes) == len(np.unique(holes)) - 1
+        return len(boxes)
+
+    assert [count(1), count(8), count(9)] == [1, 1, 2]
+
+
+def test_holes_that_together_reach_everywhere_are_found():
+    holes, boxes = find_holes(box(9, 9, (4, 4, 5, 5)).astype(np.uint8), reach=9)
+    assert boxes == [(slice(4, 5), slice(4, 5))]
+    assert holes.sum() == 1
+
+
+def test_distant_holes_go_through_the_network_together():
+    boxes = [(y, x, y + 3, x + 3) for y in range(5, 200, 40) for x in range(5, 200, 40)]
+    plane = Plane()
+    Inpainter(plane).fill(gradient(200, 200), box(200, 200, *boxes))
+    assert [len(mask) for mask in plane.masks] == [8, 8, 8, 1]
+
+
+def test_the_next_tile_of_a_hole_sees_what_was_filled_before():
+    plane = Plane()
+    Inpainter(plane).fill(gradient(60, 100), box(60, 100, (30, 20, 32, 52)), seam="hard")
+    first, second = plane.masks  # two cells of 2×16: pixels 20 to 35 and 36 to 51
+    assert first.sum() == 2 * 24  # window 12 to 43: the first cell and half of the second
+    assert second.sum() == 2 * 16
+
+
+def test_poisson_takes_the_seam_away():
+    truth, mask = gradient(120, 160), box(120, 160, (40, 50, 80, 100))
+    hard, poisson = (
+        Inpainter(Plane(offset=0.3)).fill(truth, mask, seam=seam) for seam in ("hard", "poisson")
+    )
+    np.testing.assert_array_equal(poisson[~mask], truth[~mask])
+    error = [np.abs(filled.astype(int) - truth)[mask] for filled in (hard, poisson)]
+    assert error[0].min() > 30
+    assert error[1].max() <= 4
+
+
+# kinds and modes -----------------------------------------------------------------------------
+
+
+HEIGHT, WIDTH = 40, 50
+MASK = box(HEIGHT, WIDTH, (15, 20, 25, 30))
+ALPHA = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+
+
+def picture(mode: str) -> Image.Image:
+    """The plane, with black where the hole will be."""
+    image = Image.fromarray(np.where(MASK[..., None], np.uint8(0), gradient(HEIGHT, WIDTH)))
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.fromarray(ALPHA))
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_pillow_modes_are_kept(mode: str):
+    photo = picture(mode)
+    filled = Inpainter(Plane()).fill(photo, MASK)
+    assert (filled.mode, filled.size) == (mode, photo.size)
+    before, after = np.asarray(photo), np.asarray(filled)
+    np.testing.assert_array_equal(after[~MASK], before[~MASK])
+    if mode.endswith("A"):
+        np.testing.assert_array_equal(after[..., -1], ALPHA)
+    truth = np.asarray(Image.fromarray(gradient(HEIGHT, WIDTH)).convert(mode.removesuffix("A")))
+    colours = after[..., :-1].reshape(truth.shape) if mode.endswith("A") else after
+    assert np.abs(colours.astype(int) - truth).max() <= 4
+
+
+@pytest.mark.parametrize(("mode", "wanted"), [("1", "L"), ("P", "RGB")])
+def test_modes_that_lack_the_colours_are_widened(mode: str, wanted: str):
+    photo = picture(mode)
+    filled = Inpainter(Plane()).fill(photo, MASK)
+    assert filled.mode == wanted
+    known = np.asarray(photo.convert(wanted))[~MASK]
+    np.testing.assert_array_equal(np.asarray(filled)[~MASK], known)
+
+
+def test_a_transparent_colour_becomes_alpha():
+    photo = picture("P")
+    photo.info["transparency"] = photo.getpixel((0, 0))
+    filled = Inpainter(Plane()).fill(photo, MASK)
+    assert filled.mode == "RGBA"
+    assert filled.getpixel((0, 0))[3] == 0
+
+
+@pytest.mark.parametrize("channels", [None, 3, 4])
+def test_arrays_give_arrays(channels: int | None):
+    rgba = np.dstack([gradient(HEIGHT, WIDTH), ALPHA])
+    photo = rgba[..., 0] if channels is None else rgba[..., :channels]
+    photo.setflags(write=False)
+    filled = Inpainter(Plane()).fill(photo, MASK)
+    assert (type(filled), filled.dtype, filled.shape) == (np.ndarray, np.uint8, photo.shape)
+    np.testing.assert_array_equal(filled[~MASK], photo[~MASK])
+    assert np.abs(filled.astype(int) - photo).max() <= 4
+
+
+def test_every_way_to_give_the_mask(tmp_path: Path):
+    inpainter, photo = Inpainter(Plane(0.5)), gradient(HEIGHT, WIDTH)
+    wanted = inpainter.fill(photo, MASK)
+    assert (wanted != photo).any()
+    white = Image.fromarray(255 * MASK.astype(np.uint8))
+    white.save(tmp_path / "mask.png")
+    for mask in (MASK.astype(float), np.asarray(white), white, tmp_path / "mask.png"):
+        np.testing.assert_array_equal(inpainter.fill(photo, mask), wanted)
+    np.testing.assert_array_equal(inpainter.fill(photo, ~MASK, hole="black"), wanted)
+
+
+def test_blind_fills_the_hole_it_is_told():
+    torch.manual_seed(0)
+    family = Blind(tiny.CONFIGS["blind"])
+    family.generator.locator.head.bias.data.fill_(-1e3)  # on its own it would find nothing
+    photo = gradient(HEIGHT, WIDTH)
+    filled = Inpainter(family).fill(photo, MASK)
+    np.testing.assert_array_equal(filled[~MASK], photo[~MASK])
+    assert (filled[MASK] != 128).any(axis=-1).all()  # the grey that holes are shown with
+
+
+def test_the_family_keeps_its_mode():
+    family = recipes.make("unet", size=SIZE).train()
+    Inpainter(family).fill(gradient(HEIGHT, WIDTH), MASK)
+    assert family.training
+
+
+def test_a_shipped_network_fills():
+    name = next((n for n in shipped.available() if n.startswith("unet-")), None)
+    if name is None:
+        pytest.skip("needs trained weights in data/weights")
+    truth, mask = gradient(300, 400), box(300, 400, (100, 150, 200, 250))
+    filled = Inpainter(name).fill(np.where(mask[..., None], NEON, truth), mask)
+    np.testing.assert_array_equal(filled[~mask], truth[~mask])
+    assert np.abs(filled.astype(int) - truth)[mask].mean() < 30  # NEON is 100 away
+    np.testing.assert_array_equal(Inpainter(shipped.load(name)).fill(truth, mask), filled)
+
+
+# errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask", "options", "message"),
+    [
+        (gradient(40, 50), np.zeros((40, 50)), {}, "the mask has no hole if its holes are white"),
+        (gradient(40, 50), np.ones((40, 50)), {}, "one single hole if its holes are white"),
+        (gradient(40, 50), box(50, 40, (1, 1, 5, 5)), {}, "40×50 pixels and the photo 50×40"),
+        (gradient(40, 50), MASK, {"hole": "blue"}, '"white" or "black"'),
+        (gradient(40, 50), MASK, {"seam": "soft"}, '"hard" or "poisson"'),
+        (gradient(40, 50) / 255, MASK, {}, "uint8.*got float64"),
+        (gradient(40, 50).astype(np.uint16), MASK, {}, "uint8.*got uint16"),
+        (gradient(40, 50)[..., :2], MASK, {}, r"got uint8 of shape \(40, 50, 2\)"),
+        (torch.zeros(1, 3, 40, 50), MASK, {}, "photo as a file.*got Tensor"),
+        (gradient(40, 50), torch.from_numpy(MASK), {}, "mask as a file.*got Tensor"),
+        (Image.new("I;16", (50, 40)), MASK, {}, "8 bits a channel.*I;16"),
+        (Image.new("F", (50, 40)), MASK, {}, "8 bits a channel.*mode F"),
+        (Image.new("CMYK", (50, 40)), MASK, {}, "8 bits a channel.*CMYK"),
+    ],
+)
+def test_bad_input_is_explained(photo: object, mask: object, options: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        Inpainter(Plane()).fill(photo, mask, **options)
+
+
+def test_unreadable_files_are_named(tmp_path: Path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    for missing in (broken, tmp_path / "missing.png"):
+        with pytest.raises(ValueError, match=missing.name):
+            Inpainter(Plane()).fill(missing, MASK)
+        with pytest.raises(ValueError, match=missing.name):
+            Inpainter(Plane()).fill(gradient(HEIGHT, WIDTH), str(missing))
+
+
+def test_families_that_fill_no_holes_are_refused():
+    with pytest.raises(ValueError, match="no weights 'unet-cats'"):
+        Inpainter("unet-cats")
+    for name in ("gan", "dcgan"):
+        with pytest.raises(ValueError, match="expected a family that fills holes"):
+            Inpainter(recipes.make(name))
+
+
+# the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a photo and its mask, where every model is a plane."""
+    monkeypatch.setattr(shipped, "load", lambda name: Plane())
+    photo = Image.fromarray(np.where(MASK[..., None], NEON, gradient(HEIGHT, WIDTH)))
+    photo.save(tmp_path / "photo.png")
+    Image.fromarray(MASK).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def run(folder: Path, photo: str = "photo.png", *words: str) -> int:
+    return cli.main(["fill", str(folder / photo), "--mask", str(folder / "mask.png"), *words])
+
+
+def test_fill_writes_beside_the_photo(folder: Path, capsys: pytest.CaptureFixture):
+    assert run(folder) == 0
+    assert capsys.readouterr().out == f"filled: {folder / 'photo-filled.png'}\n"
+    with Image.open(folder / "photo-filled.png") as file:
+        filled = np.asarray(file)
+    assert np.abs(filled.astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "mask.png",
+        "photo-filled.png",
+        "photo.png",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp", ".jpg", ".JPEG"])
+def test_the_suffix_decides_the_format(folder: Path, suffix: str):
+    out = folder / "new" / f"out{suffix}"
+    assert run(folder, "photo.png", "-o", str(out)) == 0
+    error = np.abs(np.asarray(Image.open(out)).astype(int) - gradient(HEIGHT, WIDTH))
+    assert error[~MASK].max() <= (8 if suffix.lower().startswith(".j") else 0)
+
+
+def test_options_reach_the_inpainter(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shipped, "load", lambda name: Plane(offset=0.3))  # wrong if merely pasted
+    Image.fromarray(~MASK).save(folder / "mask.png")
+    assert run(folder, "photo.png", "--hole", "black", "--seam", "poisson") == 0
+    filled = np.asarray(Image.open(folder / "photo-filled.png"))
+    assert np.abs(filled.astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+
+
+def test_a_photo_held_sideways_is_filled_upright(folder: Path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"  # Orientation, Make
+    sideways = Image.open(folder / "photo.png").transpose(Image.Transpose.ROTATE_90)
+    sideways.save(folder / "photo.jpg", exif=exif, icc_profile=b"profile", dpi=(72, 72), quality=98)
+    assert run(folder, "photo.jpg") == 0
+    with Image.open(folder / "photo-filled.jpg") as filled:
+        assert filled.size == (WIDTH, HEIGHT)
+        assert filled.getexif().get(0x0112) is None
+        assert filled.getexif()[0x010F] == "a camera"
+        assert filled.info["icc_profile"] == b"profile"
+        known = np.abs(np.asarray(filled).astype(int) - gradient(HEIGHT, WIDTH))[~MASK]
+    assert known.mean() < 3
+
+
+def test_the_old_thumbnail_is_not_kept(folder: Path):
+    def directory(entries: list[tuple[int, int, int]], following: int) -> bytes:
+        parts = [len(entries).to_bytes(2, "little")]
+        for tag, kind, value in entries:
+            parts += [tag.to_bytes(2, "little"), kind.to_bytes(2, "little")]
+            parts += [(1).to_bytes(4, "little"), value.to_bytes(4, "little")]
+        return b"".join([*parts, following.to_bytes(4, "little")])
+
+    first = directory([(0x0112, 3, 1)], 26)  # at byte 8: upright, then comes the thumbnail's
+    second = directory([(0x0103, 3, 6), (0x0201, 4, 68), (0x0202, 4, 9)], 0)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + first + second + b"THUMBNAIL"
+    Image.open(folder / "photo.png").save(folder / "photo.jpg", exif=exif)
+    assert b"THUMBNAIL" in (folder / "photo.jpg").read_bytes()
+    assert run(folder, "photo.jpg") == 0
+    assert b"THUMBNAIL" not in (folder / "photo-filled.jpg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["photo.png", "-o", "{}/photo.png"], "would be overwritten"),
+        (["photo.png", "-o", "{}/new/../mask.png"], "would be overwritten"),
+        (["photo.png", "-o", "{}/out.doc"], "expected a picture's suffix"),
+        (["photo.png", "-o", "{}/mask.png/out.png"], "mask.png"),
+        (["missing.png"], "missing.png: cannot be read"),
+    ],
+)
+def test_errors_are_one_line_and_leave_no_file(
+    folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
+):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run(folder, *(word.format(folder) for word in words)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_wrong_suffix_is_noticed_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shipped, "load", lambda name: pytest.fail("loaded"))
+    assert run(folder, "photo.png", "-o", str(folder / "out.doc")) == 2
+
+
+def test_unknown_model_is_one_line(folder: Path, monkeypatch, capsys: pytest.CaptureFixture):
+    monkeypatch.undo()
+    assert run(folder, "photo.png", "--model", "unet-cats") == 2
+    assert "no weights 'unet-cats': expected one of" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    def half(self: Image.Image, path: Path, **_: object) -> None:
+        path.write_bytes(b"half a pic")
+        raise OSError("no space left on device")
+
+    (folder / "photo-filled.png").write_bytes(b"older")
+    monkeypatch.setattr(Image.Image, "save", half)
+    assert run(folder) == 2
+    assert capsys.readouterr().err == "inpaintlib: no space left on device\n"
+    assert (folder / "photo-filled.png").read_bytes() == b"older"
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_alpha_that_jpeg_cannot_hold_is_an_error(folder: Path, capsys: pytest.CaptureFixture):
+    picture("RGBA").save(folder / "photo.png")
+    assert run(folder, "photo.png", "-o", str(folder / "out.jpg")) == 2
+    assert "cannot write mode RGBA as JPEG" in capsys.readouterr().err
+    assert not (folder / "out.jpg").exists()

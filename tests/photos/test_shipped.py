@@ -1,0 +1,184 @@
+"""The trained networks: their table, their files, and what loading promises."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import inpaintlib
+from inpaintlib import data
+from inpaintlib.data import ImageSet
+from inpaintlib.images import Batch, hide
+from inpaintlib.photos import shipped
+from inpaintlib.photos.shipped import SHIPPED, load, weights_for
+from inpaintlib.training import recipes
+from inpaintlib.training.checkpoints import save_weights
+from tools import make_weights
+
+DATA = "INPAINTLIB_DATA"
+FACES = ImageSet(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), "blanks", "free: zeros")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in the place of `data/weights`."""
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def save(name: str, **changes: object) -> torch.nn.Module:
+    """A file of that name, with small random weights; returns their network."""
+    from dataclasses import asdict
+
+    family = recipes.make(SHIPPED[name].family, "shipped", **changes)
+    card = {"family": SHIPPED[name].family, "settings": asdict(family.config)}
+    save_weights(shipped.path(name), family.generator, card=card)
+    return family.generator
+
+
+def test_every_family_is_shipped_on_drawn_and_on_real_pictures():
+    pairs = {(made.family, made.drawn) for made in SHIPPED.values()}
+    assert pairs == {(name, drawn) for name in recipes.FAMILIES for drawn in (True, False)}
+    for name, made in SHIPPED.items():
+        assert name.startswith(f"{made.family}-")
+        steps = min(made.steps or (recipes.preset(made.family, "shipped").config.steps,))
+        late = getattr(recipes.preset(made.family, "shipped").config, "adversarial_start", 0)
+        assert late < steps, "the discriminator would never enter the game"
+
+
+def test_load_gives_back_what_was_saved_ready_to_fill(folder):
+    network = save("context-encoder-drawn", widths=(8, 16), discriminator_widths=(8,))
+    family = inpaintlib.load("context-encoder-drawn")
+    assert shipped.available() == ["context-encoder-drawn"]
+    assert not any(module.training for module in family.modules())
+    assert not any(parameter.requires_grad for parameter in family.parameters())
+    assert family.config.widths == (8, 16)
+    for name, value in family.generator.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, network.state_dict()[name].half().float())
+    image, mask = torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
+    mask[..., 8:16, 8:16] = 1
+    filled = family.generate(hide(image, mask))
+    assert torch.equal(filled[..., :8, :], image[..., :8, :])
+
+
+def test_every_name_loads_once_its_file_is_there(folder):
+    for name in SHIPPED:
+        with pytest.raises(ValueError, match=f"{name}.safetensors: no trained weights here"):
+            load(name)
+    save("gan-mnist")
+    assert load("gan-mnist").generate(Batch(torch.zeros(3, 1, 28, 28))).shape == (3, 1, 28, 28)
+
+
+def test_unknown_names_and_damaged_files_are_named(folder):
+    with pytest.raises(ValueError, match="no weights 'magic': expected one of gan-drawn, "):
+        load("magic")
+    shipped.path("gan-drawn").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match=r"gan-drawn\.safetensors: no trained weights here"):
+        load("gan-drawn")
+
+
+def test_weights_for_the_pictures_at_hand():
+    def pictures(name: str) -> ImageSet:
+        return ImageSet(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), name, "free: zeros")
+
+    assert weights_for("glcic", pictures("drawn faces")) == "glcic-drawn"
+    assert weights_for("glcic", pictures("CelebA")) == "glcic-celeba"
+    assert weights_for("glcic", pictures("holidays")) == "glcic-celeba"
+    with pytest.raises(ValueError, match="no weights of a family 'vae'"):
+        weights_for("vae", pictures("CelebA"))
+
+
+@pytest.mark.parametrize("name", shipped.available())
+def test_the_shipped_files_are_small_and_load(name):
+    file = shipped.path(name)
+    assert file.stat().st_size < 8e6
+    card = shipped.card(name)
+    assert {"family", "settings", "data", "licence", "steps", "seconds", "seed", "machine"} <= set(
+        card
+    )
+    real = "drawn" not in name
+    assert ("research only" in card["licence"] or "MNIST" in card["data"]) is real
+    assert all(value.isfinite().all() for value in load(name).generator.state_dict().values())
+
+
+@pytest.mark.parametrize("name", ["gan-drawn", "gan-mnist"])
+def test_the_digit_gans_cover_the_classes(name, request, monkeypatch):
+    """A classifier that reads unseen digits finds at least nine of ten among 1,000 samples."""
+    drawn = SHIPPED[name].drawn
+    monkeypatch.setenv(DATA, "drawn" if drawn else str(request.getfixturevalue("real_data")))
+    learned, unseen = data.load_digits("train"), data.load_digits("validation")
+    judge = digit_judge(learned)
+    with torch.no_grad():
+        assert (judge(unseen.floats()).argmax(1) == unseen.labels).float().mean() > 0.95
+        blanks = Batch(torch.zeros(1000, 1, 28, 28))
+        samples = load(name).generate(blanks, generator=torch.Generator().manual_seed(0))
+        counts = judge(samples).argmax(1).bincount(minlength=10)
+    assert (counts >= 10).sum() >= 9, f"a tenth of a fair share is 10 samples: {counts.tolist()}"
+
+
+def digit_judge(digits: ImageSet) -> torch.nn.Module:
+    """A small classifier, trained for about three seconds."""
+    torch.manual_seed(0)
+    judge = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 16, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(32 * 7 * 7, 10),
+    )
+    optimizer = torch.optim.Adam(judge.parameters(), lr=3e-3)
+    for rows in torch.cat([torch.randperm(len(digits)) for _ in range(3)]).split(100):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(judge(digits.floats(rows)), digits.labels[rows])
+        loss.backward()
+        optimizer.step()
+    return judge
+
+
+def test_all_weights_together_stay_within_the_repositorys_budget():
+    files = (data.default_folder() / "weights").glob("*.safetensors")
+    assert sum(file.stat().st_size for file in files) <= 60e6
+
+
+def test_the_package_imports_without_torch():
+    import subprocess
+    import sys
+
+    code = "import inpaintlib, sys; assert 'torch' not in sys.modules; inpaintlib.nothing"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "AttributeError: module 'inpaintlib' has no attribute 'nothing'" in done.stderr
+
+
+def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
+    monkeypatch.setattr(make_weights, "RUNS", tmp_path)
+    calls = []
+    monkeypatch.setattr(
+        make_weights,
+        "train",
+        lambda recipe, folder, options: calls.append((folder.name, options)) or folder / "w",
+    )
+    recipe = shipped.Shipped("unet", drawn=True, steps=(30, 20))
+    assert make_weights.make("x", recipe) == tmp_path / "weights" / "x-2" / "w"
+    assert [name for name, _ in calls] == ["x-lesson", "x", "x-2"]
+    words = [" ".join(options) for _, options in calls]
+    assert words[0] == "--preset lesson"
+    assert words[1].startswith("--preset shipped --seed 0 --steps 30 --start-from ")
+    assert words[1].endswith(str(tmp_path / "weights" / "x-lesson" / "w"))
+    assert words[2].startswith("--preset shipped --seed 1 --steps 20 --start-from ")
+    assert words[2].endswith(str(tmp_path / "weights" / "x" / "w"))
+
+
+def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
+    monkeypatch.setenv("INPAINTLIB_DATA", "somewhere")
+    seen = []
+    monkeypatch.setattr(
+        make_weights, "load_faces", lambda _: seen.append(os.environ[DATA]) or FACES
+    )
+    monkeypatch.setattr(make_weights, "learn_features", lambda _: torch.nn.Linear(1, 1))
+    make_weights.main(["features-drawn", "features-celeba"])
+    assert seen == ["drawn", "somewhere"]
+    assert os.environ[DATA] == "somewhere"
+    assert len(list(folder.glob("features-*.safetensors"))) == 2

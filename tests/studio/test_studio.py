@@ -1,0 +1,257 @@
+"""The studio without a browser: methods, scores, cancelling, errors, and how it is served."""
+
+import threading
+import time
+
+import nbformat
+import numpy as np
+import pytest
+import skimage.metrics
+import torch
+from nbconvert import HTMLExporter
+from torch import nn
+
+from inpaintlib import cli
+from inpaintlib.images import hide, to_unit
+from inpaintlib.measure.classical import CLASSICAL, telea
+from inpaintlib.photos import shipped
+from inpaintlib.studio import logic, serve, studio
+from inpaintlib.studio.holes import draw_hole
+from inpaintlib.studio.logic import Newest, StaleError, best_method, fill, fill_of, methods
+from inpaintlib.studio.pictures import load_picture
+from inpaintlib.studio.studio import Studio
+from inpaintlib.training import recipes
+
+NETWORKS = {
+    "unet-drawn": "unet",
+    "glcic-drawn": "glcic",
+    "blind-drawn": "blind",
+    "gan-drawn": "gan",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_kernel(monkeypatch):
+    """As outside a notebook, though the browser tests of this process may keep a loop running."""
+    monkeypatch.setattr(studio, "_running_loop", lambda: None)
+
+
+@pytest.fixture
+def picture():
+    return load_picture("drawn faces", 0)
+
+
+@pytest.fixture
+def mask():
+    return draw_hole("brush", 0.5, 1, 128, 128)
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Shipped names whose networks are small and untrained, so that no weights are needed."""
+    fill_of.cache_clear()
+    monkeypatch.setattr(shipped, "available", lambda: list(NETWORKS))
+    monkeypatch.setattr(shipped, "load", lambda name: recipes.make(NETWORKS[name]).eval())
+    yield
+    fill_of.cache_clear()
+
+
+def wait(studio):
+    studio._newest._last.result(timeout=60)
+
+
+def test_methods_are_the_classical_fills_and_the_networks_that_fill_holes(untrained):
+    assert methods() == [*CLASSICAL, "unet-drawn", "glcic-drawn", "blind-drawn"]
+    assert best_method(drawn=True) == "unet-drawn"
+    assert best_method(drawn=False) == "biharmonic"
+    with pytest.raises(ValueError, match="no method 'gan-drawn': expected one of image mean"):
+        fill_of("gan-drawn")
+
+
+@pytest.mark.parametrize("method", [*CLASSICAL, "unet-drawn", "glcic-drawn", "blind-drawn"])
+def test_every_method_keeps_the_known_pixels_and_never_sees_the_hidden(
+    method, picture, mask, untrained
+):
+    answer = fill(method, picture, mask)
+    known = (mask == 0).expand_as(picture)
+    assert torch.equal(answer.picture[known], picture[known])
+    other = torch.where(mask.bool(), -picture, picture)  # another truth under the same hole
+    torch.testing.assert_close(
+        fill(method, other, mask).picture, torch.where(mask.bool(), answer.picture, other)
+    )
+
+
+def test_the_blind_network_is_told_the_painted_hole(picture, mask, untrained, monkeypatch):
+    family = recipes.make("blind").eval()
+    family.generator.locator.head.bias.data.fill_(-1e3)  # on its own it would find nothing
+    monkeypatch.setattr(shipped, "load", lambda name: family)
+    filled = fill("blind-drawn", picture, mask).picture
+    grey = hide(picture, mask).seen()
+    assert ((filled - grey) * mask).abs().amax(dim=1)[0][mask[0, 0] == 1].min() > 0
+
+
+def test_scores_are_those_of_the_hole(picture, mask):
+    answer = fill("Telea", picture, mask)
+    truth, filled = (to_unit(image)[0].numpy() for image in (picture, telea(picture, mask)))
+    hole = np.broadcast_to(mask[0].numpy() == 1, truth.shape)
+    expected = skimage.metrics.peak_signal_noise_ratio(truth[hole], filled[hole], data_range=1)
+    assert answer.scores["PSNR"] == pytest.approx(expected, abs=1e-3)
+    assert answer.scores["L1"] == pytest.approx(np.abs(truth - filled)[hole].mean(), abs=1e-6)
+    assert 0 < answer.scores["SSIM"] < 1
+    assert answer.seconds > 0
+    errors = to_unit(answer.errors).sum(dim=1, keepdim=True)
+    assert errors[mask == 0].max() < 0.1  # nearly black where nothing was filled
+    assert errors[mask == 1].max() > 0.5
+
+
+def test_without_a_hole_or_a_truth_there_are_no_scores(picture, mask):
+    empty = fill("Telea", picture, torch.zeros_like(mask))
+    assert torch.equal(empty.picture, picture)
+    assert empty.scores == {}
+    unknown = fill("Telea", picture, mask, truth_known=False)
+    assert (unknown.errors, unknown.scores) == (None, {})
+
+
+def test_a_newer_job_drops_the_waiting_and_stops_the_running():
+    newest, started, ended = Newest(), threading.Event(), []
+
+    def slow(stale):
+        started.set()
+        while not stale():
+            time.sleep(0.001)
+        ended.append("stopped")
+        raise StaleError
+
+    newest.submit(slow)
+    started.wait(timeout=10)
+    waiting = [newest.submit(lambda stale: ended.append("old")) for _ in range(5)]
+    newest.submit(lambda stale: ended.append(f"newest, stale: {stale()}")).result(timeout=10)
+    assert ended == ["stopped", "newest, stale: False"]
+    assert [job.cancelled() for job in waiting] == [True] * 5
+
+
+def test_a_network_stops_at_its_next_layer(monkeypatch, picture, mask):
+    layers, started, go_on = [], threading.Event(), threading.Event()
+
+    class Layer(nn.Module):
+        def forward(self, image):
+            layers.append(len(layers))
+            started.set()
+            go_on.wait(timeout=10)
+            return image
+
+    class Slow(nn.Sequential):
+        def generate(self, batch):
+            return self(batch.observed)
+
+    fill_of.cache_clear()
+    monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn"])
+    monkeypatch.setattr(shipped, "load", lambda name: Slow(Layer(), Layer(), Layer()))
+    newest = Newest()
+    first = newest.submit(lambda stale: fill("unet-drawn", picture, mask))
+    started.wait(timeout=10)
+    second = newest.submit(lambda stale: None)
+    go_on.set()
+    first.result(timeout=10)
+    second.result(timeout=10)
+    fill_of.cache_clear()
+    assert layers == [0]
+
+
+def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
+    studio = Studio()
+    assert studio.comparison.right == "unet-drawn"
+    assert studio.answers[-1].picture.shape == (1, 3, 128, 128)
+    hole = np.zeros((128, 128))
+    hole[40:80, 30:90] = 1
+    studio.painter.mask = hole
+    wait(studio)
+    changed = (studio.answers[-1].picture != studio.painter.image).any(dim=1)[0].numpy()
+    assert changed.any()
+    assert not changed[hole == 0].any()
+    assert studio.comparison.working == ""
+    studio.comparison.right = "Telea"
+    wait(studio)
+    expected = telea(studio.painter.image, studio.painter.mask)
+    torch.testing.assert_close(studio.answers[-1].picture, expected)
+    assert [row["method"] for row in studio.comparison.rows] == ["original", "Telea"]
+    studio.comparison.left = "image mean"
+    wait(studio)
+    assert [answer.method for answer in studio.answers] == ["image mean", "Telea"]
+    studio.painter._handle_custom_msg({"kind": "picture", "source": "cat", "number": 0}, [])
+    wait(studio)
+    known = (studio.painter.mask == 0).expand(1, 3, 128, 128)
+    assert torch.equal(studio.answers[-1].picture[known], load_picture("cat")[known])
+
+
+def test_many_strokes_in_a_row_end_with_the_answer_to_the_last():
+    studio = Studio()
+    studio.comparison.right = "Telea"
+    for step in range(1, 101):
+        mask = np.zeros((128, 128))
+        mask[10 : 10 + step, 20:40] = 1
+        studio.painter.set_state({"mask_bytes": memoryview(mask.astype(np.uint8).tobytes())})
+    wait(studio)
+    changed = (studio.answers[-1].picture != studio.painter.image).any(dim=1)[0]
+    assert changed.any(dim=1).nonzero().max() == 109
+    assert studio.comparison.working == ""
+
+
+def test_an_upload_has_no_truth():
+    studio = Studio()
+    studio.painter._show(load_picture("cat"), "upload")
+    wait(studio)
+    assert studio.comparison.errors == b""
+    assert studio.comparison.rows[-1]["PSNR"] == "–"
+
+
+def test_an_impossible_hole_is_explained_and_the_next_one_works():
+    studio = Studio()
+    studio.comparison.right = "Telea"
+    studio.painter.mask = np.ones((128, 128))
+    wait(studio)
+    assert "all hole" in studio.comparison.message
+    assert studio.comparison.working == ""
+    studio.painter.mask = np.eye(128)
+    wait(studio)
+    assert studio.comparison.message == ""
+
+
+def test_a_method_that_breaks_shows_its_traceback(monkeypatch):
+    studio = Studio()
+
+    def broken(*_arguments):
+        raise ZeroDivisionError("nothing left")
+
+    monkeypatch.setitem(logic.CLASSICAL, "Telea", broken)
+    fill_of.cache_clear()
+    studio.comparison.right = "Telea"
+    wait(studio)
+    fill_of.cache_clear()
+    assert "ZeroDivisionError: nothing left" in studio.comparison.message
+
+
+def test_a_picture_stands_in_where_no_browser_is():
+    data, metadata = Studio()._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", data, metadata=metadata)
+    cell = nbformat.v4.new_code_cell("Studio()", outputs=[output])
+    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert f"data:image/png;base64,{data['image/png'][:100]}" in page
+    assert "application/vnd.jupyter.widget-view+json" in data  # what JupyterLab takes instead
+
+
+def test_the_studio_is_served_on_this_computer_only(tmp_path, monkeypatch):
+    notebook = serve.write_notebook(tmp_path)
+    assert "Studio()" in notebook.read_text(encoding="utf-8")
+    words = serve.arguments(notebook, port=9000, browser=False, theme="dark")
+    assert {"--Voila.ip=127.0.0.1", "--port=9000", "--theme=dark", "--no-browser"} <= set(words)
+    asked = []
+    monkeypatch.setattr(serve, "serve", lambda **options: asked.append(options))
+    assert cli.main(["studio", "--no-browser", "--theme", "dark"]) == 0
+    assert asked == [{"port": 8866, "browser": False, "theme": "dark"}]
+
+
+def test_without_voila_the_command_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["studio"]) == 2
+    assert "pip install 'inpaintlib[app]'" in capsys.readouterr().err

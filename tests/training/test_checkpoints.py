@@ -1,0 +1,75 @@
+"""Files that are whole or absent, and clear words for those that do not fit."""
+
+import pytest
+import torch
+from torch import nn
+
+from inpaintlib.models.gan import GAN, GANConfig
+from inpaintlib.training.checkpoints import (
+    load_state,
+    load_weights,
+    save_state,
+    save_weights,
+    write_whole,
+)
+from inpaintlib.training.ema import EMA
+
+SMALL = GANConfig(size=4, latent=2, generator_widths=(8,), discriminator_widths=(8,))
+
+
+def test_weights_come_back_in_half_precision_with_their_card(tmp_path):
+    source, target = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    source(torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
+    path = tmp_path / "new" / "weights.safetensors"
+    save_weights(path, source, card={"family": "none", "steps": 7})
+    assert load_weights(path, target) == {"family": "none", "steps": 7}
+    torch.testing.assert_close(target.running_mean, source.running_mean, rtol=1e-3, atol=1e-4)
+    assert target.num_batches_tracked == 1
+    assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
+
+
+def test_weights_of_another_network_are_refused_by_name(tmp_path):
+    save_weights(tmp_path / "a.safetensors", nn.Linear(2, 3), card={})
+    with pytest.raises(ValueError, match=r"a\.safetensors: the weights do not fit"):
+        load_weights(tmp_path / "a.safetensors", nn.Linear(2, 4))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])
+def test_missing_and_foreign_weight_files_are_named(tmp_path, content):
+    path = tmp_path / "b.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"b\.safetensors: expected a safetensors file"):
+        load_weights(path, nn.Linear(2, 2))
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(part):
+        part.write_text("half of the new")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        write_whole(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, GAN(SMALL), step=1)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ValueError, match=r"state\.pt: cannot resume"):
+        load_state(path, GAN(SMALL))
+
+
+def test_a_state_of_another_configuration_or_without_an_average_is_refused(tmp_path):
+    path = tmp_path / "state.pt"
+    family = GAN(SMALL)
+    save_state(path, family, step=1)
+    with pytest.raises(ValueError, match="cannot resume"):
+        load_state(path, GAN(GANConfig(size=4)))
+    with pytest.raises(ValueError, match="averages its weights"):
+        load_state(path, family, ema=EMA(family.generator))

@@ -1,0 +1,389 @@
+"""Whole training runs of tiny families: exact resumption, clean stops, clear errors."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from inpaintlib import cli, data
+from inpaintlib.images import Batch
+from inpaintlib.models import gan
+from inpaintlib.models.contract import Terms
+from inpaintlib.training import recipes, run
+from inpaintlib.training.checkpoints import load_weights
+from inpaintlib.training.folder import RunFolder
+from inpaintlib.training.precision import time_precisions
+from inpaintlib.training.preview import Viewer
+
+TINY = Path(tiny.__file__)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny families and pictures in the places of the full ones."""
+    monkeypatch.setattr(recipes, "FAMILIES", tiny.table())
+    monkeypatch.setattr(data, "load_faces", tiny.pictures)
+    monkeypatch.setattr(data, "load_digits", partial(tiny.pictures, channels=1))
+
+
+def train(out: Path, family: str = "context-encoder", *more: str) -> int:
+    """The command, in this process."""
+    if "--resume" not in more and "--precision" not in more:
+        more = ("--precision", "float32", *more)
+    return cli.main(["train", family, "--out", str(out), "--device", "cpu", *more])
+
+
+def at_step(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], object]) -> None:
+    """Let `act` happen at the end of step `number`, counted from 0."""
+    original = run.train
+
+    def records(*arguments, **options):
+        for record in original(*arguments, **options):
+            if record.step == number:
+                act()
+            yield record
+
+    monkeypatch.setattr(run, "train", records)
+
+
+def everything(folder: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a run's state, and of its weights."""
+    found = {}
+
+    def walk(name: str, value: object) -> None:
+        if torch.is_tensor(value):
+            found[name] = value
+        elif isinstance(value, dict | list):
+            pairs = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, inner in pairs:
+                walk(f"{name}/{key}", inner)
+
+    walk("", torch.load(folder / "state.pt", weights_only=True))
+    walk("weights", load_file(folder / "weights.safetensors"))
+    return found
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Both runs ended with the same weights, optimisers, averages and logged terms, to the bit."""
+    first, second = everything(one), everything(other)
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+    logs = [[{**line, "seconds": 0} for line in RunFolder(p).lines()] for p in (one, other)]
+    assert logs[0] == logs[1]
+
+
+def test_a_run_writes_all_that_it_promises(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert train(out) == 0
+    lines = RunFolder(out).lines()
+    assert [line["step"] for line in lines if "terms" in line] == [1, 2, 3, 4, 5, 6]
+    assert lines[0]["terms"].keys() >= {"generator/reconstruction", "discriminator/adversarial"}
+    network = recipes.make("context-encoder").generator
+    card = load_weights(out / "weights.safetensors", network)
+    assert card["family"] == "context-encoder"
+    looks = [line for line in RunFolder(out).lines() if "psnr" in line]
+    best = max(looks, key=lambda line: line["psnr"])
+    assert (card["steps"], card["psnr"]) == (best["step"], best["psnr"])
+    assert card["settings"]["widths"] == [4, 8]
+    assert "folder" not in card
+    with Image.open(out / "previews" / "step_000006.png") as sheet:
+        assert sheet.size == (8 * 20 + 4, 3 * 20 + 4)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("6 steps, ")
+
+
+@pytest.mark.parametrize("family", ["gan", "context-encoder", "blind"])
+def test_six_steps_are_three_a_signal_and_three_more(family, tmp_path, monkeypatch, capsys):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(whole, family) == 0
+    torch.manual_seed(99)
+    with monkeypatch.context() as patch:
+        at_step(patch, 2, lambda: signal.raise_signal(signal.SIGTERM))
+        assert train(parts, family) == 143
+    assert "SIGTERM: stopped after step 3" in capsys.readouterr().out
+    torch.manual_seed(7)
+    assert train(parts, family, "--resume") == 0
+    assert_same_run(whole, parts)
+
+
+def test_ctrl_c_leaves_with_130_and_the_handlers_come_back(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    at_step(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGINT))
+    assert train(tmp_path / "run") == 130
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_resuming_cuts_the_log_back_to_the_state(tmp_path):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    assert train(whole) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        at_step(patch, 3, lambda: signal.raise_signal(signal.SIGTERM))
+        train(run)
+    with (run / "log.jsonl").open("a") as log:  # what a kill leaves behind
+        log.write('{"step": 5, "seconds": 1.0, "terms": {"generator/l1": 3}}\n{"step": 6, "sec')
+    assert train(run, "context-encoder", "--resume") == 0
+    assert_same_run(whole, run)
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    assert train(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        f"inpaintlib: {tmp_path} is not empty: go on with --resume, "
+        "or name another folder with --out\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_full_disk_is_one_line_and_the_state_before_survives(tmp_path, monkeypatch, capsys):
+    import resource
+
+    state, before = tmp_path / "run" / "state.pt", resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:  # a file may not grow beyond half a state
+        resource.setrlimit(resource.RLIMIT_FSIZE, (state.stat().st_size // 2, before[1]))
+
+    at_step(monkeypatch, 3, fill)
+    try:
+        assert train(tmp_path / "run", "gan") == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{state} cannot be written" in error
+    assert torch.load(state, weights_only=True)["step"] == 3
+    assert [path.name for path in state.parent.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("family", "wish", "complaint"),
+    [
+        ("context-encoder", ["--steps", "9"], "steps 6, not 9"),
+        ("context-encoder", ["--seed", "1"], "seed 0, not 1"),
+        ("context-encoder", ["--precision", "bfloat16"], "precision float32, not bfloat16"),
+        ("context-encoder", ["--accumulate", "2"], "accumulate 1, not 2"),
+        ("gan", [], "family context-encoder, not gan"),
+    ],
+)
+def test_resuming_otherwise_is_refused(family, wish, complaint, tmp_path, monkeypatch, capsys):
+    at_step(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGTERM))
+    assert train(tmp_path) == 143
+    assert train(tmp_path, family, "--resume", *wish) == 2
+    assert capsys.readouterr().err == f"inpaintlib: {tmp_path} began with {complaint}\n"
+
+
+@pytest.mark.parametrize(
+    ("wish", "complaint"),
+    [
+        (["--steps", "0"], "expected at least one step, got 0"),
+        (["--accumulate", "3"], "batches of 4: they cannot be divided into 3 equal parts"),
+        (["--accumulate", "0"], "into 0 equal parts"),
+        (["--data", "no/such/place", "--device", "cuda:99"], "no device 'cuda:99' here"),
+    ],
+)
+def test_impossible_wishes_are_one_line_and_leave_no_folder(wish, complaint, tmp_path, capsys):
+    assert train(tmp_path / "run", "gan", *wish) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_seed_reaches_weights_batches_and_noise(tmp_path):
+    for number in (0, 1):
+        assert train(tmp_path / str(number), "gan", "--seed", str(number)) == 0
+    first, second = everything(tmp_path / "0"), everything(tmp_path / "1")
+    name = "/family/generator.layers.0.weight"
+    assert not torch.equal(first[name], second[name])
+    assert RunFolder(tmp_path / "1").config()["settings"]["seed"] == 1
+
+
+def test_a_run_can_start_from_weights_and_go_on_from_there(tmp_path, monkeypatch, capsys):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(first) == 0
+    start = first / "weights.safetensors"
+    at_step(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGTERM))
+    with pytest.MonkeyPatch.context() as still:
+        still.setattr(torch.optim.Adam, "step", lambda self: None)
+        assert train(second, "context-encoder", "--start-from", str(start)) == 143
+    weights, begun = load_file(start), everything(second)
+    for name in dict(recipes.make("context-encoder").generator.named_parameters()):
+        torch.testing.assert_close(begun[f"/family/generator.{name}"], weights[name].float())
+    assert train(second, "context-encoder", "--resume") == 0
+    assert train(tmp_path / "third", "gan", "--start-from", str(start)) == 2
+    assert "do not fit this network" in capsys.readouterr().err
+
+
+def test_nothing_to_resume_is_said(tmp_path, capsys):
+    assert train(tmp_path / "nowhere", "gan", "--resume") == 2
+    assert "no run to resume" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert train(tmp_path / "file" / "run") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "file" in error
+
+
+def test_an_unknown_family_is_one_line(tmp_path, capsys):
+    assert train(tmp_path / "run", "vae") == 2
+    assert "expected one of gan, dcgan," in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_nan_stops_with_every_term_and_keeps_the_last_good_state(tmp_path, monkeypatch, capsys):
+    def broken(self: gan.GAN, batch: object, step: int) -> Terms:
+        loss = original(self, batch, step)["adversarial"]
+        return {"adversarial": loss, "extra": loss * (torch.nan if step == 4 else 0)}
+
+    original = gan.GAN.generator_loss
+    monkeypatch.setattr(gan.GAN, "generator_loss", broken)
+    assert train(tmp_path / "run", "gan") == 2
+    error = capsys.readouterr().err
+    assert "step 4, generator: not finite: adversarial = 0." in error
+    assert "extra = nan" in error
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert state["step"] == 4
+    assert all(value.isfinite().all() for value in state["family"].values())
+
+
+def test_a_weight_that_the_last_update_spoilt_is_not_saved(tmp_path, monkeypatch, capsys):
+    def poisoned(self: gan.GAN, batch: object, step: int) -> Terms:
+        loss = original(self, batch, step)["adversarial"]
+        if step == 5:  # the value is fine, its gradient is not
+            loss = loss + (self.generator.layers[0].weight * 0).sum().sqrt()
+        return {"adversarial": loss}
+
+    original = gan.GAN.generator_loss
+    monkeypatch.setattr(gan.GAN, "generator_loss", poisoned)
+    assert train(tmp_path / "run", "gan") == 2
+    assert "generator.layers.0.weight" in capsys.readouterr().err
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 5
+
+
+def test_a_preview_moves_nothing(tmp_path):
+    train(tmp_path / "looked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Viewer, "complete", lambda self, size: self.fixed.image)
+        train(tmp_path / "not_looked")
+    first, second = everything(tmp_path / "looked"), everything(tmp_path / "not_looked")
+    state = [name for name in first if name.startswith("/")]  # which weights are best does change
+    assert [name for name in state if not torch.equal(first[name], second[name])] == []
+
+
+def test_timing_the_precisions_moves_nothing():
+    family = recipes.make("gan")  # dropout draws from the global stream
+    before, rng = {k: v.clone() for k, v in family.state_dict().items()}, torch.get_rng_state()
+    pictures = recipes.load("gan", recipes.preset("gan"))
+    seconds = time_precisions(family, next(pictures.batches()), last_step=6)
+    assert seconds.keys() == {"float32", "bfloat16"}
+    assert min(seconds.values()) > 0
+    assert all(torch.equal(before[k], v) for k, v in family.state_dict().items())
+    assert torch.equal(rng, torch.get_rng_state())
+
+
+def test_auto_precision_is_chosen_once_and_kept(tmp_path, capsys):
+    assert train(tmp_path / "run", "gan", "--precision", "auto") == 0
+    chosen = RunFolder(tmp_path / "run").config()["precision"]
+    assert chosen in ("float32", "bfloat16")
+    assert "a step takes: float32 " in capsys.readouterr().out
+    assert train(tmp_path / "run", "gan", "--resume") == 0
+    assert "a step takes" not in capsys.readouterr().out
+
+
+def test_tensorboard_gets_the_terms(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert train(tmp_path / "run", "context-encoder", "--tensorboard") == 0
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    scalars = events.Scalars("generator/reconstruction")
+    logged = [line["terms"] for line in RunFolder(tmp_path / "run").lines() if "terms" in line]
+    assert [event.step for event in scalars] == [1, 2, 3, 4, 5, 6]
+    assert scalars[-1].value == pytest.approx(logged[-1]["generator/reconstruction"])
+
+
+# --- in a process of its own -------------------------------------------------------------------
+
+
+def start(out: Path, *more: str) -> subprocess.Popen[str]:
+    """The command as a subprocess, with the tiny families."""
+    command = [sys.executable, str(TINY), "train", "gan", "--out", str(out), "--device", "cpu"]
+    if "--resume" not in more:
+        more = ("--precision", "float32", *more)
+    pipe = subprocess.PIPE
+    environment = os.environ | {"PYTHONPATH": str(TINY.parent.parent)}
+    return subprocess.Popen([*command, *more], env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def steps_logged(out: Path) -> int:
+    lines = RunFolder(out).lines()
+    return lines[-1]["step"] if lines else 0
+
+
+def wait_for(out: Path, step: int, process: subprocess.Popen) -> None:
+    """Until the log has come to `step`."""
+    end = time.monotonic() + 60
+    while steps_logged(out) < step:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def test_sigterm_finishes_the_step_saves_and_leaves(tmp_path):
+    process = start(tmp_path / "run", "--steps", "1000")
+    wait_for(tmp_path / "run", 20, process)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert err == ""
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    assert f"SIGTERM: stopped after step {state['step']}, saved" in out
+    assert 20 <= state["step"] < 1000
+
+
+@pytest.mark.slow
+def test_five_kills_at_random_moments_change_nothing(tmp_path):
+    whole, killed, chance = tmp_path / "whole", tmp_path / "killed", random.Random(0)
+    assert start(whole, "--steps", "600").wait(timeout=120) == 0
+    for number in range(5):
+        process = start(killed, "--steps", "600", *(["--resume"] if number else []))
+        wait_for(killed, 90 * (number + 1), process)
+        time.sleep(chance.uniform(0, 0.1))
+        process.kill()
+        assert process.wait(timeout=60) == -signal.SIGKILL
+    assert start(killed, "--resume").wait(timeout=120) == 0
+    assert_same_run(whole, killed)
+    assert json.loads((killed / "config.json").read_text())["steps"] == 600
+
+
+def test_batches_made_ahead_come_in_order_one_ahead():
+    made = threading.Semaphore(0)
+
+    def numbers():
+        for number in count():
+            yield Batch(torch.tensor(number))
+            made.release()  # the next one has been asked for
+
+    coming = run.ahead(numbers())
+    assert next(coming).image == 0
+    assert made.acquire(timeout=10), "nothing is made while the first is worked on"
+    assert [batch.image.item() for batch in islice(coming, 3)] == [1, 2, 3]
+    coming.close()
