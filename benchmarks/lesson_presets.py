@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inpaintlib.notebook.session import RUNS
+from inpaintlib.data import runs_folder
 
 ASKED = {"context-encoder": 16.5, "glcic": 17.5, "deepfill": 17.5, "unet": 18.3}  # dB
 SEEDS = (0, 1, 2)
@@ -31,7 +31,7 @@ def main(families: list[str]) -> None:
 
 def last_look(family: str, seed: int) -> dict[str, float]:
     """The last measurement of a run, made now if it is not there."""
-    folder = RUNS / "presets" / f"{family}-{seed}"
+    folder = runs_folder() / "presets" / f"{family}-{seed}"
     if not (folder / "log.jsonl").is_file() or looks(folder)[-1:] == []:
         words = ["train", family, "--preset", "lesson", "--seed", str(seed), "--out", str(folder)]
         subprocess.run([sys.executable, "-m", "inpaintlib", *words], check=True)

@@ -27,12 +27,11 @@ import torch
 from torch import Tensor
 
 from inpaintlib import masks, metrics
-from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
+from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
-from inpaintlib.measure.cards import FOLDER
+from inpaintlib.measure.cards import folder_of
 from inpaintlib.models.unet import LESSON, UNet
-from inpaintlib.notebook.session import RUNS
 from inpaintlib.training.checkpoints import write_whole
 from inpaintlib.training.loop import eval_mode, train
 
@@ -151,14 +150,14 @@ def main() -> None:
     options = parser.parse_args()
     training = load_faces("train", size=SIZE)
     look = fixed_batch(load_faces("validation", size=SIZE), PICTURES, mask=HOLE, seed=6)
-    drawn = training.name.startswith("drawn")
-    folder = RUNS / "loss_weights" / ("drawn" if drawn else "celeba")
+    drawn = training.kind == "drawn"
+    folder = runs_folder() / "loss_weights" / ("drawn" if drawn else "celeba")
     for setting, seed in list(missing(folder, options.seeds))[: options.runs]:
         run = make_run(setting, seed, training, look)
         write_json(path_of(folder, setting, seed), run)
         print(setting, seed, run["metrics"], flush=True)
     if not list(missing(folder, options.seeds)):
-        card = FOLDER / "experiments" / f"loss_weights{'' if drawn else '_celeba'}.json"
+        card = folder_of("experiments") / f"loss_weights{'' if drawn else '_celeba'}.json"
         write_card(card, training.name, folder, options.seeds)
         print(f"card: {card}")
 

@@ -7,7 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from inpaintlib import project_root
+
+ROOT = project_root()
 ASSIGNMENTS = ROOT / "assignments"
 
 

@@ -6,10 +6,23 @@ The choice is read once, when torch is first loaded.
 """
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
+
+
+def project_root() -> Path:
+    """The course's folder: its `data/` is read and its `runs/` is written.
+
+    It is the folder above this package where that is the course's (a checkout, or a copy of one).
+    Of a package that was installed it is the nearest folder of the course from the working
+    directory upwards, and where there is none, the working directory.
+    """
+    own, here = Path(__file__).resolve().parents[1], Path.cwd()
+    places = (own, here, *here.parents)
+    return next((p for p in places if (p / "notebooks").is_dir() and (p / "data").is_dir()), here)
 
 
 def __getattr__(name: str) -> object:

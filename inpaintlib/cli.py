@@ -148,7 +148,7 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add = fill.add_argument
     add("photo", type=Path, metavar="PHOTO", help="any size, 8 bits, grey or colour")
     add("--mask", type=Path, metavar="MASK", required=True, help="black and white, as large")
-    add("--model", default="unet-celeba", metavar="NAME", help="see data/weights (%(default)s)")
+    add("--model", metavar="NAME", help="see data/weights (the best one by its card)")
     add("--hole", choices=["white", "black"], default="white", help="its colour in the mask")
     add("--seam", choices=["poisson", "hard"], default="poisson", help="blend in, or paste as is")
     add("-o", "--out", type=Path, metavar="OUT", help="the new picture (PHOTO-filled)")
@@ -157,14 +157,16 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _fill(options: argparse.Namespace) -> int:
     """Fill, and write the result beside the photo or where it is wanted."""
-    from inpaintlib.photos import files, inpainter  # slow to import
+    from inpaintlib.measure.cards import best_network  # slow to import
+    from inpaintlib.photos import files, inpainter
 
     photo, mask, how = options.photo, options.mask, {"hole": options.hole, "seam": options.seam}
     out = options.out or photo.with_stem(f"{photo.stem}-filled")
     if out.resolve() in (photo.resolve(), mask.resolve()):
         raise ValueError(f"{out}: would be overwritten; name another file with -o")
     files.picture_format(out)  # before the work
-    files.save_photo(inpainter.Inpainter(options.model).fill(photo, mask, **how), out)
+    model = inpainter.Inpainter(options.model or best_network("celeba"))
+    files.save_photo(model.fill(photo, mask, **how), out)
     print(f"filled: {out}")
     return 0
 

@@ -1,8 +1,10 @@
 """The files around the code agree with each other: versions, lock, commands, lesson table."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -108,3 +110,46 @@ def test_no_file_tells_whose_machine_it_was_written_on():
         for match in home.finditer(content)
     }
     assert found == set()
+
+
+# The project's root ----------------------------------------------------------------------------
+
+ASK = "import inpaintlib; print(inpaintlib.project_root())"
+
+
+def root_seen(folder: Path, packages: Path) -> Path:
+    """What `project_root()` says to a program that runs in `folder` with these packages."""
+    environment = os.environ | {"PYTHONPATH": str(packages)}
+    run = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=folder, env=environment, text=True, capture_output=True
+    )
+    assert run.returncode == 0, run.stderr
+    return Path(run.stdout.strip())
+
+
+def course(folder: Path, *, package: bool) -> Path:
+    """A folder that looks like the course's, with its own copy of the package or without."""
+    for name in ("notebooks", "data"):
+        (folder / name).mkdir(parents=True)
+    if package:
+        (folder / "inpaintlib").mkdir()
+        shutil.copy(ROOT / "inpaintlib" / "__init__.py", folder / "inpaintlib")
+    return folder
+
+
+def test_the_root_is_that_of_the_checkout_or_of_its_copy(tmp_path):
+    assert root_seen(tmp_path, ROOT) == ROOT
+    copy = course(tmp_path / "copy", package=True)
+    assert root_seen(tmp_path, copy) == copy
+    assert root_seen(copy / "notebooks", copy) == copy
+
+
+def test_the_root_of_an_installed_package_is_the_course_that_is_worked_in(tmp_path):
+    installed = tmp_path / "site-packages"
+    (installed / "inpaintlib").mkdir(parents=True)
+    shutil.copy(ROOT / "inpaintlib" / "__init__.py", installed / "inpaintlib")
+    here = course(tmp_path / "course", package=False)
+    assert root_seen(here / "notebooks", installed) == here
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert root_seen(elsewhere, installed) == elsewhere, "never inside of site-packages"

@@ -17,9 +17,8 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from inpaintlib.data import load_faces  # noqa: E402
+from inpaintlib.data import load_faces, runs_folder  # noqa: E402
 from inpaintlib.measure.features import learn_features  # noqa: E402
-from inpaintlib.notebook.session import RUNS  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from inpaintlib.photos.shipped import SHIPPED, Shipped  # noqa: E402
 from inpaintlib.training.checkpoints import save_weights, write_whole  # noqa: E402
@@ -45,7 +44,7 @@ def main(names: list[str]) -> None:
 
 def target(name: str) -> Path:
     """The file that is shipped."""
-    return shipped.FOLDER / f"{name}.safetensors"
+    return shipped.folder() / f"{name}.safetensors"
 
 
 def make_features(name: str) -> None:
@@ -75,9 +74,9 @@ def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:
     """Each run's folder and options, in order; every run at full size draws from its own seed."""
     found = []
     if recipe.lesson:
-        found.append((RUNS / "weights" / f"{name}-lesson", ["--preset", "lesson"]))
+        found.append((runs_folder() / "weights" / f"{name}-lesson", ["--preset", "lesson"]))
     for seed, steps in enumerate(recipe.steps or (None,)):
-        folder = RUNS / "weights" / (f"{name}-{seed + 1}" if seed else name)
+        folder = runs_folder() / "weights" / (f"{name}-{seed + 1}" if seed else name)
         options = [] if steps is None else ["--steps", str(steps)]
         found.append((folder, ["--preset", "shipped", "--seed", str(seed), *options]))
     return found

@@ -22,7 +22,7 @@ from torchvision.utils import make_grid  # noqa: E402
 from inpaintlib.data import draw_faces  # noqa: E402
 from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
 from inpaintlib.measure import comparison  # noqa: E402
-from inpaintlib.measure.cards import FOLDER, METRICS_SHOWN, plus_minus, row  # noqa: E402
+from inpaintlib.measure.cards import METRICS_SHOWN, folder_of, plus_minus, row  # noqa: E402
 from inpaintlib.models.contract import count_parameters  # noqa: E402
 from inpaintlib.notebook.viz import paint_holes  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
@@ -34,8 +34,8 @@ KINDS = ("square", "centre", "free-form", "half")
 def main() -> None:
     """A card and a strip for each file that is there."""
     for name in shipped.available():
-        strip(name).save(shipped.FOLDER / f"{name}.jpg", quality=88)
-        (shipped.FOLDER / f"{name}.md").write_text(text(name), "utf-8")
+        strip(name).save(shipped.folder() / f"{name}.jpg", quality=88)
+        (shipped.folder() / f"{name}.md").write_text(text(name), "utf-8")
         print(name)
 
 
@@ -108,7 +108,7 @@ def text(name: str) -> str:
 def metrics(name: str) -> list[str]:
     """The comparison's numbers, if there are any."""
     kind = "drawn" if shipped.SHIPPED[name].drawn else "celeba"
-    path = FOLDER / kind / f"{name}.json"
+    path = folder_of(kind) / f"{name}.json"
     if not path.is_file():
         return []
     card = json.loads(path.read_text("utf-8"))

@@ -13,4 +13,4 @@ from inpaintlib.data.faces import load_faces
 from inpaintlib.data.folders import load_folder
 from inpaintlib.data.image_set import ImageSet
 from inpaintlib.data.kaggle import download_celeba
-from inpaintlib.data.locations import default_folder, found
+from inpaintlib.data.locations import default_folder, found, runs_folder

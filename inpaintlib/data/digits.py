@@ -46,12 +46,12 @@ def load_digits(
     if raw is None:
         pictures = DRAWN[split][:limit]
         images, facts = drawn_set("digits", _draw, pictures, 28)
-        return ImageSet(images, "drawn digits", DRAWN_LICENCE, labels=facts["labels"])
+        return ImageSet(images, "drawn digits", DRAWN_LICENCE, "drawn", labels=facts["labels"])
     images, labels = _read_mnist(raw, "train" if split == "train" else "t10k")
     if split != "train":
         first = 0 if split == "validation" else 1
         images, labels = images[first::2], labels[first::2]
-    return ImageSet(images[:limit], "MNIST", MNIST_LICENCE, labels=labels[:limit])
+    return ImageSet(images[:limit], "MNIST", MNIST_LICENCE, "mnist", labels=labels[:limit])
 
 
 def _draw(count: int, start: int) -> tuple[Tensor, dict[str, Tensor]]:

@@ -68,7 +68,7 @@ def load_faces(
         return load_folder(place, size=size, split=split, limit=limit)
     pictures = DRAWN[split][:limit]
     images, attributes = drawn_set("faces", partial(_draw, size), pictures, size)
-    return ImageSet(images, "drawn faces", DRAWN_LICENCE, attributes=attributes)
+    return ImageSet(images, "drawn faces", DRAWN_LICENCE, "drawn", attributes=attributes)
 
 
 def _draw(size: int, count: int, start: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -83,7 +83,13 @@ def _load_celeba(place: CelebA, split: str, size: int, limit: int | None) -> Ima
     images, kept, skipped = load_pictures(place.pictures, chosen, size=size, part=part)
     attributes = _attributes(place.attributes, kept) if place.attributes else {}
     return ImageSet(
-        images, "CelebA", CELEBA_LICENCE, attributes=attributes, names=kept, skipped=skipped
+        images,
+        "CelebA",
+        CELEBA_LICENCE,
+        "celeba",
+        attributes=attributes,
+        names=kept,
+        skipped=skipped,
     )
 
 

@@ -17,6 +17,8 @@ class ImageSet:
         images: (N, C, H, W), uint8, 0..255. May be mapped from the disk: pages load when read.
         name: "CelebA", "drawn faces", "MNIST", "drawn digits", or the folder's name.
         licence: the terms in a few words, a colon, and the sentence with the source.
+        kind: "drawn" (by the course), "celeba", "mnist", or "own" for anybody's folder: it decides
+            which trained networks fit, and which cards. A name decides nothing.
         labels: (N,), int64: the digit; None for other pictures.
         attributes: CelebA's attribute name to (N,), bool; empty where nothing is known.
         names: N file names, relative to their folder; empty for drawn pictures and MNIST.
@@ -31,6 +33,7 @@ class ImageSet:
     images: Tensor
     name: str
     licence: str
+    kind: str = "own"
     labels: Tensor | None = None
     attributes: dict[str, Tensor] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)

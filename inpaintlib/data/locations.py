@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from inpaintlib import project_root
 from inpaintlib.data.cache import cache_folder
 from inpaintlib.data.pictures import walk_pictures
 
@@ -17,7 +18,6 @@ MNIST_FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,13 @@ class CelebA:
 
 
 def default_folder() -> Path:
-    """Where downloads land and data is looked for last: `data/` of the repository, or here."""
-    checkout = (REPOSITORY / "pyproject.toml").is_file()
-    return REPOSITORY / "data" if checkout else Path("data").absolute()
+    """Where downloads land and data is looked for last: `data/` of the course."""
+    return project_root() / "data"
+
+
+def runs_folder() -> Path:
+    """Where runs are written: the folder that INPAINTLIB_RUNS names, else `runs/` of the course."""
+    return Path(os.environ.get("INPAINTLIB_RUNS") or project_root() / "runs")
 
 
 def find_digits(root: str | Path | None = None) -> Path | None:
@@ -127,7 +131,7 @@ def existing_folder(folder: str | Path) -> Path:
 
 def _named_by_environment(named: str) -> Path:
     # A notebook runs in notebooks/, `make` above it: a relative path may be meant from either.
-    choices = [Path(named).expanduser(), REPOSITORY / named]
+    choices = [Path(named).expanduser(), project_root() / named]
     place = next((path for path in choices if path.is_dir()), None)
     if place is None:
         raise ValueError(f"INPAINTLIB_DATA names a folder that does not exist: {named}")

@@ -32,7 +32,7 @@ def band(mask: Tensor) -> list[str]:
     """
     check_mask(mask)
     highs = torch.tensor([high for _, high in BANDS.values()], dtype=torch.float64)
-    fraction = mask.double().mean(dim=(1, 2, 3)).cpu()  # float32 would blur the bands' edges
+    fraction = mask.cpu().double().mean(dim=(1, 2, 3))  # float32 would blur the bands' edges
     names = [*BANDS, "over 60 %"]
     return [names[index] for index in torch.bucketize(fraction, highs).tolist()]
 

@@ -20,14 +20,19 @@ from inpaintlib.measure.comparison import (
     paired,
     systems,
 )
+from inpaintlib.measure.features import features_for
 from inpaintlib.photos import shipped
 from inpaintlib.training.checkpoints import write_whole
 
 Card = dict[str, Any]
-FOLDER = default_folder() / "cards"
 METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
 """Metric to the digits that it is shown with."""
 ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
+
+
+def folder_of(kind: str) -> Path:
+    """Where the cards of a kind of data are: `data/cards/drawn`, `data/cards/celeba`."""
+    return default_folder() / "cards" / kind
 
 
 def write_card(folder: Path, card: Card) -> Path:
@@ -47,7 +52,7 @@ def read_cards(folder: str | Path) -> list[Card]:
     Raises:
         ValueError: no card there, or one that cannot be read.
     """
-    place = FOLDER / folder if str(folder) in ("drawn", "celeba") else Path(folder)
+    place = folder_of(str(folder)) if str(folder) in ("drawn", "celeba") else Path(folder)
     cards = []
     for path in sorted(place.glob("*.json")):
         try:
@@ -80,6 +85,29 @@ def best_classical(cards: Sequence[Card], kind: str) -> Card:
     if not classical:
         raise ValueError("expected at least one card of a classical fill")
     return best(classical, kind)
+
+
+def best_network(kind: str) -> str:
+    """The shipped network whose fills look most like the truth, by the cards of a kind of data.
+
+    That is the one with the smallest Fréchet distance in the main hole: PSNR would choose the
+    network that blurs most. Its fill is measured as `fill` makes it, blended, where there is a card
+    of that.
+
+    Args:
+        kind: "drawn" or "celeba".
+
+    Raises:
+        ValueError: no card of a network whose weights are here.
+    """
+    distances = {}
+    for card in read_cards(kind):  # plain before blended
+        name = card["system"].removesuffix(" blended")
+        if name in shipped.available():
+            distances[name] = card["fréchet"][main_hole(card)]
+    if not distances:
+        raise ValueError(f"no card in {folder_of(kind)} is of a network whose weights are here")
+    return min(distances, key=distances.__getitem__)
 
 
 def markdown(cards: Sequence[Card]) -> str:
@@ -188,10 +216,10 @@ def compare(
     """
     training = load_faces("train", size=size, root=root)
     pictures = load_faces("validation", size=size, root=root, limit=limit)
-    folder = out or FOLDER / ("drawn" if training.name.startswith("drawn") else "celeba")
+    folder = out or folder_of(training.kind)
     say(f"{pictures} · cards go to {folder}")
     check_fits(folder, pictures, kinds)
-    features = shipped.features_for(training)
+    features = features_for(training)
     for system in systems(training, names):
         card = evaluate(system, pictures, kinds=kinds, features=features, downloaded=downloaded)
         write_card(folder, card)

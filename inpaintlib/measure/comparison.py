@@ -35,6 +35,7 @@ from inpaintlib.measure.cost import peak_memory, seconds
 from inpaintlib.measure.features import FaceFeatures, frechet_distance
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.photos import shipped
+from inpaintlib.photos.blending import blended
 from inpaintlib.seeding import stream
 from inpaintlib.training.recipes import FAMILIES
 
@@ -110,7 +111,7 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
     some = slice(LEARNED_FROM)
     fills["mean face"] = ("classical", lambda: _on_holes(MeanImage(training.floats(some))))
     fills["PCA"] = ("classical", lambda: _on_holes(PCA(training.floats(some))))
-    drawn = training.name.startswith("drawn")
+    drawn = training.kind == "drawn"
     inpainters = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
     told = [n for n in inpainters if FAMILIES[shipped.SHIPPED[n].family].damage is None]
     networks = {n: n for n in inpainters} | {f"{n} blended": n for n in told}
@@ -125,15 +126,15 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
         if name in fills:
             yield System(name, fills[name][0], fills[name][1]())
         else:
-            yield network(networks[name], blended=name not in inpainters)
+            yield network(networks[name], seam="hard" if name in inpainters else "poisson")
 
 
-def network(name: str, *, blended: bool = False) -> System:
-    """A shipped network as a system."""
+def network(name: str, *, seam: str = "hard") -> System:
+    """A shipped network as a system; its fill is pasted, or blended with the seam "poisson"."""
     family = shipped.load(name)
     size = count_parameters(family.generator)
-    if blended:
-        return System(f"{name} blended", "blended", family.blended, size)
+    if seam == "poisson":
+        return System(f"{name} blended", "blended", partial(blended, family), size)
     damage = FAMILIES[shipped.SHIPPED[name].family].damage
     return System(name, "network", family.generate, size, damage)
 

@@ -7,10 +7,12 @@ pictures, so its numbers may be compared with each other and with nobody else's.
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from inpaintlib.data import ImageSet
+from inpaintlib.data import ImageSet, default_folder
 from inpaintlib.seeding import stream
+from inpaintlib.training.checkpoints import load_weights
 
 SIZE = 64
 LENGTH = 64
@@ -65,6 +67,18 @@ def learn_features(faces: ImageSet, *, steps: int = 600, seed: int = 0) -> FaceF
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    return network.eval().requires_grad_(False)
+
+
+def features_for(pictures: ImageSet) -> FaceFeatures | None:
+    """The shipped features for such faces; None for pictures of another kind."""
+    file = default_folder() / "weights" / f"features-{pictures.kind}.safetensors"
+    if not file.is_file():
+        return None
+    with safe_open(file, framework="pt") as opened:
+        attributes = opened.get_slice("head.weight").get_shape()[0]
+    network = FaceFeatures(attributes)
+    load_weights(file, network)
     return network.eval().requires_grad_(False)
 
 

@@ -15,7 +15,6 @@ from torch.optim import Adam, Optimizer
 
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import dilate
-from inpaintlib.photos.blending import poisson_blend
 
 Terms = dict[str, Tensor]
 """Named scalar losses with their weights applied; the loop adds them up."""
@@ -119,10 +118,6 @@ class Family(nn.Module):
         """
         observed, mask = batch.holes()
         return self.generate(hide(observed, dilate(mask, 1)))
-
-    def blended(self, batch: Batch) -> Tensor:
-        """The filled pictures without a seam, see `blending`: shapes and ranges as `generate`."""
-        return poisson_blend(self.prediction(batch), *batch.holes())
 
     @property
     def device(self) -> torch.device:

@@ -3,13 +3,13 @@
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
+from inpaintlib.data import runs_folder
+
 PROFILES = ("ci", "laptop", "gpu")
-RUNS = Path(os.environ.get("INPAINTLIB_RUNS", Path(__file__).resolve().parents[2] / "runs"))
 T = TypeVar("T")
 
 
@@ -37,7 +37,7 @@ class Session:
 
     def save_card(self, lesson: str, facts: dict[str, Any]) -> None:
         """Write what a lesson measured to `runs/cards/<lesson>.json`, with profile and seed."""
-        path = RUNS / "cards" / f"{lesson}.json"
+        path = runs_folder() / "cards" / f"{lesson}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         card = {"lesson": lesson, "profile": self.profile, "seed": self.seed, **facts}
         path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

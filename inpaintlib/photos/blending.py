@@ -6,7 +6,8 @@ from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from inpaintlib.images import check_pair, composite
+from inpaintlib.images import Batch, check_pair, composite
+from inpaintlib.models.contract import Family
 
 
 def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
@@ -38,11 +39,17 @@ def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
         section 3.4, blend this way.
     """
     check_pair(observed, mask)
-    lacking = (observed - prediction).detach().double().cpu().permute(0, 2, 3, 1).numpy()
+    # float64 on the CPU alone: an Apple GPU has none
+    lacking = (observed - prediction).detach().cpu().double().permute(0, 2, 3, 1).numpy()
     holes = mask[:, 0].bool().cpu().numpy()
     added = np.stack([extend(*pair) for pair in zip(lacking, holes, strict=True)])
-    shift = torch.from_numpy(added).permute(0, 3, 1, 2).to(prediction)
+    shift = torch.from_numpy(added).permute(0, 3, 1, 2).float().to(prediction)
     return composite((prediction + shift).clamp(-1, 1), observed, mask)
+
+
+def blended(model: Family, batch: Batch) -> Tensor:
+    """What a model fills in, without a seam: shapes and ranges as `Family.generate`."""
+    return poisson_blend(model.prediction(batch), *batch.holes())
 
 
 def extend(values: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from inpaintlib.models.contract import Family
 from inpaintlib.models.dcgan import DCGAN
 from inpaintlib.models.gan import GAN
 from inpaintlib.photos import shipped
+from inpaintlib.photos.blending import blended
 from inpaintlib.photos.files import File, check_array, read_mask, read_photo, to_image
 from inpaintlib.training.loop import eval_mode
 
@@ -127,7 +128,7 @@ class Inpainter:
     def complete(self, image: Tensor, hidden: Tensor, seam: str) -> Tensor:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
         if seam == "poisson":
-            return self.family.blended(hide(image, hidden))
+            return blended(self.family, hide(image, hidden))
         return fill_told(self.family, image, hidden)
 
 

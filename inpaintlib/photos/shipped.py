@@ -13,12 +13,14 @@ from typing import Any
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
-from inpaintlib.measure.features import FaceFeatures
 from inpaintlib.models.contract import Family
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights
 
-FOLDER = default_folder() / "weights"
+
+def folder() -> Path:
+    """Where the files are."""
+    return default_folder() / "weights"
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def path(name: str) -> Path:
     """
     if name not in SHIPPED:
         raise ValueError(f"no weights {name!r}: expected one of {', '.join(SHIPPED)}")
-    return FOLDER / f"{name}.safetensors"
+    return folder() / f"{name}.safetensors"
 
 
 def card(name: str) -> dict[str, Any]:
@@ -115,30 +117,16 @@ def load(name: str) -> Family:
     return family.eval().requires_grad_(False)
 
 
-def features_for(pictures: ImageSet) -> FaceFeatures | None:
-    """The network in whose eyes crowds of such faces are compared; None where none is shipped."""
-    kind = "drawn" if pictures.name.startswith("drawn") else "celeba"
-    file = FOLDER / f"features-{kind}.safetensors"
-    if not file.is_file() or pictures.name not in ("drawn faces", "CelebA"):
-        return None
-    with safe_open(file, framework="pt") as opened:
-        attributes = opened.get_slice("head.weight").get_shape()[0]
-    network = FaceFeatures(attributes)
-    load_weights(file, network)
-    return network.eval().requires_grad_(False)
-
-
 def weights_for(family: str, pictures: ImageSet) -> str:
     """The name of a family's weights that were trained on the same kind of pictures.
 
     Example:
         >>> import torch
         >>> blanks = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
-        >>> weights_for("glcic", ImageSet(blanks, "drawn faces", "free: zeros"))
+        >>> weights_for("glcic", ImageSet(blanks, "blanks", "free: zeros", kind="drawn"))
         'glcic-drawn'
     """
-    drawn = pictures.name.startswith("drawn")
     for name, made in SHIPPED.items():
-        if (made.family, made.drawn) == (family, drawn):
+        if (made.family, made.drawn) == (family, pictures.kind == "drawn"):
             return name
     raise ValueError(f"no weights of a family {family!r}: expected one of {', '.join(SHIPPED)}")

@@ -13,12 +13,13 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from inpaintlib.images import composite, hide
+from inpaintlib.images import composite, from_bytes, hide, to_bytes
+from inpaintlib.measure.cards import best_network
 from inpaintlib.measure.classical import CLASSICAL, Fill
 from inpaintlib.metrics import l1, psnr, ssim
 from inpaintlib.notebook.viz import error_map
 from inpaintlib.photos import shipped
-from inpaintlib.photos.inpainter import fill_told
+from inpaintlib.photos.inpainter import Inpainter
 
 SIZE = 128  # pixels: what the shipped networks are trained at
 ORIGINAL = "original"
@@ -56,9 +57,11 @@ def methods() -> list[str]:
 
 
 def best_method(*, drawn: bool) -> str:
-    """The method to begin with: the U-Net for these pictures where it is shipped."""
-    name = "unet-drawn" if drawn else "unet-celeba"
-    return name if name in methods() else "biharmonic"
+    """The method to begin with: the best network by the cards of such pictures, if one is here."""
+    try:
+        return best_network("drawn" if drawn else "celeba")
+    except ValueError:
+        return "biharmonic"
 
 
 @cache
@@ -72,10 +75,17 @@ def fill_of(method: str) -> Fill:
         return CLASSICAL[method]
     if method not in methods():
         raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
-    family = shipped.load(method)
-    for module in family.modules():
+    inpainter = Inpainter(method)
+    for module in inpainter.family.modules():
         module.register_forward_pre_hook(_stop_if_stale)
-    return partial(fill_told, family)
+    return partial(_fill_as_photo, inpainter)
+
+
+def _fill_as_photo(inpainter: Inpainter, observed: Tensor, mask: Tensor) -> Tensor:
+    """What `fill` would write for this picture: the same windows, the same seam, in whole bytes."""
+    photo = to_bytes(observed)[0].permute(1, 2, 0).numpy()
+    filled = inpainter.fill(photo, mask[0, 0].bool().numpy())
+    return from_bytes(torch.from_numpy(filled).permute(2, 0, 1)[None])
 
 
 def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) -> Filled:

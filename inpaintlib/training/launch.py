@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from inpaintlib import __version__
+from inpaintlib.data import runs_folder
 from inpaintlib.models.contract import Family, count_parameters
-from inpaintlib.notebook.session import RUNS
 from inpaintlib.training import distributed, recipes
 from inpaintlib.training.checkpoints import load_weights
 from inpaintlib.training.folder import RunFolder
@@ -66,7 +66,9 @@ def launch(
         say = silent
     wishes = {name: value for name, value in wishes.items() if value is not None}
     recipes.recipe(family)
-    folder = RunFolder(out or RUNS / f"{family}-{wishes.get('preset', DEFAULTS['preset'])}")
+    folder = RunFolder(
+        out or runs_folder() / f"{family}-{wishes.get('preset', DEFAULTS['preset'])}"
+    )
     stored = folder.config() if resume else {}
     options = DEFAULTS | {name: stored[name] for name in DEFAULTS if name in stored} | wishes
     if not resume:

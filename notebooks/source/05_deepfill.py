@@ -67,6 +67,7 @@ from inpaintlib.models import deepfill
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
+from inpaintlib.photos.blending import blended
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import paint_holes, show_bars, show_curves, show_images, show_intervals
 from inpaintlib.notebook.viz import show_rows, use_style
@@ -1244,7 +1245,7 @@ show_bars(pulls, ylabel="pull, as a share of L1's", width=5)
 answers = {
     "biharmonic": classical.biharmonic(*many.holes()),
     "DeepFill": shipped.generate(many),
-    "blended": shipped.blended(many),
+    "blended": blended(shipped, many),
 }
 per_face = {n: metrics.psnr(answer, many.image, many.mask) for n, answer in answers.items()}
 share = masks.hole_fraction(many.mask)

@@ -640,7 +640,7 @@ plt.show()
 # picture: the published pair (10 · 1), without and with a discriminator at ten times its weight.
 
 # %%
-path = cards.FOLDER / "experiments" / "loss_weights.json"
+path = cards.folder_of("experiments") / "loss_weights.json"
 card = json.loads(path.read_text(encoding="utf-8"))
 print(f"{len(card['runs'])} runs of {card['steps']} steps · {card['data']}, {card['size']} pixels")
 print(f"base {card['base']} · seeds {card['seeds']} · measured on {card['pictures']} faces")

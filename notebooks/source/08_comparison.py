@@ -68,7 +68,7 @@ cards = {
     data: {card["system"]: card for card in found if card["kind"] != "blended"}
     for data, found in every.items()
 }
-here = cards["drawn" if faces.name.startswith("drawn") else "celeba"]
+here = cards["drawn" if faces.kind == "drawn" else "celeba"]
 print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 print(f"{len(cards['celeba'])} cards on photographs, {len(cards['drawn'])} on drawn faces")
 

@@ -91,7 +91,7 @@ def test_a_relative_path_counts_from_here_or_from_the_repository(tmp_path, monke
     add_mnist(tmp_path / "shared")
     (tmp_path / "notebooks").mkdir()
     monkeypatch.setenv("INPAINTLIB_DATA", "shared")
-    monkeypatch.setattr(locations, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(locations, "project_root", lambda: tmp_path)
     monkeypatch.chdir(tmp_path / "notebooks")
     assert find_digits() == tmp_path / "shared" / "MNIST" / "raw"
 

@@ -12,8 +12,16 @@ from inpaintlib import cli, metrics
 from inpaintlib.data import ImageSet, load_faces
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import BANDS, band
+from inpaintlib.measure import cards as cards_module
 from inpaintlib.measure import comparison
-from inpaintlib.measure.cards import best_classical, markdown, plus_minus, read_cards, write_card
+from inpaintlib.measure.cards import (
+    best_classical,
+    best_network,
+    markdown,
+    plus_minus,
+    read_cards,
+    write_card,
+)
 from inpaintlib.measure.classical import image_mean
 from inpaintlib.measure.comparison import (
     BAND_HOLES,
@@ -27,6 +35,7 @@ from inpaintlib.measure.comparison import (
 from inpaintlib.measure.cost import STATUS, peak_memory
 from inpaintlib.models.blind import corrupt
 from inpaintlib.photos import shipped
+from inpaintlib.photos.blending import blended as blended_fill
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +45,9 @@ def pictures() -> ImageSet:
     coarse = torch.rand(24, 3, 4, 4, generator=generator)
     smooth = torch.nn.functional.interpolate(coarse, size=(32, 32), mode="bicubic").clamp(0, 1)
     half = torch.arange(24) % 2 == 0
-    return ImageSet((255 * smooth).byte(), "drawn waves", "free: made", attributes={"Even": half})
+    return ImageSet(
+        (255 * smooth).byte(), "waves", "free: made", "drawn", attributes={"Even": half}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +130,7 @@ def test_a_blended_system_is_the_network_without_its_seam(pictures):
     assert (blended.name, blended.kind) == ("unet-drawn blended", "blended")
     family = shipped.load(name)
     with torch.no_grad():
-        expected = family.blended(hide(image, mask))
+        expected = blended_fill(family, hide(image, mask))
     filled = [comparison.complete(system, image, mask, "test") for system in (plain, blended)]
     assert torch.equal(filled[1], expected)
     assert not torch.equal(*filled)
@@ -242,3 +253,25 @@ def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeyp
     before = sum(stored["values"]["centre"]["psnr"][:17]) / 17
     if shipped.SHIPPED[name].family != "blind":  # its damage differs from seed to seed
         assert float(again) == pytest.approx(before, abs=0.05)
+
+
+def test_the_best_network_is_read_from_the_cards(tmp_path, monkeypatch):
+    """The Fréchet distance decides, not PSNR, which a blurred fill wins; missing weights do not."""
+
+    def card(name: str, psnr: float, distance: float, kind: str = "network") -> None:
+        mean = {"mean": psnr, "low": psnr, "high": psnr}
+        facts = {"system": name, "kind": kind, "holes": {"centre": {"psnr": mean}}}
+        write_card(tmp_path, facts | {"fréchet": {"centre": distance}})
+
+    monkeypatch.setattr(cards_module, "folder_of", lambda kind: tmp_path)
+    monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn", "glcic-drawn"])
+    with pytest.raises(ValueError, match="no metric cards"):
+        best_network("drawn")
+    card("deepfill-drawn", 30.0, 0.1)  # its weights are not here
+    with pytest.raises(ValueError, match="a network whose weights are here"):
+        best_network("drawn")
+    card("unet-drawn", 25.0, 3.0)
+    card("glcic-drawn", 15.0, 2.0)
+    assert best_network("drawn") == "glcic-drawn"
+    card("unet-drawn blended", 24.0, 1.0, "blended")
+    assert best_network("drawn") == "unet-drawn"

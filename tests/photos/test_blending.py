@@ -11,6 +11,22 @@ from inpaintlib.masks import brush, rectangle
 from inpaintlib.photos.blending import poisson_blend
 
 
+def test_float64_is_made_on_the_cpu_alone(monkeypatch):
+    """An Apple GPU has no float64: the picture must have left it before."""
+    inputs = pictures(1, 16, 16), pictures(1, 16, 16, seed=1), masks(1, 16, 16)
+    called = []
+    for name in ("cpu", "double"):
+        plain = getattr(torch.Tensor, name)
+
+        def spy(x, plain=plain, name=name):
+            called.append(name)
+            return plain(x)
+
+        monkeypatch.setattr(torch.Tensor, name, spy)
+    poisson_blend(*inputs)
+    assert called.index("cpu") < called.index("double")
+
+
 def pictures(count, height, width, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return 0.4 * (torch.rand(count, 3, height, width, generator=generator) * 2 - 1)

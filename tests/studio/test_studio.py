@@ -12,9 +12,10 @@ from nbconvert import HTMLExporter
 from torch import nn
 
 from inpaintlib import cli
-from inpaintlib.images import hide, to_unit
+from inpaintlib.images import hide, to_bytes, to_unit
 from inpaintlib.measure.classical import CLASSICAL, telea
 from inpaintlib.photos import shipped
+from inpaintlib.photos.inpainter import Inpainter
 from inpaintlib.studio import logic, serve, studio
 from inpaintlib.studio.holes import draw_hole
 from inpaintlib.studio.logic import Newest, StaleError, best_method, fill, fill_of, methods
@@ -66,6 +67,19 @@ def test_methods_are_the_classical_fills_and_the_networks_that_fill_holes(untrai
     assert best_method(drawn=False) == "biharmonic"
     with pytest.raises(ValueError, match="no method 'gan-drawn': expected one of image mean"):
         fill_of("gan-drawn")
+
+
+@pytest.mark.parametrize("kind", ["brush", "square", "half"])
+def test_the_studio_shows_what_fill_writes(kind, picture, untrained, monkeypatch):
+    family = recipes.make("unet").eval()
+    monkeypatch.setattr(shipped, "load", lambda name: family)
+    mask = draw_hole(kind, 0.5, 1, 128, 128)
+    photo = to_bytes(picture)[0].permute(1, 2, 0).numpy()
+    written = Inpainter("unet-drawn").fill(photo, mask[0, 0].bool().numpy())
+    shown = to_bytes(fill("unet-drawn", picture, mask).picture)[0].permute(1, 2, 0).numpy()
+    hard = Inpainter("unet-drawn").fill(photo, mask[0, 0].bool().numpy(), seam="hard")
+    assert np.array_equal(shown, written)
+    assert not np.array_equal(written, hard), "this hole would not tell the two apart"
 
 
 @pytest.mark.parametrize("method", [*CLASSICAL, "unet-drawn", "glcic-drawn", "blind-drawn"])
@@ -140,13 +154,20 @@ def test_a_network_stops_at_its_next_layer(monkeypatch, picture, mask):
             go_on.wait(timeout=10)
             return image
 
-    class Slow(nn.Sequential):
-        def generate(self, batch):
-            return self(batch.observed)
+    class Slow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(Layer(), Layer(), Layer())
+
+        def forward(self, observed, mask):
+            return self.layers(observed)
+
+    family = recipes.make("unet").eval()
+    family.generator = Slow()
 
     fill_of.cache_clear()
     monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn"])
-    monkeypatch.setattr(shipped, "load", lambda name: Slow(Layer(), Layer(), Layer()))
+    monkeypatch.setattr(shipped, "load", lambda name: family)
     newest = Newest()
     first = newest.submit(lambda stale: fill("unet-drawn", picture, mask))
     started.wait(timeout=10)
