@@ -1,0 +1,186 @@
+"""A filled photo into a file: nothing that was known changes unseen, nothing is lost unsaid."""
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image
+
+from inpaintlib.photos.facts import PROFILE, RESOLUTION, XMP_TAG
+from inpaintlib.photos.jpeg import keep_blocks, source_options
+from inpaintlib.photos.reading import DEEP, Photo, as_stored, read_photo
+from inpaintlib.training.checkpoints import write_whole
+
+LOSSY = ("JPEG", "AVIF")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "exact": True},  # exact: also colours under full transparency
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+    "HEIF": {"quality": -1, "chroma": 444, "matrix_coefficients": 0},  # lossless
+}
+TIFF_COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
+REACH = 33  # pixels around a hole that its JPEG blocks cover, at most
+
+
+def picture_format(path: str | os.PathLike[str]) -> str:
+    """Pillow's name of the format that a file's suffix stands for.
+
+    Raises:
+        ValueError: none that can be written and read again.
+    """
+    name = Image.registered_extensions().get(Path(path).suffix.lower(), "")
+    if name not in Image.SAVE or name not in Image.OPEN:
+        raise ValueError(f"{path}: expected a picture's suffix, such as .png, .jpg, .tif or .webp")
+    return name
+
+
+def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -> None:
+    """Write a filled photo, whole or not at all, in the format of the suffix, and read it again.
+
+    A lossless format gives back every pixel, or this is an error. A JPEG of a JPEG keeps the blocks
+    that no hole touches, and its orientation; any other lossy file warns, with the largest change.
+    Colour profile, EXIF data, XMP, texts, comment and resolution are written too, and what has no
+    place in the format, or is lost otherwise, is named by a warning.
+
+    Args:
+        photo: what `Photo.filled` gives.
+        path: the new file.
+        hidden: (H, W), 1 = hole.
+
+    Raises:
+        ValueError: no format has this suffix, or it cannot hold this photo.
+        OSError: it cannot be written; an older file of that name is untouched.
+    """
+    name = picture_format(path)
+    try:
+        data = _encode(photo, name, hidden)
+        again = read_photo(io.BytesIO(data))
+    except (OSError, ValueError, KeyError, TypeError, cv2.error) as error:
+        raise ValueError(_refusal(photo, path, name, error)) from error
+    if name not in LOSSY and not same_pixels(photo, again):
+        raise ValueError(_refusal(photo, path, name, "read again, the pixels differ"))
+    lost = photo.facts.missing_from(again.facts)
+    if lost:
+        warnings.warn(f"{path}: {name} was written without: {', '.join(lost)}", stacklevel=2)
+    if name in LOSSY:
+        _tell_changes(photo, again, path, hidden)
+    write_whole(path, lambda part: part.write_bytes(data))
+
+
+def same_pixels(one: Photo, other: Photo) -> bool:
+    """Whether two photos show the same, to the last bit; grey is the same in a colour's mode."""
+    if one.image.mode == other.image.mode and one.deep == other.deep == False:  # noqa: E712
+        return np.array_equal(np.asarray(one.image), np.asarray(other.image))
+    if one.pixels.shape == other.pixels.shape and one.deep == other.deep:
+        return np.array_equal(one.pixels, other.pixels)
+    same_depth = one.deep == other.deep
+    return same_depth and np.array_equal(*(_rgba(photo.pixels) for photo in (one, other)))
+
+
+def _rgba(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 4) of any pixels, opaque where they say nothing."""
+    pixels = pixels.reshape(*pixels.shape[:2], -1)
+    channels = pixels.shape[2]
+    opaque = np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)
+    colours = pixels[..., [0, 0, 0]] if channels < 3 else pixels[..., :3]
+    return np.concatenate([colours, pixels[..., -1:] if channels in (2, 4) else opaque], axis=2)
+
+
+def _encode(photo: Photo, name: str, hidden: np.ndarray) -> bytes:
+    """The bytes of a file of that format."""
+    if photo.deep and photo.pixels.ndim == 3:
+        return DEEP_WRITERS[name](photo) if name in DEEP_WRITERS else _no_depth(name)
+    image, facts, options = photo.image, photo.facts.options(), OPTIONS.get(name, {})
+    if name == "TIFF" and image.info.get("compression") in TIFF_COMPRESSIONS:
+        options = {"compression": image.info["compression"]}
+    blocks = name == photo.format == "JPEG" and bool(photo.data)
+    if blocks:
+        options, facts = source_options(photo.data), photo.facts.options(photo.turn)
+        # Its rows lie as they did, or no block could stay.
+        image = Image.fromarray(as_stored(np.asarray(image), photo.turn), mode=image.mode)
+    file = io.BytesIO()
+    image.save(file, format=name, **facts, **options)
+    if blocks:
+        return keep_blocks(photo.data, file.getvalue(), as_stored(hidden, photo.turn) > 0)
+    return file.getvalue()
+
+
+def _no_depth(name: str) -> bytes:
+    raise ValueError(f"{name} has 8 bits a channel, and the photo 16")
+
+
+def _deep_by_opencv(suffix: str) -> Callable[[Photo], bytes]:
+    def write(photo: Photo) -> bytes:
+        channels = [2, 1, 0, 3][: photo.pixels.shape[2]]
+        _, data = cv2.imencode(suffix, photo.pixels[..., channels])[:2]
+        return data.tobytes()
+
+    return write
+
+
+def _deep_png(photo: Photo) -> bytes:
+    """OpenCV writes the 16 bits; the facts come out of a small PNG that Pillow wrote with them."""
+    file = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(file, "PNG", **photo.facts.options())
+    facts, pixels = file.getvalue(), _deep_by_opencv(".png")(photo)
+    start, end = 33, facts.index(b"IDAT") - 4  # behind the header chunk, before the pixels
+    return pixels[:start] + facts[start:end] + pixels[start:]
+
+
+def _deep_tiff(photo: Photo) -> bytes:
+    exif, file = photo.facts.exif, io.BytesIO()
+    tags = [
+        (tag, "s", 0, value.encode() if isinstance(value, str) else bytes(value))
+        for tag, value in exif.items()
+        if isinstance(value, (str, bytes)) and tag not in RESOLUTION | {305}
+    ]
+    tags += [(XMP_TAG, "B", len(photo.facts.xmp), photo.facts.xmp)] if photo.facts.xmp else []
+    profile = photo.facts.profile
+    tags += [(PROFILE, 7, len(profile), profile)] if profile else []
+    tifffile.imwrite(
+        file,
+        photo.pixels,
+        photometric="rgb",
+        compression="zlib",
+        extrasamples=["unassalpha"] if photo.pixels.shape[2] == 4 else None,
+        resolution=photo.facts.dpi,
+        resolutionunit=2 if photo.facts.dpi else None,
+        software=exif.get(305),
+        metadata=None,
+        extratags=tags,
+    )
+    return file.getvalue()
+
+
+DEEP_WRITERS: dict[str, Callable[[Photo], bytes]] = {
+    "PNG": _deep_png,
+    "TIFF": _deep_tiff,
+    "PPM": _deep_by_opencv(".ppm"),
+}
+
+
+def _refusal(photo: Photo, path: object, name: str, reason: object) -> str:
+    kind = f"{'16 bits of ' if photo.deep else ''}mode {photo.image.mode}"
+    better = ".png or .tif" if name != "PNG" else ".tif"
+    return f"{path}: {name} cannot hold this photo ({kind}; {reason}): {better} can"
+
+
+def _tell_changes(photo: Photo, again: Photo, path: object, hidden: np.ndarray) -> None:
+    """Warn if known pixels away from the hole were changed by compression."""
+    near = cv2.dilate(np.asarray(hidden, np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
+    before, after = (np.asarray(one.image) for one in (photo, again))
+    if before.shape != after.shape:
+        before, after = (_rgba(one.pixels) for one in (photo, again))
+    change = cv2.absdiff(before, after).reshape(*hidden.shape, -1).max(axis=2)[near == 0]
+    if change.any():
+        warnings.warn(
+            f"{path}: lossy, so {(change > 0).mean():.0%} of the pixels away from the hole changed, "
+            f"by up to {change.max()} of 255 (-o with .png keeps every one)",
+            stacklevel=3,
+        )
