@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     download = commands.add_parser("download", help="fetch MNIST or CelebA")
     download.add_argument("dataset", choices=["mnist", "celeba"])
-    download.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    download.add_argument("--limit", type=int, metavar="N", help="only the first N of CelebA")
     download.add_argument(
         "--root",
         type=Path,
@@ -72,8 +72,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _download(options: argparse.Namespace) -> int:
     """Fetch one data set and say where it is."""
-    fetch = {"mnist": data.download_mnist, "celeba": data.download_celeba}[options.dataset]
-    print(f"{options.dataset} is in {fetch(options.root, limit=options.limit)}")
+    if options.dataset == "celeba":
+        place = data.download_celeba(options.root, limit=options.limit)
+    elif options.limit is None:
+        place = data.download_mnist(options.root)
+    else:
+        raise ValueError("MNIST is small and fetched whole: --limit is for celeba")
+    print(f"{options.dataset} is in {place}")
     return 0
 
 

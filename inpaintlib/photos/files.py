@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inpaintlib.masks import from_picture
-from inpaintlib.masks.pictures import open_upright
-from inpaintlib.training.checkpoints import write_whole
+from inpaintlib.data.writing import write_whole
+from inpaintlib.photos.masks import from_picture, open_upright
 
 File = str | os.PathLike[str]
 MODES = {"1": "L", "L": "L", "LA": "LA", "P": "RGB", "PA": "RGBA", "RGB": "RGB", "RGBA": "RGBA"}
@@ -63,14 +62,14 @@ def read_mask(
     """A mask that fits a photo and has both holes and known pixels.
 
     Args:
-        mask, hole: as for `masks.from_picture`.
+        mask, hole: as for `photos.masks.from_picture`.
         size: (H, W) of the photo.
 
     Returns:
         (H, W), uint8, 1 = hole.
 
     Raises:
-        ValueError: it has another size, no hole, or nothing else; or see `masks.from_picture`.
+        ValueError: it has another size, no hole, or nothing else; or see `from_picture`.
     """
     check_kind(mask, "mask")
     hidden = from_picture(mask, hole=hole)[0, 0].to(torch.uint8).numpy()
