@@ -28,11 +28,11 @@ from torch import Tensor
 
 from inpaintlib import masks, metrics
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
+from inpaintlib.data.writing import write_whole
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
 from inpaintlib.measure.cards import folder_of
 from inpaintlib.models.unet import LESSON, UNet
-from inpaintlib.training.checkpoints import write_whole
 from inpaintlib.training.loop import eval_mode, train
 
 L1 = 100.0

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
     download = commands.add_parser("download", help="fetch MNIST or CelebA")
     download.add_argument("dataset", choices=["mnist", "celeba"])
-    download.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    download.add_argument("--limit", type=int, metavar="N", help="only the first N of CelebA")
     download.add_argument(
         "--root",
         type=Path,
@@ -72,8 +72,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _download(options: argparse.Namespace) -> int:
     """Fetch one data set and say where it is."""
-    fetch = {"mnist": data.download_mnist, "celeba": data.download_celeba}[options.dataset]
-    print(f"{options.dataset} is in {fetch(options.root, limit=options.limit)}")
+    if options.dataset == "celeba":
+        place = data.download_celeba(options.root, limit=options.limit)
+    elif options.limit is None:
+        place = data.download_mnist(options.root)
+    else:
+        raise ValueError("MNIST is small and fetched whole: --limit is for celeba")
+    print(f"{options.dataset} is in {place}")
     return 0
 
 
@@ -143,32 +148,38 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command `fill`: see `inpaint.Inpainter`."""
-    fill = commands.add_parser("fill", help="fill the holes of a photo with a trained network")
+    """The command `fill`: see `photos.batch`."""
+    fill = commands.add_parser("fill", help="fill the holes of photos with a trained network")
     add = fill.add_argument
-    add("photo", type=Path, metavar="PHOTO", help="any size, 8 bits, grey or colour")
-    add("--mask", type=Path, metavar="MASK", required=True, help="black and white, as large")
-    add("--model", metavar="NAME", help="see data/weights (the best one by its card)")
-    add("--hole", choices=["white", "black"], default="white", help="its colour in the mask")
+    add("photos", type=Path, nargs="+", metavar="PHOTO", help="any size and mode; or a folder")
+    add("--mask", metavar="MASK", help="black and white, as large; a folder of them; or alpha")
+    add("--model", metavar="NAME|FILE", help="see data/weights (the best one by its card)")
+    add(
+        "--hole",
+        choices=["white", "black", "transparent"],
+        default="white",
+        help="what it is in the mask (%(default)s)",
+    )
     add("--seam", choices=["poisson", "hard"], default="poisson", help="blend in, or paste as is")
-    add("-o", "--out", type=Path, metavar="OUT", help="the new picture (PHOTO-filled)")
+    add("--overwrite", action="store_true", help="replace what was filled before")
+    add("-o", "--out", type=Path, metavar="OUT", help="new picture, or folder (PHOTO-filled)")
     fill.set_defaults(run=_fill)
 
 
 def _fill(options: argparse.Namespace) -> int:
-    """Fill, and write the result beside the photo or where it is wanted."""
+    """Fill, and write each result beside its photo or where it is wanted."""
     from inpaintlib.measure.cards import best_network  # slow to import
-    from inpaintlib.photos import files, inpainter
+    from inpaintlib.photos import batch
+    from inpaintlib.photos.inpainter import Inpainter
 
-    photo, mask, how = options.photo, options.mask, {"hole": options.hole, "seam": options.seam}
-    out = options.out or photo.with_stem(f"{photo.stem}-filled")
-    if out.resolve() in (photo.resolve(), mask.resolve()):
-        raise ValueError(f"{out}: would be overwritten; name another file with -o")
-    files.picture_format(out)  # before the work
-    model = inpainter.Inpainter(options.model or best_network("celeba"))
-    files.save_photo(model.fill(photo, mask, **how), out)
-    print(f"filled: {out}")
-    return 0
+    jobs = batch.plan(options.photos, options.mask, options.out, overwrite=options.overwrite)
+    inpainter = Inpainter(options.model or best_network("celeba"))
+    how = {"hole": options.hole, "seam": options.seam}
+    return batch.run(
+        jobs,
+        lambda job: inpainter.fill_file(job.photo, job.mask, job.out, **how),
+        partial(print, flush=True),
+    )
 
 
 # evaluate ------------------------------------------------------------------------------------

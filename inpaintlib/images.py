@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+HOLE_COLOUR = (0.86, 0.16, 0.55)
+"""Magenta: no face and few photographs contain it, so a hole is seen at once."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -112,6 +115,22 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
         tensor([[[[1., 0.]]]])
     """
     return torch.where(mask.bool(), prediction, image)
+
+
+def paint_holes(image: Tensor, mask: Tensor) -> Tensor:
+    """The image as three channels with its holes in `HOLE_COLOUR`, for showing only.
+
+    Args:
+        image: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}, 1 = hole.
+
+    Returns:
+        (B, 3, H, W), [-1, 1].
+    """
+    check_pair(image, mask)
+    colour = torch.tensor(HOLE_COLOUR).to(image).view(1, 3, 1, 1) * 2 - 1
+    wide = image.expand(-1, 3, -1, -1)
+    return composite(colour.expand_as(wide), wide, mask)
 
 
 def to_unit(image: Tensor) -> Tensor:

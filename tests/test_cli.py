@@ -59,15 +59,15 @@ def test_download_passes_folder_and_limit_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     asked = []
-
-    def fetch(root: Path, *, limit: int | None) -> Path:
-        asked.append((root, limit))
-        return root / "MNIST" / "raw"
-
-    monkeypatch.setattr(data, "download_mnist", fetch)
-    assert cli.main(["download", "mnist", "--root", str(tmp_path), "--limit", "7"]) == 0
-    assert asked == [(tmp_path, 7)]
-    assert str(tmp_path / "MNIST" / "raw") in capsys.readouterr().out
+    for name in ("mnist", "celeba"):
+        fetch = lambda root, name=name, **how: asked.append((name, how)) or root / name  # noqa: E731
+        monkeypatch.setattr(data, f"download_{name}", fetch)
+    assert cli.main(["download", "celeba", "--root", str(tmp_path), "--limit", "7"]) == 0
+    assert cli.main(["download", "mnist", "--root", str(tmp_path)]) == 0
+    assert asked == [("celeba", {"limit": 7}), ("mnist", {})]
+    assert str(tmp_path / "celeba") in capsys.readouterr().out
+    assert cli.main(["download", "mnist", "--limit", "7"]) == 2
+    assert "--limit is for celeba" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

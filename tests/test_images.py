@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from inpaintlib.images import (
+    HOLE_COLOUR,
     Batch,
     apply_mask,
     check_image,
@@ -12,6 +13,7 @@ from inpaintlib.images import (
     composite,
     from_bytes,
     hide,
+    paint_holes,
     to_bytes,
     to_unit,
 )
@@ -109,3 +111,13 @@ def test_a_batch_without_a_mask_says_so_when_asked_for_its_holes(pair):
         Batch(image).holes()
     with pytest.raises(ValueError, match="observed image"):
         Batch(image).seen()
+
+
+def test_holes_are_painted_and_the_rest_is_kept():
+    image = torch.full((1, 1, 4, 4), 0.2)
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[..., 0, 0] = 1
+    painted = paint_holes(image, mask)
+    expected = torch.tensor(HOLE_COLOUR) * 2 - 1
+    torch.testing.assert_close(painted[0, :, 0, 0], expected)
+    assert (painted[..., 1:, :] == 0.2).all()

@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from inpaintlib.data import load_faces, runs_folder  # noqa: E402
+from inpaintlib.data.writing import write_whole  # noqa: E402
 from inpaintlib.measure.features import learn_features  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from inpaintlib.photos.shipped import SHIPPED, Shipped  # noqa: E402
-from inpaintlib.training.checkpoints import save_weights, write_whole  # noqa: E402
+from inpaintlib.training.checkpoints import save_weights  # noqa: E402
 
 FEATURES = {"features-drawn": True, "features-celeba": False}  # name to: drawn
 

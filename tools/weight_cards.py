@@ -20,11 +20,15 @@ from torch import Tensor  # noqa: E402
 from torchvision.utils import make_grid  # noqa: E402
 
 from inpaintlib.data import draw_faces  # noqa: E402
-from inpaintlib.images import Batch, from_bytes, to_bytes  # noqa: E402
+from inpaintlib.images import (  # noqa: E402
+    Batch,
+    from_bytes,
+    paint_holes,
+    to_bytes,
+)
 from inpaintlib.measure import comparison  # noqa: E402
 from inpaintlib.measure.cards import METRICS_SHOWN, folder_of, plus_minus, row  # noqa: E402
 from inpaintlib.models.contract import count_parameters  # noqa: E402
-from inpaintlib.notebook.viz import paint_holes  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from tools.make_weights import runs  # noqa: E402
 

@@ -12,7 +12,7 @@ from classroom.grading.rebuild import grade_id
 from classroom.grading.tables import write_table
 from classroom.grading.work import Graded, Work, full_points, slug
 from classroom.grading.written import written_points
-from inpaintlib.training.checkpoints import write_whole
+from inpaintlib.data.writing import write_whole
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>{title}</title><style>

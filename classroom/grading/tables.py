@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from inpaintlib.training.checkpoints import write_whole
+from inpaintlib.data.writing import write_whole
 
 FORMULA = "=+-@"  # a spreadsheet takes what begins so for a formula
 

@@ -9,13 +9,14 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from inpaintlib.data.writing import write_whole
 
 Entry = tuple[np.ndarray, dict[str, Any]]
 
@@ -68,13 +69,11 @@ def cached(prefix: str, key: str, build: Callable[[], Entry]) -> Entry:
 
 
 def _store(path: Path, array: np.ndarray, info: dict[str, Any]) -> None:
-    """Write both files elsewhere, then move them: another process sees all of a file or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        for target in (path, path.with_suffix(".json")):
-            new = Path(scratch, target.name)
-            if target is path:
-                np.save(new, array)
-            else:
-                new.write_text(json.dumps(info))
-            new.replace(target)
+    """Write both files; the array, which is looked for first, last."""
+
+    def save(part: Path) -> None:
+        with part.open("wb") as file:  # given a name, NumPy would add its own suffix
+            np.save(file, array)
+
+    write_whole(path.with_suffix(".json"), lambda part: part.write_text(json.dumps(info)))
+    write_whole(path, save)

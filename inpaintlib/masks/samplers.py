@@ -1,20 +1,63 @@
-"""Samplers made of other samplers: one of several, several at once, or certain masks of one."""
+"""What draws masks: the common call, its checks, and samplers made of other samplers."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from inpaintlib.masks.sizes import check_size, integers
+Length = int | float
+"""In pixels if an int, else a fraction of the picture's shorter side."""
 
 
 class MaskSampler(Protocol):
-    """Anything that draws masks: a family with its parameters bound, or a mixture of them."""
+    """Anything that draws masks: a kind of hole, its parameters fixed or not, or a mixture."""
 
-    def __call__(
-        self, batch: int, height: int, width: int, *, generator: torch.Generator
-    ) -> Tensor: ...
+    def __call__(self, batch: int, height: int, width: int, *, generator: Generator) -> Tensor: ...
+
+
+def check_size(batch: int, height: int, width: int) -> None:
+    """Raise ValueError unless all three are at least 1."""
+    if min(batch, height, width) < 1:
+        raise ValueError(
+            f"expected batch, height and width of at least 1, got {batch}, {height}, {width}"
+        )
+
+
+def check_probability(probability: float) -> None:
+    """Raise ValueError unless it lies in 0..1."""
+    if not 0 <= probability <= 1:
+        raise ValueError(f"expected a probability in 0..1, got {probability}")
+
+
+def in_pixels(name: str, value: Length, height: int, width: int) -> int:
+    """A length in pixels; ValueError if it is negative, or longer than the shorter side."""
+    shorter = min(height, width)
+    pixels = round(value * shorter) if isinstance(value, float) else value
+    if not 0 <= pixels <= shorter:
+        raise ValueError(
+            f"expected {name} within 0..{shorter} pixels (the shorter side of {height}x{width}), "
+            f"or a fraction within 0..1, got {value}"
+        )
+    return pixels
+
+
+def range_in_pixels(
+    name: str, bounds: tuple[Length, Length], height: int, width: int
+) -> tuple[int, int]:
+    """Two lengths in pixels, 1 <= low <= high; a small fraction is rounded up to 1 pixel."""
+    low, high = (in_pixels(name, bound, height, width) for bound in bounds)
+    if bounds[0] <= 0 or low > high:
+        raise ValueError(f"expected {name} as (low, high) with 0 < low <= high, got {bounds}")
+    return max(1, low), max(1, high)
+
+
+def integers(low: int | Tensor, high: int | Tensor, count: int, generator: Generator) -> Tensor:
+    """Whole numbers low..high, both included, each as likely: (count,), int64.
+
+    The bounds may differ from one to the next, which torch.randint does not allow.
+    """
+    return low + (torch.rand(count, generator=generator).double() * (high - low + 1)).long()
 
 
 def mixture(samplers: Sequence[MaskSampler]) -> MaskSampler:
@@ -29,7 +72,7 @@ def mixture(samplers: Sequence[MaskSampler]) -> MaskSampler:
     if not samplers:
         raise ValueError("expected at least one sampler to mix, got none")
 
-    def draw(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
+    def draw(batch: int, height: int, width: int, *, generator: Generator) -> Tensor:
         check_size(batch, height, width)
         chosen = integers(0, len(samplers) - 1, batch, generator)
         mask = torch.empty(batch, 1, height, width)
@@ -46,7 +89,7 @@ def union(samplers: Sequence[MaskSampler]) -> MaskSampler:
     if not samplers:
         raise ValueError("expected at least one sampler to unite, got none")
 
-    def draw(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
+    def draw(batch: int, height: int, width: int, *, generator: Generator) -> Tensor:
         masks = [sampler(batch, height, width, generator=generator) for sampler in samplers]
         return torch.stack(masks).amax(dim=0)
 
@@ -62,15 +105,15 @@ def in_band(sampler: MaskSampler, low: float, high: float, *, tries: int = 200) 
         ValueError: the band is not in 0..1; or, when drawing, `tries` redraws did not suffice.
 
     Example:
-        >>> from inpaintlib.masks import BANDS, band, brush
+        >>> from inpaintlib.masks import BANDS, brush, hole_fraction
         >>> draw = in_band(brush, *BANDS["10-20 %"])
-        >>> band(draw(2, 64, 64, generator=torch.Generator().manual_seed(0)))
-        ['10-20 %', '10-20 %']
+        >>> 0.1 < hole_fraction(draw(1, 64, 64, generator=torch.Generator())).item() <= 0.2
+        True
     """
     if not 0 <= low < high <= 1:
         raise ValueError(f"expected a band with 0 <= low < high <= 1, got {low} and {high}")
 
-    def draw(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
+    def draw(batch: int, height: int, width: int, *, generator: Generator) -> Tensor:
         mask = sampler(batch, height, width, generator=generator)
         for _ in range(tries):
             fraction = mask.double().mean(dim=(1, 2, 3))
@@ -80,7 +123,7 @@ def in_band(sampler: MaskSampler, low: float, high: float, *, tries: int = 200) 
             mask[outside] = sampler(int(outside.sum()), height, width, generator=generator)
         raise ValueError(
             f"after {tries} draws {int(outside.sum())} of {batch} masks still have a hole fraction "
-            f"outside {low:.0%} to {high:.0%}: choose another family or its parameters"
+            f"outside {low:.0%} to {high:.0%}: choose another kind or its parameters"
         )
 
     return draw

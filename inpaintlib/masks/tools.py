@@ -25,18 +25,6 @@ def hole_fraction(mask: Tensor) -> Tensor:
     return mask.mean(dim=(1, 2, 3))
 
 
-def band(mask: Tensor) -> list[str]:
-    """The name of each mask's hole-fraction band, one of `BANDS`, or "over 60 %".
-
-    A fraction on the edge belongs to the lower band; an empty mask to the lowest.
-    """
-    check_mask(mask)
-    highs = torch.tensor([high for _, high in BANDS.values()], dtype=torch.float64)
-    fraction = mask.cpu().double().mean(dim=(1, 2, 3))  # float32 would blur the bands' edges
-    names = [*BANDS, "over 60 %"]
-    return [names[index] for index in torch.bucketize(fraction, highs).tolist()]
-
-
 def bounding_box(mask: Tensor) -> Tensor:
     """The smallest rectangle around each mask's hole.
 
@@ -65,8 +53,3 @@ def dilate(mask: Tensor, pixels: int) -> Tensor:
     if pixels < 0:
         raise ValueError(f"expected 0 or more pixels to dilate by, got {pixels}")
     return functional.max_pool2d(mask, 2 * pixels + 1, stride=1, padding=pixels)
-
-
-def ring(mask: Tensor, pixels: int) -> Tensor:
-    """The known pixels at most `pixels` away from a hole: the context that a fill must meet."""
-    return dilate(mask, pixels) - mask

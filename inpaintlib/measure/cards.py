@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inpaintlib.data import ImageSet, default_folder, load_faces
+from inpaintlib.data.writing import write_whole
 from inpaintlib.measure.comparison import (
     BAND_HOLES,
     HOLES,
@@ -22,7 +23,6 @@ from inpaintlib.measure.comparison import (
 )
 from inpaintlib.measure.features import features_for
 from inpaintlib.photos import shipped
-from inpaintlib.training.checkpoints import write_whole
 
 Card = dict[str, Any]
 METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}

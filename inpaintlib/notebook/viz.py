@@ -14,7 +14,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from inpaintlib.images import check_image, check_pair, composite, to_unit
+from inpaintlib.images import check_image, to_unit
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#0072b2",
@@ -25,8 +25,6 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
     "#56b4e9",
 )
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
-HOLE_COLOUR = (0.86, 0.16, 0.55)
-"""Magenta: no face and few photographs contain it, so a hole is seen at once."""
 
 
 def use_style() -> None:
@@ -55,22 +53,6 @@ def as_picture(image: Tensor) -> np.ndarray:
     """One image (C, H, W), [-1, 1], as an array for imshow: (H, W, 3) or (H, W), [0, 1]."""
     array = to_unit(image.detach().float().cpu()).permute(1, 2, 0).numpy()
     return array[..., 0] if array.shape[-1] == 1 else array
-
-
-def paint_holes(image: Tensor, mask: Tensor) -> Tensor:
-    """The image as three channels with its holes in `HOLE_COLOUR`, for showing only.
-
-    Args:
-        image: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Returns:
-        (B, 3, H, W), [-1, 1].
-    """
-    check_pair(image, mask)
-    colour = torch.tensor(HOLE_COLOUR).to(image).view(1, 3, 1, 1) * 2 - 1
-    wide = image.expand(-1, 3, -1, -1)
-    return composite(colour.expand_as(wide), wide, mask)
 
 
 def show_images(

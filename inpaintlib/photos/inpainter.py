@@ -1,15 +1,6 @@
-"""Any photo, any size, any mask: cut each hole out with its context, fill it, paste it back.
+"""Any photo, any size, any mask: cut each hole out with its context, fill it, paste it back."""
 
-A network fills pictures of one size. Each hole is therefore shown to it through a **window**, a
-square about twice as wide as the hole, scaled to that size; what comes back is scaled up again and
-pasted into the hole alone. A hole that is long but thin, such as a scratch, is cut into **cells**
-with a window each, so that it is filled in full detail.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise, zip_longest
-from math import ceil
+import os
 from typing import Any, overload
 
 import cv2
@@ -17,35 +8,22 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
+from tqdm.auto import tqdm
 
-from inpaintlib.images import composite, from_bytes, hide, to_bytes
+from inpaintlib.images import composite, hide
 from inpaintlib.models.blind import Blind
 from inpaintlib.models.contract import Family
 from inpaintlib.models.dcgan import DCGAN
 from inpaintlib.models.gan import GAN
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
-from inpaintlib.photos.files import File, check_array, read_mask, read_photo, to_image
+from inpaintlib.photos.masks import File
+from inpaintlib.photos.reading import Photo, check_array, read_mask, read_photo
+from inpaintlib.photos.saving import picture_format, save_photo
+from inpaintlib.photos.tiles import Tile, cut, find_holes, look, paste, rounds
 from inpaintlib.training.loop import eval_mode
 
-Box = tuple[slice, slice]  # rows and columns
-AT_ONCE = 8  # windows in one batch
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One look of the network: what is filled, and what is seen around it.
-
-    Attributes:
-        hole: the number of the hole in the map of `find_holes`.
-        cell: the box whose part of the hole is filled.
-        window: a square around the cell, inside the photo.
-    """
-
-    hole: int
-    cell: Box
-    window: Box
+PATIENCE = 2  # seconds of work until its progress is shown
 
 
 class Inpainter:
@@ -60,15 +38,16 @@ class Inpainter:
         (40, 60, 3)
     """
 
-    def __init__(self, model: Family | str) -> None:
-        """Take a family, or the name of one that is shipped, such as "unet-celeba".
+    def __init__(self, model: Family | str | os.PathLike[str]) -> None:
+        """Take a family, the name of one that is shipped, such as "unet-celeba", or a file.
 
         Raises:
-            ValueError: no such name, or a family that draws new pictures or is not for colours.
+            ValueError: no such name or file, or a family that draws new pictures or is not for
+                colours.
         """
-        self.family = shipped.load(model) if isinstance(model, str) else model
+        self.family = model if isinstance(model, Family) else shipped.load(model)
         if isinstance(self.family, (GAN, DCGAN)) or self.family.config.channels != 3:
-            name = model if isinstance(model, str) else type(model).__name__
+            name = type(model).__name__ if isinstance(model, Family) else model
             raise ValueError(f"expected a family that fills holes of colour pictures, got {name}")
 
     @overload
@@ -85,32 +64,78 @@ class Inpainter:
         """The photo with its holes filled; every other pixel as it was, bit for bit.
 
         Args:
-            photo: a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4), uint8. A photo
-                that says how it was held (EXIF) is turned upright first. Alpha is kept.
-            mask: the same size upright: a file, a PIL image or an array (H, W); see
-                `masks.from_picture`.
-            hole: "white" (or true, or 1) or "black": the colour of the hole in the mask.
+            photo: a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 or
+                uint16. A photo that says how it was held (EXIF) is turned upright first.
+            mask: the same size upright: a file, a PIL image, an array (H, W) or a tensor; see
+                `photos.masks.from_picture`. Or "alpha": what is transparent in the photo.
+            hole: "white" (or true, or 1), "black" or "transparent": the hole in the mask.
             seam: "poisson" shifts the fill's colours smoothly until they meet the known pixels (see
                 `blending`), which made every shipped network better on strokes; "hard" pastes it.
 
         Returns:
             An array for an array, else a PIL image: same size and mode. But black and white comes
-            back as grey, and a palette as RGB or RGBA, because they lack the fill's colours.
+            back as grey, and a palette as RGB or RGBA, because they lack the fill's colours. Alpha
+            goes on in the hole as it is around it.
 
         Raises:
             ValueError: a photo or mask that cannot be read or used, of different sizes, without a
-                hole, or all hole; an argument is not as above.
+                hole, or all hole; a file of 16-bit colour, which a PIL image cannot hold (see
+                `fill_file`); an argument is not as above.
         """
+        if isinstance(photo, np.ndarray):
+            pixels = check_array(photo)
+            return self._fill(pixels, read_mask(mask, hole, pixels), seam)
+        source = read_photo(photo)
+        if source.deep and source.pixels.ndim == 3:
+            raise ValueError(
+                f"{source.name}: a PIL image cannot hold 16 bits of colour: use "
+                "Inpainter.fill_file, or give the pixels as an array"
+            )
+        hidden = read_mask(mask, hole, source.pixels)
+        return source.filled(self._fill(source.pixels, hidden, seam), hidden).image
+
+    def fill_file(
+        self,
+        photo: File,
+        mask: Any,
+        out: str | os.PathLike[str],
+        *,
+        hole: str = "white",
+        seam: str = "poisson",
+    ) -> None:
+        """Fill a photo's holes into a new file, with all that belongs to the photo.
+
+        See `saving.save_photo` for what is kept and what warns.
+
+        Args:
+            photo: the file.
+            out: the new file; its suffix says the format.
+            mask, hole, seam: as for `fill`.
+
+        Raises:
+            ValueError: as `fill`; or no format has this suffix, or it cannot hold the photo.
+            OSError: it cannot be written; an older file of that name is untouched.
+        """
+        picture_format(out)  # before the work
+        source = read_photo(photo)
+        hidden = read_mask(mask, hole, source.pixels)
+        save_photo(source.filled(self._fill(source.pixels, hidden, seam), hidden), out, hidden)
+
+    def _fill(self, photo: np.ndarray, hidden: np.ndarray, seam: str) -> np.ndarray:
+        """A copy of (H, W) or (H, W, C) pixels with the holes of (H, W) filled."""
         if seam not in ("hard", "poisson"):
             raise ValueError(f'expected seam "hard" or "poisson", got {seam!r}')
-        size = self.family.config.size
-        image = None if isinstance(photo, np.ndarray) else read_photo(photo)
-        filled = np.array(check_array(photo) if image is None else image)
+        size, filled = self.family.config.size, photo.copy()
         pixels = filled.reshape(*filled.shape[:2], -1)  # the same memory with a channel axis
-        holes, boxes = find_holes(read_mask(mask, hole, pixels.shape[:2]), reach=size // 8)
-        for tiles in rounds([cut(holes, *each, size) for each in enumerate(boxes, 1)]):
-            self._fill_tiles(pixels, holes, tiles, seam)
-        return filled if image is None else to_image(filled, image)
+        holes, boxes = find_holes(hidden, reach=size // 8)
+        tiles = [tile for each in enumerate(boxes, 1) for tile in cut(holes, *each, size)]
+        with tqdm(total=len(tiles), desc="filling", leave=False, delay=PATIENCE) as progress:
+            for together in rounds(tiles):
+                self._fill_tiles(pixels, holes, together, seam)
+                progress.update(len(together))
+        if pixels.shape[2] in (2, 4):
+            pixels[..., -1] = continued(pixels[..., -1], hidden)
+        return filled
 
     def _fill_tiles(
         self, pixels: np.ndarray, holes: np.ndarray, tiles: list[Tile], seam: str
@@ -143,104 +168,9 @@ def fill_told(family: Family, image: Tensor, mask: Tensor) -> Tensor:
     return family.generate(batch)
 
 
-def find_holes(mask: np.ndarray, *, reach: int) -> tuple[np.ndarray, list[Box]]:
-    """Number the holes of a mask; those that lie within twice `reach` pixels count as one.
-
-    Args:
-        mask: (H, W), uint8, 1 = hole.
-        reach: pixels.
-
-    Returns:
-        A map (H, W), int32, of each pixel's hole, 0 for a known one; and the box of hole 1, 2, ….
-    """
-    grown = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    _, holes, facts, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    holes[mask == 0] = 0
-    boxes = [(slice(y, y + h), slice(x, x + w)) for x, y, w, h, _ in facts[1:].tolist()]
-    return holes, [tighten(holes, number, box) for number, box in enumerate(boxes, 1)]
-
-
-def tighten(holes: np.ndarray, number: int, box: Box) -> Box:
-    """The smallest box around the part of a hole that lies in `box`; empty if there is none."""
-    x, y, width, height = cv2.boundingRect((holes[box] == number).astype(np.uint8))
-    top, left = box[0].start + y, box[1].start + x
-    return slice(top, top + height), slice(left, left + width)
-
-
-def thickness(holes: np.ndarray, number: int, box: Box) -> float:
-    """Pixels across a hole where it is thickest: its side if a square, its width if a scratch."""
-    rows, columns = (slice(max(0, side.start - 1), side.stop + 1) for side in box)
-    part = (holes[rows, columns] == number).astype(np.uint8)  # with a known pixel on each side
-    return 2 * float(cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max())
-
-
-def cut(holes: np.ndarray, number: int, box: Box, size: int) -> Iterator[Tile]:
-    """The tiles of one hole, in reading order.
-
-    A cell is at most twice as long as the hole is thick, so a compact hole is one cell and a
-    scratch several; and at most the picture's shorter side, so that a square window can hold it.
-    A cell of up to half the network's size is seen at the photo's own resolution.
-    """
-    limit = min(holes.shape)
-    longest = min(max(size // 2, ceil(2 * thickness(holes, number, box))), limit)
-    for rows in divide(box[0], longest):
-        for columns in divide(box[1], longest):
-            cell = tighten(holes, number, (rows, columns))
-            extent = max(side.stop - side.start for side in cell)
-            if extent:
-                width = min(max(size, 2 * extent), limit)
-                top, left = (
-                    min(max(0, (side.start + side.stop - width) // 2), length - width)
-                    for side, length in zip(cell, holes.shape, strict=True)
-                )
-                window = slice(top, top + width), slice(left, left + width)
-                yield Tile(number, cell, window)
-
-
-def divide(side: slice, longest: int) -> list[slice]:
-    """The fewest equal parts of a side that are no longer than `longest`.
-
-    Example:
-        >>> divide(slice(10, 30), 8)
-        [slice(10, 16, None), slice(16, 23, None), slice(23, 30, None)]
-    """
-    length = side.stop - side.start
-    count = ceil(length / longest)
-    edges = [side.start + length * part // count for part in range(count + 1)]
-    return [slice(*ends) for ends in pairwise(edges)]
-
-
-def rounds(tiles: list[Iterator[Tile]]) -> Iterator[list[Tile]]:
-    """Batches of tiles of different holes; a hole's next tile comes when the last one is known."""
-    for together in zip_longest(*tiles):
-        present = [tile for tile in together if tile is not None]
-        yield from (present[start : start + AT_ONCE] for start in range(0, len(present), AT_ONCE))
-
-
-def look(pixels: np.ndarray, holes: np.ndarray, window: Box, size: int) -> tuple[Tensor, Tensor]:
-    """A window at the network's size: (1, 3, size, size), [-1, 1], and what is hidden of it.
-
-    Picture and mask are scaled alike, and a pixel that mixes in anything hidden is hidden too.
-    """
-    colours = pixels[window][..., :3] if pixels.shape[2] > 2 else pixels[window][..., [0, 0, 0]]
-    image = from_bytes(torch.from_numpy(colours).permute(2, 0, 1)[None])
-    hidden = torch.from_numpy(holes[window] > 0)[None, None].float()
-    both = torch.cat([image, hidden], dim=1)
-    both = functional.interpolate(both, (size, size), mode="bilinear", antialias=True)
-    return both[:, :3], (both[:, 3:] > 0).float()
-
-
-def paste(pixels: np.ndarray, holes: np.ndarray, tile: Tile, fill: Tensor) -> None:
-    """Put a filled window, (1, 3, size, size), into the tile's part of the hole: now known."""
-    width = tile.window[0].stop - tile.window[0].start
-    fill = functional.interpolate(fill, (width, width), mode="bicubic", antialias=True)
-    if pixels.shape[2] <= 2:  # grey
-        fill = fill.mean(dim=1, keepdim=True)
-    patch = to_bytes(fill)[0].permute(1, 2, 0).numpy()
-    inner = tuple(
-        slice(cell.start - window.start, cell.stop - window.start)
-        for cell, window in zip(tile.cell, tile.window, strict=True)
-    )
-    part = holes[tile.cell] == tile.hole
-    pixels[tile.cell][part, : patch.shape[2]] = patch[inner][part]
-    holes[tile.cell][part] = 0
+def continued(alpha: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Alpha (H, W) with its holes as their surroundings are, so that no fill stays invisible."""
+    known = alpha[hidden == 0]
+    if known.min() == known.max():
+        return np.full_like(alpha, known[0])
+    return cv2.inpaint(np.ascontiguousarray(alpha), hidden, 3, cv2.INPAINT_TELEA)

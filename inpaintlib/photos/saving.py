@@ -15,7 +15,7 @@ from PIL import Image
 from inpaintlib.photos.facts import PROFILE, RESOLUTION, XMP_TAG
 from inpaintlib.photos.jpeg import keep_blocks, source_options
 from inpaintlib.photos.reading import DEEP, Photo, as_stored, read_photo
-from inpaintlib.training.checkpoints import write_whole
+from inpaintlib.data.writing import write_whole
 
 LOSSY = ("JPEG", "AVIF")
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ at 64×64, where a step costs a quarter, and go on at 128×128 with holes of eve
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,49 +72,62 @@ def is_inpainter(name: str) -> bool:
     return recipes.recipe(SHIPPED[name].family).presets["shipped"].mask is not None
 
 
-def path(name: str) -> Path:
-    """The file of a name.
+def path(model: str | os.PathLike[str]) -> Path:
+    """The file of a name, or the file itself.
 
     Raises:
-        ValueError: no such name.
+        ValueError: neither a name nor a file.
     """
-    if name not in SHIPPED:
-        raise ValueError(f"no weights {name!r}: expected one of {', '.join(SHIPPED)}")
-    return folder() / f"{name}.safetensors"
+    if model in SHIPPED:
+        return folder() / f"{model}.safetensors"
+    file = Path(model)
+    if not file.is_file():
+        raise ValueError(
+            f"no weights {os.fspath(model)!r}: expected one of {', '.join(SHIPPED)}, or a file"
+        )
+    return file
 
 
-def card(name: str) -> dict[str, Any]:
-    """What is known of a file: family, settings, data, licence, steps, seconds, metrics.
+def card(model: str | os.PathLike[str]) -> dict[str, Any]:
+    """What is known of weights: family, settings, data, licence, steps, seconds, metrics.
 
     Raises:
-        ValueError: no such name, or its file is missing or damaged.
+        ValueError: no such name or file, it is damaged, or it is a file of something else.
     """
-    file = path(name)
+    file = path(model)
     try:
         with safe_open(file, framework="pt") as opened:
-            return json.loads((opened.metadata() or {})["card"])
+            facts = json.loads((opened.metadata() or {})["card"])
+            return {"family": facts["family"], "settings": facts["settings"]} | facts
     except Exception as error:  # safetensors has its own for a damaged file
+        if model in SHIPPED:
+            raise ValueError(
+                f"{file}: no trained weights here ({error}); see `make weights`"
+            ) from error
         raise ValueError(
-            f"{file}: no trained weights here ({error}); see `make weights`"
+            f"{file}: expected weights that `train` or `convert` wrote, with a card in the file"
         ) from error
 
 
-def load(name: str) -> Family:
+def load(model: str | os.PathLike[str]) -> Family:
     """A trained family, ready to fill: in evaluation mode, on the CPU.
 
     Args:
-        name: one of `SHIPPED`.
+        model: one of `SHIPPED`, or a file of weights that `train` or `convert` wrote.
 
     Raises:
-        ValueError: no such name, or its file is missing or damaged.
+        ValueError: no such name or file, it is damaged, or it is a file of something else.
     """
-    facts = card(name)
+    facts = card(model)
     settings = {
         field: tuple(value) if isinstance(value, list) else value
         for field, value in facts["settings"].items()
     }
-    family = recipes.make(facts["family"], "shipped", **settings)
-    load_weights(path(name), family.generator)
+    try:
+        family = recipes.make(facts["family"], "shipped", **settings)
+    except TypeError as error:  # a setting that this version does not know
+        raise ValueError(f"{path(model)}: made by another version: {error}") from error
+    load_weights(path(model), family.generator)
     return family.eval().requires_grad_(False)
 
 

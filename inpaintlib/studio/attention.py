@@ -9,9 +9,9 @@ import torch.nn.functional as F
 import traitlets
 from torch import Tensor
 
-from inpaintlib.images import check_image, composite
+from inpaintlib.images import HOLE_COLOUR, check_image, composite
 from inpaintlib.masks import dilate
-from inpaintlib.notebook.viz import HOLE_COLOUR, error_map
+from inpaintlib.notebook.viz import error_map
 from inpaintlib.studio.holes import as_mask, png
 from inpaintlib.studio.painter import STATIC_SIDE, bytes_trait, shown, sources_of, with_picture
 

@@ -12,9 +12,8 @@ import numpy as np
 import traitlets
 from torch import Tensor
 
-from inpaintlib.images import check_image
+from inpaintlib.images import check_image, paint_holes
 from inpaintlib.masks import hole_fraction
-from inpaintlib.notebook.viz import paint_holes
 from inpaintlib.studio.holes import (
     SIZED,
     as_mask,

@@ -1,13 +1,10 @@
 """Saving and loading: the weights that are shipped, and the state that a run resumes from.
 
 Weights are safetensors, so nothing in the file is ever executed. A training state is read with
-`weights_only=True`, which accepts tensors and plain values only. Every file appears whole or not at
-all: it is written under another name and renamed.
+`weights_only=True`, which accepts tensors and plain values only.
 """
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from inpaintlib.data.writing import write_whole
 from inpaintlib.models.contract import Family
 from inpaintlib.training.ema import EMA
 
@@ -50,10 +48,15 @@ def load_weights(path: str | Path, module: nn.Module) -> dict[str, Any]:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ValueError(f"{path}: expected a safetensors file of weights: {error}") from error
-    try:
-        module.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ValueError(f"{path}: the weights do not fit this network: {error}") from error
+    wanted = {name: value.shape for name, value in module.state_dict().items()}
+    found = {name: value.shape for name, value in tensors.items()}
+    wrong = sorted(dict(wanted.items() ^ found.items()))
+    if wrong:
+        raise ValueError(
+            f"{path}: the weights do not fit this network: {len(wrong)} tensors are missing, too "
+            f"many or of another shape, such as {wrong[0]}"
+        )
+    module.load_state_dict(tensors)
     return json.loads(metadata.get("card", "{}"))
 
 
@@ -105,21 +108,3 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
         raise ValueError(f"{path}: cannot resume from this file: {error}") from error
     torch.set_rng_state(state["rng"])
     return int(state["step"])
-
-
-def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Call `write` on a neighbouring name, then rename it: the file is complete or absent.
-
-    Raises:
-        OSError: it cannot be written; an older file of that name is untouched.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
-        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
-    finally:
-        part.unlink(missing_ok=True)

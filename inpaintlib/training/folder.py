@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from inpaintlib.data.writing import write_whole
 from inpaintlib.images import to_bytes
-from inpaintlib.training.checkpoints import write_whole
 
 
 class RunFolder:

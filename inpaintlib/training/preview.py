@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from inpaintlib import metrics
-from inpaintlib.images import Batch
+from inpaintlib.images import Batch, paint_holes
 from inpaintlib.models.contract import Family
-from inpaintlib.notebook.viz import paint_holes
 from inpaintlib.seeding import stream
 from inpaintlib.training.ema import EMA, refresh_statistics
 from inpaintlib.training.loop import eval_mode

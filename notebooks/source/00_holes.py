@@ -50,9 +50,9 @@ from inpaintlib import masks, metrics
 from inpaintlib.notebook import session
 from inpaintlib.data import fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
-from inpaintlib.images import Batch, apply_mask, composite, from_bytes, hide
+from inpaintlib.images import apply_mask, Batch, composite, from_bytes, hide, paint_holes
 from inpaintlib.seeding import stream
-from inpaintlib.notebook.viz import error_map, paint_holes, show_bars, show_curves
+from inpaintlib.notebook.viz import error_map, show_bars, show_curves
 from inpaintlib.notebook.viz import show_images, show_rows, use_style
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.studio.studio import Studio
@@ -173,15 +173,15 @@ for wrong in (small, small.round()):
 # generator=…)`, draws one mask **a sample**, and gets its randomness from the generator alone.
 
 # %%
-face = validation.floats([7]).expand(len(masks.FAMILIES), -1, -1, -1)
+face = validation.floats([7]).expand(len(masks.KINDS), -1, -1, -1)
 drawn = torch.cat(
-    [draw(1, 64, 64, generator=stream(7, name)) for name, draw in masks.FAMILIES.items()]
+    [draw(1, 64, 64, generator=stream(7, name)) for name, draw in masks.KINDS.items()]
 )
-show_images(paint_holes(face, drawn), titles=list(masks.FAMILIES), columns=5, width=9)
+show_images(paint_holes(face, drawn), titles=list(masks.KINDS), columns=5, width=9)
 
 # %% tags=["nbval-check-output"]
 print(f"{'family':14}{'mean':>6}{'least':>7}{'most':>6}   hole fraction of 400 masks")
-for name, draw in masks.FAMILIES.items():
+for name, draw in masks.KINDS.items():
     share = masks.hole_fraction(draw(400, 64, 64, generator=stream(0, name)))
     print(f"{name:14}{share.mean():6.2f}{share.min():7.2f}{share.max():6.2f}")
 
@@ -660,7 +660,7 @@ def sampler(family, size):
         "border": {"thickness": size / 3},
         "pixels": {"probability": size},
     }
-    return partial(masks.FAMILIES[family], **settings.get(family, {}))
+    return partial(masks.KINDS[family], **settings.get(family, {}))
 
 
 # %%
@@ -687,7 +687,7 @@ draw()
 explore(
     draw,
     picture=list(GALLERY),
-    family=["brush", *[name for name in masks.FAMILIES if name != "brush"]],
+    family=["brush", *[name for name in masks.KINDS if name != "brush"]],
     size=(0.1, 0.8, 0.05),
     seed=range(1, 30),
     method=list(reversed(classical.CLASSICAL)),

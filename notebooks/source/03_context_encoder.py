@@ -53,7 +53,7 @@ from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
 from inpaintlib.filters import sobel
-from inpaintlib.images import composite, hide
+from inpaintlib.images import composite, hide, paint_holes
 from inpaintlib.layers import initialise_normal
 from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1, region_mean
 from inpaintlib.models import context_encoder
@@ -63,7 +63,6 @@ from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import (
     error_map,
-    paint_holes,
     show_bars,
     show_curves,
     show_images,

@@ -60,7 +60,7 @@ from inpaintlib.notebook import session
 from inpaintlib.photos.blending import poisson_blend
 from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
-from inpaintlib.images import apply_mask, composite, from_bytes, hide, to_bytes
+from inpaintlib.images import apply_mask, composite, from_bytes, hide, paint_holes, to_bytes
 from inpaintlib.layers import ResizeConv2d, spectral_norm
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
 
@@ -70,7 +70,7 @@ from inpaintlib.models.contract import count_parameters
 from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
-from inpaintlib.notebook.viz import paint_holes, show_images, show_rows, use_style
+from inpaintlib.notebook.viz import show_images, show_rows, use_style
 from inpaintlib.notebook.sliders import explore
 
 # %%

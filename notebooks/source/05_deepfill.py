@@ -57,7 +57,7 @@ from inpaintlib.measure.cards import read_cards
 from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.measure.comparison import BAND_HOLES, paired
 from inpaintlib.notebook.exercises import check
-from inpaintlib.images import composite, hide
+from inpaintlib.images import composite, hide, paint_holes
 from inpaintlib.layers import GatedConv2d, SelfAttention2d, contextual_attention
 from inpaintlib.layers import contextual_weights, spectral_norm
 
@@ -69,7 +69,7 @@ from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.shipped import load, weights_for
-from inpaintlib.notebook.viz import paint_holes, show_bars, show_curves, show_images, show_intervals
+from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_intervals
 from inpaintlib.notebook.viz import show_rows, use_style
 from inpaintlib.studio.attention import AttentionViewer, attention_over
 

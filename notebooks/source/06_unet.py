@@ -59,7 +59,7 @@ from inpaintlib import filters, losses, masks, metrics, training
 from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, jitter_colours, load_faces
 from inpaintlib.notebook.exercises import check
-from inpaintlib.images import composite, to_unit
+from inpaintlib.images import composite, paint_holes, to_unit
 
 # %%
 from inpaintlib.layers import SelfAttention2d
@@ -68,7 +68,7 @@ from inpaintlib.models.contract import count_parameters
 from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
-from inpaintlib.notebook.viz import GREEN, RED, paint_holes, show_images, show_rows, use_style
+from inpaintlib.notebook.viz import GREEN, RED, show_images, show_rows, use_style
 from inpaintlib.notebook.sliders import explore
 
 # %%

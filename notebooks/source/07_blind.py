@@ -57,7 +57,7 @@ from inpaintlib import masks, metrics, training
 from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
-from inpaintlib.images import apply_mask, composite
+from inpaintlib.images import apply_mask, composite, paint_holes
 from inpaintlib.layers import ResizeConv2d
 
 # %%
@@ -70,7 +70,6 @@ from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import (
     error_map,
-    paint_holes,
     show_bars,
     show_curves,
     show_rows,

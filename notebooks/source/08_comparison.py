@@ -53,8 +53,8 @@ from inpaintlib.measure.comparison import BAND_HOLES, HOLES, System, fixed_masks
 from inpaintlib.notebook.exercises import check
 from inpaintlib.measure.features import frechet_distance
 from inpaintlib.filters import sobel
-from inpaintlib.images import composite, hide
-from inpaintlib.notebook.viz import BLUE, ORANGE, paint_holes, show_bars, show_curves
+from inpaintlib.images import composite, hide, paint_holes
+from inpaintlib.notebook.viz import BLUE, ORANGE, show_bars, show_curves
 from inpaintlib.notebook.viz import show_images, show_intervals, show_rows, use_style
 from inpaintlib.notebook.sliders import explore
 

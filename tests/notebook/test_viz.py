@@ -38,16 +38,6 @@ def test_rows_are_labelled_and_must_be_of_one_length():
         viz.show_rows({"truth": batch, "filled": batch[:2]})
 
 
-def test_holes_are_painted_and_the_rest_is_kept():
-    image = torch.full((1, 1, 4, 4), 0.2)
-    mask = torch.zeros(1, 1, 4, 4)
-    mask[..., 0, 0] = 1
-    painted = viz.paint_holes(image, mask)
-    expected = torch.tensor(viz.HOLE_COLOUR) * 2 - 1
-    torch.testing.assert_close(painted[0, :, 0, 0], expected)
-    assert (painted[..., 1:, :] == 0.2).all()
-
-
 def test_error_map_is_black_where_equal_and_brighter_where_worse():
     image = torch.zeros(1, 3, 2, 2)
     prediction = image.clone()

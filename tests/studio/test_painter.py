@@ -82,8 +82,8 @@ def test_bytes_of_another_length_are_refused():
 
 
 def test_every_mask_family_has_a_button_and_its_defaults_are_at_the_middle():
-    assert list(SIZED) == list(masks.FAMILIES)
-    for name, family in masks.FAMILIES.items():
+    assert list(SIZED) == list(masks.KINDS)
+    for name, family in masks.KINDS.items():
         expected = family(1, 128, 128, generator=torch.Generator().manual_seed(3))
         torch.testing.assert_close(draw_hole(name, 0.5, 3, 128, 128), expected, msg=name)
 

@@ -1,7 +1,6 @@
 """Masks from pictures: painted by hand, or saved by another program."""
 
 import os
-from functools import cache
 from typing import BinaryIO
 
 import numpy as np
@@ -9,6 +8,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
+
+from inpaintlib.data.pictures import know_heic
 
 File = str | os.PathLike[str] | BinaryIO
 HOLES = ("white", "black", "transparent")
@@ -64,16 +65,6 @@ def from_picture(
     hidden = torch.from_numpy(~white if hole == "black" else white)
     mask = hidden.float()[None, None]
     return mask if size is None else functional.adaptive_max_pool2d(mask, tuple(size))
-
-
-@cache
-def know_heic() -> None:
-    """Let Pillow open HEIC, the pictures of many phones, where pillow-heif is installed."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return
-    pillow_heif.register_heif_opener()
 
 
 def picture_name(picture: object, otherwise: str) -> str:

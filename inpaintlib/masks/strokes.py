@@ -1,15 +1,18 @@
-"""Mask families drawn with OpenCV: brush strokes and random shapes."""
+"""Kinds of holes drawn with OpenCV: brush strokes and random shapes; for the call see `masks`.
+
+OpenCV is loaded when the first of them is drawn: whoever imports a network need not wait for it.
+"""
 
 import math
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from inpaintlib.masks.samplers import in_band
-from inpaintlib.masks.sizes import check_range, check_size, integers, length_range
+from inpaintlib.masks.samplers import Length, check_size, in_band, integers, range_in_pixels
 
+STROKES = (1, 3)  # fewest and most strokes per mask
+STEPS = (4, 11)  # fewest and most steps per stroke; a step is diagonal / 8 long on average
 _MEAN_ANGLE = 2 * math.pi / 5
 _ANGLE_SPREAD = 2 * math.pi / 15
 
@@ -19,39 +22,28 @@ def brush(
     height: int,
     width: int,
     *,
-    generator: torch.Generator,
-    strokes: tuple[int, int] = (1, 3),
-    steps: tuple[int, int] = (4, 11),
-    thickness: tuple[int | float, int | float] = (12 / 256, 39 / 256),
+    generator: Generator,
+    thickness: tuple[Length, Length] = (12 / 256, 39 / 256),
 ) -> Tensor:
     """Free-form brush strokes: zigzag walks of a round pen, each mask flipped at random.
 
     Args:
-        batch, height, width: the masks' number and size.
-        generator: of every draw.
-        strokes: fewest and most strokes a mask.
-        steps: fewest and most steps a stroke; a step is diagonal / 8 long on average.
-        thickness: thinnest and thickest pen, as lengths; one pen a stroke.
-
-    Returns:
-        (B, 1, H, W), {0, 1}, 1 = hole; at 256x256 the hole is 15 % on average.
-
-    Raises:
-        ValueError: a range is empty or not positive.
+        thickness: thinnest and thickest pen; one pen per stroke. With the default the hole is 15 %
+            on average.
 
     Source:
         DeepFillV2 (Yu et al. 2019), section 3.5, and its published code, whose constants these are.
         There the result of the flips is thrown away, so that all strokes drift to the right and
         the leftmost columns are almost never hidden. Here the flips count.
     """
+    import cv2
+
     check_size(batch, height, width)
-    check_range("strokes", strokes)
-    check_range("steps", steps)
-    pens = length_range("thickness", thickness, height, width)
+    pens = range_in_pixels("thickness", thickness, height, width)
     canvases = np.zeros((batch, height, width), np.uint8)
     for canvas in canvases:
-        for _ in range(_integer(strokes, generator)):
-            walk = _walk(height, width, _integer(steps, generator), generator)
+        for _ in range(_integer(STROKES, generator)):
+            walk = _walk(height, width, _integer(STEPS, generator), generator)
             # a thick polyline has round ends and joints, a disc at every vertex; OpenCV draws it
             # about a pixel wider than asked for
             pen = max(1, _integer(pens, generator) - 1)
@@ -63,7 +55,7 @@ def brush(
     return mask
 
 
-def _walk(height: int, width: int, steps: int, generator: torch.Generator) -> np.ndarray:
+def _walk(height: int, width: int, steps: int, generator: Generator) -> np.ndarray:
     """A stroke's vertices (steps + 1, 2) as x, y: up and down in turn, mostly to the right."""
     below, above = (torch.rand(2, generator=generator) * _ANGLE_SPREAD).tolist()
     angles = _MEAN_ANGLE - below + (below + above) * torch.rand(steps, generator=generator)
@@ -85,27 +77,19 @@ def shapes(
     height: int,
     width: int,
     *,
-    generator: torch.Generator,
+    generator: Generator,
     fraction: tuple[float, float] = (0.05, 0.30),
 ) -> Tensor:
     """One to four random lines, circles and rectangles, again until they hide a share in bounds.
 
     Args:
-        batch, height, width: the masks' number and size.
-        generator: of every draw.
-        fraction: smallest (excluded) and largest hole fraction.
-
-    Returns:
-        (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Raises:
-        ValueError: the fraction is out of 0..1 or out of reach.
+        fraction: smallest (excluded) and largest hole fraction; ValueError if out of reach.
     """
     check_size(batch, height, width)
     return in_band(_draw_shapes, *fraction)(batch, height, width, generator=generator)
 
 
-def _draw_shapes(batch: int, height: int, width: int, *, generator: torch.Generator) -> Tensor:
+def _draw_shapes(batch: int, height: int, width: int, *, generator: Generator) -> Tensor:
     canvases = np.zeros((batch, height, width), np.uint8)
     for canvas in canvases:
         for _ in range(_integer((1, 4), generator)):
@@ -113,7 +97,9 @@ def _draw_shapes(batch: int, height: int, width: int, *, generator: torch.Genera
     return _to_mask(canvases)
 
 
-def _draw_shape(canvas: np.ndarray, generator: torch.Generator) -> None:
+def _draw_shape(canvas: np.ndarray, generator: Generator) -> None:
+    import cv2
+
     height, width = canvas.shape
     shorter = min(height, width)
     x, y, x2, y2, size, size2 = torch.rand(6, generator=generator).tolist()
@@ -131,7 +117,7 @@ def _draw_shape(canvas: np.ndarray, generator: torch.Generator) -> None:
             cv2.rectangle(canvas, low, high, 1, thickness=-1)
 
 
-def _integer(bounds: tuple[int, int], generator: torch.Generator) -> int:
+def _integer(bounds: tuple[int, int], generator: Generator) -> int:
     return int(integers(*bounds, 1, generator))
 
 

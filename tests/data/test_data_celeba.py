@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from inpaintlib.data import download_celeba, load_faces
-from inpaintlib.data import kaggle as kaggle_module
+from inpaintlib.data import download, download_celeba, load_faces
 
 TABLES = {
     "list_attr_celeba.csv": "image_id,Smiling\n",
@@ -47,7 +46,7 @@ class Kaggle:
 @pytest.fixture
 def kaggle(tmp_path, monkeypatch) -> Kaggle:
     monkeypatch.setenv("INPAINTLIB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(kaggle_module, "COUNT", 6)
+    monkeypatch.setattr(download, "COUNT", 6)
     fake = Kaggle()
     module = SimpleNamespace(dataset_download=fake.dataset_download)
     monkeypatch.setitem(sys.modules, "kagglehub", module)
@@ -112,7 +111,7 @@ def test_a_damaged_picture_stays_out_and_is_fetched_again(kaggle, tmp_path, monk
 
 
 def test_too_few_pictures_are_reported(kaggle, tmp_path, monkeypatch):
-    monkeypatch.setattr(kaggle_module, "COUNT", 7)
+    monkeypatch.setattr(download, "COUNT", 7)
     with pytest.raises(OSError, match="6 pictures came, expected 7"):
         download_celeba(tmp_path)
 

@@ -1,0 +1,25 @@
+"""Files that appear whole or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Call `write` on a neighbouring name, then rename it: the file is complete or absent.
+
+    Raises:
+        OSError: it cannot be written; an older file of that name is untouched.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may write it too
+    try:
+        write(part)
+        os.replace(part, path)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
+        raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""The command `fill`: one photo or many, with one mask for all or a mask each."""
+
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inpaintlib.data.pictures import SUFFIXES
+from inpaintlib.photos.saving import picture_format
+
+NO_MASK = (
+    "fill needs --mask: a picture as large as the photo, black, with the hole in white. Paint it in "
+    "`python -m inpaintlib studio` and save the mask there, or on a layer of any paint program; "
+    "--mask alpha takes what is transparent in the photo itself"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to fill.
+
+    Attributes:
+        photo: its file.
+        mask: the mask's file, or "alpha".
+        out: the file to write.
+    """
+
+    photo: Path
+    mask: Path | str
+    out: Path
+
+
+def plan(
+    photos: Sequence[Path], mask: str | None, out: Path | None, *, overwrite: bool = False
+) -> list[Job]:
+    """What is to be done; every name is checked before any work.
+
+    Args:
+        photos: files, or folders whose pictures are taken.
+        mask: a file for all of them, a folder with a mask of each photo's name, or "alpha".
+        out: a file for one photo, else a folder; None writes PHOTO-filled beside each.
+        overwrite: whether files that are there may be replaced.
+
+    Raises:
+        ValueError: no mask, no photo, an output that is there already, is a photo or a mask itself, comes twice, or has an unknown suffix.
+    """
+    if mask is None:
+        raise ValueError(NO_MASK)
+    single = len(photos) == 1 and not photos[0].is_dir()
+    files = [file for photo in photos for file in _pictures(photo, filled=out is not None)]
+    jobs = [Job(file, _mask_of(file, mask), _out_of(file, out, single)) for file in files]
+    taken = {name.resolve() for job in jobs for name in (job.photo, job.mask) if name != "alpha"}
+    count = Counter(job.out.resolve() for job in jobs)
+    for job in jobs:
+        picture_format(job.out)
+        if job.out.resolve() in taken:
+            raise ValueError(f"{job.out}: would be overwritten; name another file with -o")
+        if count[job.out.resolve()] > 1:
+            raise ValueError(f"{job.out}: two photos would be written here; fill them one by one")
+        if job.out.exists() and not overwrite:
+            raise ValueError(f"{job.out}: is there already; allow it with --overwrite, or name -o")
+    return jobs
+
+
+def _pictures(place: Path, *, filled: bool) -> list[Path]:
+    """The file, or a folder's pictures by name; those filled before only if `filled`."""
+    if not place.is_dir():
+        return [place]
+    found = [
+        path
+        for path in sorted(place.iterdir())
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    ]
+    found = [path for path in found if filled or not path.stem.endswith("-filled")]
+    if not found:
+        raise ValueError(f"{place}: expected a photo or a folder of photos, found no picture")
+    return found
+
+
+def _mask_of(photo: Path, mask: str) -> Path | str:
+    folder = Path(mask)
+    if mask == "alpha" or not folder.is_dir():
+        return mask if mask == "alpha" else folder
+    for path in sorted(folder.iterdir()):
+        if path.stem == photo.stem and path.suffix.lower() in SUFFIXES:
+            return path
+    return folder / f"{photo.stem}.png"  # which is missing, and said to be when its turn comes
+
+
+def _out_of(photo: Path, out: Path | None, single: bool) -> Path:
+    if out is None:
+        return photo.with_stem(f"{photo.stem}-filled")
+    if single and not out.is_dir() and (out.suffix or not out.exists()):
+        return out
+    if out.suffix and not out.is_dir():
+        raise ValueError(f"{out}: expected a folder for several photos, with -o")
+    return out / photo.name
+
+
+def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Callable[[str], None]) -> int:
+    """Do all jobs; one that fails is told at once and again at the end.
+
+    Args:
+        jobs: see `plan`.
+        fill: does one; raises ValueError or OSError.
+        say: takes each line for the user.
+
+    Returns:
+        The command's exit status: 0 all done, 1 some failed.
+
+    Raises:
+        ValueError, OSError: what the only job raises.
+    """
+    failed = []
+    for number, job in enumerate(jobs, 1):
+        try:
+            with warnings_as_notes():
+                fill(job)
+        except (ValueError, OSError) as error:
+            if len(jobs) == 1:
+                raise
+            text = str(error) if str(job.photo) in str(error) else f"{job.photo}: {error}"
+            failed.append(text)
+            say(f"{number}/{len(jobs)} not filled: {text}")
+        else:
+            say(f"{number}/{len(jobs)} filled: {job.out}" if len(jobs) > 1 else f"filled: {job.out}")
+    if failed:
+        print(f"inpaintlib: {len(failed)} of {len(jobs)} not filled:", file=sys.stderr)
+        print(*failed, sep="\n", file=sys.stderr)
+    return 1 if failed else 0
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Warnings as one plain line each, every time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(
+            f"inpaintlib: note: {message}", file=sys.stderr
+        )
+        yield
