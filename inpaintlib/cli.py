@@ -178,7 +178,8 @@ def _fill(options: argparse.Namespace) -> int:
     return batch.run(
         jobs,
         lambda job: inpainter.fill_file(job.photo, job.mask, job.out, **how),
-        partial(print, flush=True),
+        say=partial(print, flush=True),
+        warn=partial(print, file=sys.stderr, flush=True),
     )
 
 

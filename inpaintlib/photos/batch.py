@@ -1,6 +1,5 @@
 """The command `fill`: one photo or many, with one mask for all or a mask each."""
 
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +10,10 @@ from pathlib import Path
 from inpaintlib.data.pictures import SUFFIXES
 from inpaintlib.photos.saving import picture_format
 
+Say = Callable[[str], None]
 NO_MASK = (
-    "fill needs --mask: a picture as large as the photo, black, with the hole in white. Paint it in "
-    "`python -m inpaintlib studio` and save the mask there, or on a layer of any paint program; "
+    "fill needs --mask: a picture as large as the photo, black, with the hole in white. Paint it "
+    "in `python -m inpaintlib studio` and save the mask there, or on a layer of any paint program; "
     "--mask alpha takes what is transparent in the photo itself"
 )
 
@@ -45,7 +45,8 @@ def plan(
         overwrite: whether files that are there may be replaced.
 
     Raises:
-        ValueError: no mask, no photo, an output that is there already, is a photo or a mask itself, comes twice, or has an unknown suffix.
+        ValueError: no mask, no photo, or an output that is there already, is a photo or a mask
+            itself, comes twice, or has an unknown suffix.
     """
     if mask is None:
         raise ValueError(NO_MASK)
@@ -100,13 +101,14 @@ def _out_of(photo: Path, out: Path | None, single: bool) -> Path:
     return out / photo.name
 
 
-def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Callable[[str], None]) -> int:
+def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Say, warn: Say) -> int:
     """Do all jobs; one that fails is told at once and again at the end.
 
     Args:
         jobs: see `plan`.
         fill: does one; raises ValueError or OSError.
         say: takes each line for the user.
+        warn: takes each note and what failed.
 
     Returns:
         The command's exit status: 0 all done, 1 some failed.
@@ -117,7 +119,7 @@ def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Callable[[str], N
     failed = []
     for number, job in enumerate(jobs, 1):
         try:
-            with warnings_as_notes():
+            with warnings_as_notes(warn):
                 fill(job)
         except (ValueError, OSError) as error:
             if len(jobs) == 1:
@@ -126,19 +128,17 @@ def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Callable[[str], N
             failed.append(text)
             say(f"{number}/{len(jobs)} not filled: {text}")
         else:
-            say(f"{number}/{len(jobs)} filled: {job.out}" if len(jobs) > 1 else f"filled: {job.out}")
+            done = f"{number}/{len(jobs)} filled" if len(jobs) > 1 else "filled"
+            say(f"{done}: {job.out}")
     if failed:
-        print(f"inpaintlib: {len(failed)} of {len(jobs)} not filled:", file=sys.stderr)
-        print(*failed, sep="\n", file=sys.stderr)
+        warn("\n".join([f"inpaintlib: {len(failed)} of {len(jobs)} not filled:", *failed]))
     return 1 if failed else 0
 
 
 @contextmanager
-def warnings_as_notes() -> Iterator[None]:
+def warnings_as_notes(warn: Say) -> Iterator[None]:
     """Warnings as one plain line each, every time."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: print(
-            f"inpaintlib: note: {message}", file=sys.stderr
-        )
+        warnings.showwarning = lambda message, *_, **__: warn(f"inpaintlib: note: {message}")
         yield

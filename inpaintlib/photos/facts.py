@@ -41,16 +41,19 @@ class Facts:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     unkept: tuple[str, ...] = ()
 
-    def options(self, turn: int = 1) -> dict[str, Any]:
+    def options(self, name: str, turn: int = 1) -> dict[str, Any]:
         """Arguments of Pillow's `save` that write them, for every format that has a place.
 
         Args:
+            name: of the format, as Pillow calls it.
             turn: EXIF's orientation of the rows in the file; 1 = upright, which is not written.
         """
         exif = Image.Exif()
         exif.update(self.exif)
         if turn != 1:
             exif[0x0112] = turn
+        if name == "TIFF" and self.xmp:
+            exif[XMP_TAG] = self.xmp
         text = PngImagePlugin.PngInfo()
         for name, data in self.chunks:
             text.add(name, data)

@@ -18,7 +18,7 @@ from inpaintlib.models.gan import GAN
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.masks import File
-from inpaintlib.photos.reading import Photo, check_array, read_mask, read_photo
+from inpaintlib.photos.reading import check_array, read_mask, read_photo
 from inpaintlib.photos.saving import picture_format, save_photo
 from inpaintlib.photos.tiles import Tile, cut, find_holes, look, paste, rounds
 from inpaintlib.training.loop import eval_mode

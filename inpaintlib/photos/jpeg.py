@@ -1,5 +1,6 @@
 """JPEG without a second loss: blocks that no hole touches keep their numbers."""
 
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -14,10 +15,8 @@ CHANNELS = ("Y", "Cb", "Cr", "K")
 
 def source_options(data: bytes) -> dict[str, Any]:
     """Pillow's options that store a picture as coarsely as a JPEG file: quantisation, sampling."""
-    import io
-
     with Image.open(io.BytesIO(data)) as source:
-        options = {"qtables": source.quantization, "progressive": "progressive" in source.info}
+        options = {"qtables": source.quantization}
         sampling = JpegImagePlugin.get_sampling(source)
     return options if sampling < 0 else options | {"subsampling": sampling}
 

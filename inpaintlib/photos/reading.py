@@ -43,7 +43,7 @@ class Photo:
     Attributes:
         pixels: (H, W) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, or
             uint16 of a photo with 16 bits.
-        image: the same as Pillow holds it; of 16-bit colour, which it cannot hold, the upper 8 bits.
+        image: the same as Pillow holds it; of 16-bit colour, which it cannot hold, 8 bits.
         facts: what else the file says.
         turn: EXIF's orientation of the file, 1 to 8: how its rows lie; 1 = upright.
         name: what messages call it.
@@ -200,15 +200,15 @@ def read_mask(mask: Mask, hole: str, pixels: np.ndarray) -> np.ndarray:
     Warns if more than half is hidden, which is mostly a mask read the wrong way round.
 
     Args:
-        mask, hole: as for `photos.masks.from_picture`; or the word "alpha": what is not quite opaque in
-            the photo itself, such as an object erased to transparency.
+        mask, hole: as for `photos.masks.from_picture`; or the word "alpha": what is not quite
+            opaque in the photo itself, such as an object erased to transparency.
         pixels: the photo, (H, W) or (H, W, C).
 
     Returns:
         (H, W), uint8, 1 = hole.
 
     Raises:
-        ValueError: it has another size, no hole, or nothing else; or see `photos.masks.from_picture`.
+        ValueError: it has another size, no hole, or nothing else; or see `from_picture`.
     """
     if isinstance(mask, str) and mask == "alpha":
         if pixels.ndim < 3 or pixels.shape[2] not in (2, 4):
@@ -222,9 +222,11 @@ def read_mask(mask: Mask, hole: str, pixels: np.ndarray) -> np.ndarray:
             raise ValueError(f"expected a mask as a file, a PIL image or an array, got {kind}")
         hidden = from_picture(mask, hole=hole)[0, 0].to(torch.uint8).numpy()
         name, what = picture_name(mask, "the mask"), hole
-    if hidden.shape != pixels.shape[:2]:
-        (tall, wide), (height, width) = hidden.shape, pixels.shape[:2]
-        raise ValueError(f"{name}: the mask has {wide}×{tall} pixels and the photo {width}×{height}")
+    (height, width), size = hidden.shape, pixels.shape[:2]
+    if (height, width) != size:
+        raise ValueError(
+            f"{name}: the mask has {width}×{height} pixels and the photo {size[1]}×{size[0]}"
+        )
     share = float(hidden.mean())
     if share in (0, 1):
         found = "is one single hole" if share else "has no hole"
@@ -232,10 +234,10 @@ def read_mask(mask: Mask, hole: str, pixels: np.ndarray) -> np.ndarray:
             f"{name}: the mask {found} if its holes are {what}: there is nothing to fill from"
         )
     if share > 0.5:
-        others = " or ".join(f"--hole {other}" for other in ("black", "transparent") if other != hole)
         warnings.warn(
-            f"{name}: {share:.0%} of the photo is hidden; is the mask the wrong way round? "
-            f"({others}; --mask alpha takes the photo's own transparency)",
+            f"{name}: {share:.0%} of the photo is hidden. Is the mask the wrong way round? "
+            "--hole black or --hole transparent read it otherwise, and --mask alpha takes the "
+            "photo's own transparency",
             stacklevel=2,
         )
     return hidden

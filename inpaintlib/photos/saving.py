@@ -12,10 +12,10 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from inpaintlib.data.writing import write_whole
 from inpaintlib.photos.facts import PROFILE, RESOLUTION, XMP_TAG
 from inpaintlib.photos.jpeg import keep_blocks, source_options
-from inpaintlib.photos.reading import DEEP, Photo, as_stored, read_photo
-from inpaintlib.data.writing import write_whole
+from inpaintlib.photos.reading import Photo, as_stored, read_photo
 
 LOSSY = ("JPEG", "AVIF")
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -75,12 +75,13 @@ def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -
 
 def same_pixels(one: Photo, other: Photo) -> bool:
     """Whether two photos show the same, to the last bit; grey is the same in a colour's mode."""
-    if one.image.mode == other.image.mode and one.deep == other.deep == False:  # noqa: E712
+    if one.deep != other.deep:
+        return False
+    if one.image.mode == other.image.mode and not one.deep:
         return np.array_equal(np.asarray(one.image), np.asarray(other.image))
-    if one.pixels.shape == other.pixels.shape and one.deep == other.deep:
+    if one.pixels.shape == other.pixels.shape:
         return np.array_equal(one.pixels, other.pixels)
-    same_depth = one.deep == other.deep
-    return same_depth and np.array_equal(*(_rgba(photo.pixels) for photo in (one, other)))
+    return np.array_equal(_rgba(one.pixels), _rgba(other.pixels))
 
 
 def _rgba(pixels: np.ndarray) -> np.ndarray:
@@ -96,12 +97,12 @@ def _encode(photo: Photo, name: str, hidden: np.ndarray) -> bytes:
     """The bytes of a file of that format."""
     if photo.deep and photo.pixels.ndim == 3:
         return DEEP_WRITERS[name](photo) if name in DEEP_WRITERS else _no_depth(name)
-    image, facts, options = photo.image, photo.facts.options(), OPTIONS.get(name, {})
+    image, facts, options = photo.image, photo.facts.options(name), OPTIONS.get(name, {})
     if name == "TIFF" and image.info.get("compression") in TIFF_COMPRESSIONS:
         options = {"compression": image.info["compression"]}
     blocks = name == photo.format == "JPEG" and bool(photo.data)
     if blocks:
-        options, facts = source_options(photo.data), photo.facts.options(photo.turn)
+        options, facts = source_options(photo.data), photo.facts.options(name, photo.turn)
         # Its rows lie as they did, or no block could stay.
         image = Image.fromarray(as_stored(np.asarray(image), photo.turn), mode=image.mode)
     file = io.BytesIO()
@@ -127,7 +128,7 @@ def _deep_by_opencv(suffix: str) -> Callable[[Photo], bytes]:
 def _deep_png(photo: Photo) -> bytes:
     """OpenCV writes the 16 bits; the facts come out of a small PNG that Pillow wrote with them."""
     file = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(file, "PNG", **photo.facts.options())
+    Image.new("RGB", (1, 1)).save(file, "PNG", **photo.facts.options("PNG"))
     facts, pixels = file.getvalue(), _deep_by_opencv(".png")(photo)
     start, end = 33, facts.index(b"IDAT") - 4  # behind the header chunk, before the pixels
     return pixels[:start] + facts[start:end] + pixels[start:]
@@ -180,7 +181,7 @@ def _tell_changes(photo: Photo, again: Photo, path: object, hidden: np.ndarray) 
     change = cv2.absdiff(before, after).reshape(*hidden.shape, -1).max(axis=2)[near == 0]
     if change.any():
         warnings.warn(
-            f"{path}: lossy, so {(change > 0).mean():.0%} of the pixels away from the hole changed, "
-            f"by up to {change.max()} of 255 (-o with .png keeps every one)",
+            f"{path}: lossy, so {(change > 0).mean():.0%} of the pixels away from the hole changed,"
+            f" by up to {change.max()} of 255 (-o with .png keeps every one)",
             stacklevel=3,
         )

@@ -103,7 +103,8 @@ class TestFromPicture:
             from_picture(self.picture, **options)
 
     @pytest.mark.parametrize(
-        "array", [np.zeros((2, 2, 3)), np.zeros((0, 4)), np.full((2, 2), -1), np.full((2, 2), 65536)]
+        "array",
+        [np.zeros((2, 2, 3)), np.zeros((0, 4)), np.full((2, 2), -1), np.full((2, 2), 65536)],
     )
     def test_bad_arrays(self, array):
         with pytest.raises(ValueError, match="mask array"):

@@ -1,0 +1,150 @@
+"""The command `fill`: its words, its files, its errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from plane import Plane, box, gradient
+
+from inpaintlib import cli
+from inpaintlib.photos import shipped
+
+NEON = np.array([255, 0, 255], np.uint8)
+HEIGHT, WIDTH = 40, 50
+MASK = box(HEIGHT, WIDTH, (15, 20, 25, 30))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a photo and its mask, where every model is a plane."""
+    monkeypatch.setattr(shipped, "load", lambda name: Plane())
+    photo = Image.fromarray(np.where(MASK[..., None], NEON, gradient(HEIGHT, WIDTH)))
+    photo.save(tmp_path / "photo.png")
+    Image.fromarray(MASK).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+def run(folder: Path, photo: str = "photo.png", *words: str) -> int:
+    return cli.main(["fill", str(folder / photo), "--mask", str(folder / "mask.png"), *words])
+
+
+def test_fill_writes_beside_the_photo(folder: Path, capsys: pytest.CaptureFixture):
+    assert run(folder) == 0
+    assert capsys.readouterr().out == f"filled: {folder / 'photo-filled.png'}\n"
+    with Image.open(folder / "photo-filled.png") as file:
+        filled = np.asarray(file)
+    assert np.abs(filled.astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "mask.png",
+        "photo-filled.png",
+        "photo.png",
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp", ".jpg", ".JPEG"])
+def test_the_suffix_decides_the_format(folder: Path, suffix: str):
+    out = folder / "new" / f"out{suffix}"
+    assert run(folder, "photo.png", "-o", str(out)) == 0
+    error = np.abs(np.asarray(Image.open(out)).astype(int) - gradient(HEIGHT, WIDTH))
+    assert error[~MASK].max() <= (8 if suffix.lower().startswith(".j") else 0)
+
+
+def test_options_reach_the_inpainter(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shipped, "load", lambda name: Plane(offset=0.3))  # wrong if merely pasted
+    Image.fromarray(~MASK).save(folder / "mask.png")
+    assert run(folder, "photo.png", "--hole", "black", "--seam", "poisson") == 0
+    filled = np.asarray(Image.open(folder / "photo-filled.png"))
+    assert np.abs(filled.astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+
+
+def test_a_photo_held_sideways_lies_in_the_file_as_before(folder: Path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"  # Orientation, Make
+    sideways = Image.open(folder / "photo.png").transpose(Image.Transpose.ROTATE_90)
+    sideways.save(
+        folder / "photo.jpg", exif=exif, icc_profile=b"profile", quality=98, subsampling=0
+    )
+    assert run(folder, "photo.jpg") == 0
+    with Image.open(folder / "photo-filled.jpg") as filled:
+        assert filled.getexif()[0x0112] == 6
+        assert filled.getexif()[0x010F] == "a camera"
+        assert filled.info["icc_profile"] == b"profile"
+        upright = np.asarray(ImageOps.exif_transpose(filled)).astype(int)
+    assert np.abs(upright - gradient(HEIGHT, WIDTH)).mean() < 3
+    assert run(folder, "photo.jpg", "-o", str(folder / "out.png")) == 0
+    with Image.open(folder / "out.png") as filled:  # which programs do not turn
+        assert filled.size == (WIDTH, HEIGHT)
+        assert filled.getexif().get(0x0112) is None
+        assert filled.getexif()[0x010F] == "a camera"
+
+
+def test_the_old_thumbnail_is_not_kept(folder: Path):
+    def directory(entries: list[tuple[int, int, int]], following: int) -> bytes:
+        parts = [len(entries).to_bytes(2, "little")]
+        for tag, kind, value in entries:
+            parts += [tag.to_bytes(2, "little"), kind.to_bytes(2, "little")]
+            parts += [(1).to_bytes(4, "little"), value.to_bytes(4, "little")]
+        return b"".join([*parts, following.to_bytes(4, "little")])
+
+    first = directory([(0x0112, 3, 1)], 26)  # at byte 8: upright, then comes the thumbnail's
+    second = directory([(0x0103, 3, 6), (0x0201, 4, 68), (0x0202, 4, 9)], 0)
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + first + second + b"THUMBNAIL"
+    Image.open(folder / "photo.png").save(folder / "photo.jpg", exif=exif)
+    assert b"THUMBNAIL" in (folder / "photo.jpg").read_bytes()
+    assert run(folder, "photo.jpg") == 0
+    assert b"THUMBNAIL" not in (folder / "photo-filled.jpg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["photo.png", "-o", "{}/photo.png"], "would be overwritten"),
+        (["photo.png", "-o", "{}/new/../mask.png"], "would be overwritten"),
+        (["photo.png", "-o", "{}/out.doc"], "expected a picture's suffix"),
+        (["photo.png", "-o", "{}/mask.png/out.png"], "mask.png"),
+        (["missing.png"], "missing.png: cannot be read"),
+    ],
+)
+def test_errors_are_one_line_and_leave_no_file(
+    folder: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
+):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run(folder, *(word.format(folder) for word in words)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_wrong_suffix_is_noticed_before_the_work(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shipped, "load", lambda name: pytest.fail("loaded"))
+    assert run(folder, "photo.png", "-o", str(folder / "out.doc")) == 2
+
+
+def test_unknown_model_is_one_line(folder: Path, monkeypatch, capsys: pytest.CaptureFixture):
+    monkeypatch.undo()
+    assert run(folder, "photo.png", "--model", "unet-cats") == 2
+    assert "no weights 'unet-cats': expected one of" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    def half(self: Path, data: bytes) -> None:
+        self.open("wb").write(b"half a pic")
+        raise OSError("no space left on device")
+
+    (folder / "photo-filled.png").write_bytes(b"older")
+    monkeypatch.setattr(Path, "write_bytes", half)
+    assert run(folder, "photo.png", "--overwrite") == 2
+    assert capsys.readouterr().err == "inpaintlib: no space left on device\n"
+    assert (folder / "photo-filled.png").read_bytes() == b"older"
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_alpha_that_jpeg_cannot_hold_is_an_error(folder: Path, capsys: pytest.CaptureFixture):
+    Image.new("RGBA", (WIDTH, HEIGHT), (9, 9, 9, 99)).save(folder / "photo.png")
+    assert run(folder, "photo.png", "-o", str(folder / "out.jpg")) == 2
+    assert "JPEG cannot hold this photo (mode RGBA" in capsys.readouterr().err
+    assert not (folder / "out.jpg").exists()
