@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from skimage import data
 
-from inpaintlib.photos.files import save_photo
+from inpaintlib.data.writing import write_whole
 from inpaintlib.photos.inpainter import Inpainter
 
 OUT = Path(__file__).resolve().parent.parent / "data" / "samples" / "fill_examples.jpg"
@@ -85,7 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
     inpainter = Inpainter(options.model)
-    save_photo(strip([example(inpainter, name, options.seam) for name in EXAMPLES]), options.out)
+    sheet = strip([example(inpainter, name, options.seam) for name in EXAMPLES])
+    write_whole(
+        options.out, lambda part: sheet.save(part, format="JPEG", quality=95, subsampling=0)
+    )
     print(options.out)
     return 0
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def plan(
     single = len(photos) == 1 and not photos[0].is_dir()
     files = [file for photo in photos for file in _pictures(photo, filled=out is not None)]
     jobs = [Job(file, _mask_of(file, mask), _out_of(file, out, single)) for file in files]
-    taken = {name.resolve() for job in jobs for name in (job.photo, job.mask) if name != "alpha"}
+    taken = {Path(name).resolve() for job in jobs for name in (job.photo, job.mask)}
     count = Counter(job.out.resolve() for job in jobs)
     for job in jobs:
         picture_format(job.out)
@@ -136,9 +136,12 @@ def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Say, warn: Say) -
 
 
 @contextmanager
-def warnings_as_notes(warn: Say) -> Iterator[None]:
+def warnings_as_notes(warn: Say) -> Generator[None]:
     """Warnings as one plain line each, every time."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: warn(f"inpaintlib: note: {message}")
-        yield
+        try:
+            yield
+        finally:
+            for warning in caught:
+                warn(f"inpaintlib: note: {warning.message}")

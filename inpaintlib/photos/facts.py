@@ -55,8 +55,8 @@ class Facts:
         if name == "TIFF" and self.xmp:
             exif[XMP_TAG] = self.xmp
         text = PngImagePlugin.PngInfo()
-        for name, data in self.chunks:
-            text.add(name, data)
+        for chunk in self.chunks:
+            text.add(*chunk)
         if self.xmp:
             text.add_itxt(PNG_XMP.decode(), self.xmp.decode("utf-8", "replace"))
         options: dict[str, Any] = {"pnginfo": text}
@@ -96,13 +96,12 @@ def facts_of(image: Image.Image, data: bytes = b"") -> Facts:
     xmp = info.get("xmp", b"") or exif.get(XMP_TAG, b"")
     for tag in [*(STRUCTURE & set(exif)), PROFILE, XMP_TAG]:
         exif.pop(tag, None)
-    dpi = info.get("dpi")
     return Facts(
         exif=exif,
         profile=info.get("icc_profile") or b"",
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         comment=_bytes(info.get("comment", b"")),
-        dpi=tuple(float(part) for part in dpi) if dpi else None,
+        dpi=info.get("dpi"),
         chunks=tuple(_png_chunks(data)) if image.format == "PNG" else (),
         unkept=tuple(_unkept(image)),
     )

@@ -8,14 +8,14 @@ from typing import Any
 
 import jpeglib
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import JpegImagePlugin
 
-CHANNELS = ("Y", "Cb", "Cr", "K")
+CHANNELS = ("Y", "Cb", "Cr")
 
 
 def source_options(data: bytes) -> dict[str, Any]:
     """Pillow's options that store a picture as coarsely as a JPEG file: quantisation, sampling."""
-    with Image.open(io.BytesIO(data)) as source:
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(data)) as source:
         options = {"qtables": source.quantization}
         sampling = JpegImagePlugin.get_sampling(source)
     return options if sampling < 0 else options | {"subsampling": sampling}
@@ -32,7 +32,8 @@ def keep_blocks(source: bytes, filled: bytes, hidden: np.ndarray) -> bytes:
         hidden: (H, W), bool, as the rows lie in the files.
 
     Returns:
-        A file, or `filled` as it is where the two store their colours differently.
+        A file, never a progressive one; or `filled` as it is where the two store their colours
+        differently, or have black as a fourth one, which jpeglib does not write.
     """
     with tempfile.TemporaryDirectory() as folder:  # jpeglib reads and writes paths only
         paths = [Path(folder, name) for name in ("source.jpg", "filled.jpg")]
@@ -58,6 +59,7 @@ def _alike(old: Any, new: Any) -> bool:
     ]
     return (
         shapes[0] == shapes[1]
+        and old.K is None is new.K
         and old.jpeg_color_space == new.jpeg_color_space
         and np.array_equal(old.qt, new.qt)
     )
@@ -72,4 +74,4 @@ def _touched(hidden: np.ndarray, blocks: tuple[int, ...], finest: tuple[int, ...
     whole = np.zeros((blocks[0] * tall, blocks[1] * wide), bool)
     height, width = (min(pair) for pair in zip(hidden.shape, whole.shape, strict=True))
     whole[:height, :width] = hidden[:height, :width]
-    return whole.reshape(blocks[0], tall, blocks[1], wide).any(axis=(1, 3))
+    return whole.reshape(blocks[0], tall, blocks[1], wide).max(axis=(1, 3))

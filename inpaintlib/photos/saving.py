@@ -25,6 +25,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "HEIF": {"quality": -1, "chroma": 444, "matrix_coefficients": 0},  # lossless
 }
 TIFF_COMPRESSIONS = ("tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits")
+SOFTWARE = 305  # EXIF's tag, which tifffile takes apart
 REACH = 33  # pixels around a hole that its JPEG blocks cover, at most
 
 
@@ -70,7 +71,7 @@ def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -
         warnings.warn(f"{path}: {name} was written without: {', '.join(lost)}", stacklevel=2)
     if name in LOSSY:
         _tell_changes(photo, again, path, hidden)
-    write_whole(path, lambda part: part.write_bytes(data))
+    write_whole(Path(path), lambda part: part.write_bytes(data))
 
 
 def same_pixels(one: Photo, other: Photo) -> bool:
@@ -136,14 +137,14 @@ def _deep_png(photo: Photo) -> bytes:
 
 def _deep_tiff(photo: Photo) -> bytes:
     exif, file = photo.facts.exif, io.BytesIO()
-    tags = [
-        (tag, "s", 0, value.encode() if isinstance(value, str) else bytes(value))
+    tags: list[tuple[int, Any, int, Any, bool]] = [
+        (tag, "s", 0, value.encode() if isinstance(value, str) else bytes(value), True)
         for tag, value in exif.items()
-        if isinstance(value, (str, bytes)) and tag not in RESOLUTION | {305}
+        if isinstance(value, (str, bytes)) and tag not in RESOLUTION | {SOFTWARE}
     ]
-    tags += [(XMP_TAG, "B", len(photo.facts.xmp), photo.facts.xmp)] if photo.facts.xmp else []
-    profile = photo.facts.profile
-    tags += [(PROFILE, 7, len(profile), profile)] if profile else []
+    for tag, kind, value in ((XMP_TAG, 1, photo.facts.xmp), (PROFILE, 7, photo.facts.profile)):
+        if value:
+            tags.append((tag, kind, len(value), value, True))
     tifffile.imwrite(
         file,
         photo.pixels,
@@ -152,7 +153,7 @@ def _deep_tiff(photo: Photo) -> bytes:
         extrasamples=["unassalpha"] if photo.pixels.shape[2] == 4 else None,
         resolution=photo.facts.dpi,
         resolutionunit=2 if photo.facts.dpi else None,
-        software=exif.get(305),
+        software=exif.get(SOFTWARE),
         metadata=None,
         extratags=tags,
     )

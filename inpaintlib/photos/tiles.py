@@ -86,10 +86,8 @@ def cut(holes: np.ndarray, number: int, box: Box, size: int) -> Iterator[Tile]:
             extent = max(side.stop - side.start for side in cell)
             if extent:
                 width = max(size, min(2 * extent, extent + 2 * margin))
-                window = tuple(
-                    around(side, width, length)
-                    for side, length in zip(cell, holes.shape, strict=True)
-                )
+                height, length = holes.shape
+                window = around(cell[0], width, height), around(cell[1], width, length)
                 yield Tile(number, cell, window, 2 * (row % 2) + column % 2)
 
 
