@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from inpaintlib import __version__, distributed, families
-from inpaintlib.checkpoints import load_weights
+from inpaintlib.checkpoints import load_networks, load_weights
 from inpaintlib.families import Pictures, Preset
 from inpaintlib.phases import Family, count_parameters
 from inpaintlib.precision import faster, time_precisions
@@ -22,7 +22,8 @@ DEFAULTS: dict[str, Any] = {
     "preset": "lesson",
     "steps": None,  # the preset's
     "folder": None,  # of the pictures; see `data.locations`
-    "start_from": None,  # weights that the generator begins with
+    "large": False,  # learn from the larger set of faces
+    "start_from": None,  # weights that the generator begins with, or a run's state
     "seed": 0,
     "precision": "auto",
     "accumulate": 1,
@@ -73,12 +74,12 @@ def launch(
 
     preset = choose_preset(family, options)
     with distributed.first_goes_first():
-        pictures = families.load(family, preset, root=options["folder"])
+        pictures = families.load(family, preset, root=options["folder"], large=options["large"])
     say(f"{family} · {preset.config.steps:,} steps · {pictures.training}")
     torch.manual_seed(options["seed"])
     model = families.recipe(family).build(preset.config)
     if options["start_from"] and not resume:
-        load_weights(options["start_from"], model.generator)
+        start_from(Path(options["start_from"]), model)
     model = prepare(model, place)
     if options["precision"] == "auto":
         options["precision"] = stored.get("precision") or quickest(model, pictures, options, say)
@@ -100,6 +101,23 @@ def launch(
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
     card = {name: value for name, value in facts.items() if name not in ("folder", "start_from")}
     return run.go(card | {"machine": machine(place)}, say)
+
+
+def start_from(path: Path, family: Family) -> None:
+    """Begin with what an earlier run learned.
+
+    Args:
+        path: weights of the generator, or a run's `state.pt`, of which the discriminator is taken
+            too, if it fits: it need not learn again what a fill looks like.
+        family: with the same generator; nothing else of it changes.
+
+    Raises:
+        ValueError: the file is missing or damaged, or does not fit.
+    """
+    if path.suffix == ".pt":
+        load_networks(path, family)
+    else:
+        load_weights(path, family.generator)
 
 
 def machine(device: torch.device) -> str:
