@@ -93,11 +93,12 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add("--data", type=Path, metavar="DIR", help="pictures; else as in the lessons, see doctor")
     add(
         "--preset",
-        choices=["lesson", "shipped", "paper"],
+        choices=["lesson", "shipped-64", "shipped", "paper"],
         help="minutes on a laptop, as data/weights was made, or the source's size",
     )
     add("--steps", type=int, metavar="N", help="instead of the preset's")
-    add("--start-from", type=Path, metavar="FILE", help="weights to begin with (fine-tuning)")
+    add("--large", action="store_true", default=None, help="learn from the larger set of faces")
+    add("--start-from", type=Path, metavar="FILE", help="weights or a run's state to begin with")
     add("--resume", action="store_true", help="go on exactly where the run in --out stopped")
     add("--out", type=Path, metavar="DIR", help="the run's folder (runs/FAMILY-PRESET)")
     add("--seed", type=int, metavar="N", help="of everything that is drawn (0)")
@@ -122,6 +123,7 @@ def _train(options: argparse.Namespace) -> int:
         "preset": options.preset,
         "steps": options.steps,
         "folder": options.data,
+        "large": options.large,
         "start_from": options.start_from,
         "seed": options.seed,
         "precision": options.precision,

@@ -1,9 +1,10 @@
-"""Fixed filters that losses and metrics share: Gaussian window, Sobel pair, SSIM map."""
+"""Fixed filters that losses and metrics share: Gaussian, Sobel pair, Laplacian, SSIM map."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
@@ -91,6 +92,18 @@ def sobel(image: Tensor) -> tuple[Tensor, Tensor]:
     dx = filter_channels(image, kernel, padding="same")
     dy = filter_channels(image, kernel.T, padding="same")
     return dx, dy
+
+
+def laplacian(image: Tensor) -> Tensor:
+    """Sum of the four neighbours' differences to each pixel; the border is repeated outwards.
+
+    Args:
+        image: (B, C, H, W).
+
+    Returns:
+        (B, C, H, W): 0 on any ramp, large where there is fine detail.
+    """
+    return filter_channels(image, torch.tensor(LAPLACIAN), padding="same")
 
 
 def ssim_map(x: Tensor, y: Tensor, *, data_range: float, padding: str = "valid") -> Tensor:

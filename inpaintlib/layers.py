@@ -1,4 +1,4 @@
-"""Layers that more than one family uses: gated convolution, two attentions, up-sampling.
+"""Layers that more than one family uses: gated convolution, two attentions, a discriminator.
 
 Shapes are (B, C, H, W). Plain convolutions, dilated ones included, and transposed convolutions are
 torch's own, and so is `spectral_norm`, which keeps the raw weight beside its normalised value:
@@ -6,6 +6,7 @@ evaluating twice gives the same result twice, and a saved network comes back as 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -195,6 +196,57 @@ class ResizeConv2d(nn.Sequential):
         super().__init__(
             nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
         )
+
+
+class PatchDiscriminator(nn.Module):
+    """Picture to a map of logits, one for each patch, under spectral normalisation.
+
+    Convolutions of stride 2, each halving the map, then a 3×3 convolution to one logit a place.
+    What it is shown beside the picture, such as the mask, is concatenated to it:
+
+        (B, inputs, H, W) -> (B, widths[0], H/2, W/2) -> … -> (B, 1, H/2^k, W/2^k)
+
+    Args:
+        inputs: channels of all that it is shown.
+        widths: channels after each halving.
+        kernel: side of the halving kernels.
+
+    Source:
+        Isola et al. 2017 (pix2pix), section 3.2.2, for the patches; Miyato et al. 2018 for the
+        normalisation, in place of BatchNorm.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...], *, kernel: int = 4) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for narrow, wide in pairwise((inputs, *widths)):
+            convolution = nn.Conv2d(narrow, wide, kernel, stride=2, padding=(kernel - 1) // 2)
+            layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
+        layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).float()
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Every activation, from the finest to the coarsest, and last the logits of `forward`."""
+        *below, logits = activations(self.layers, x)
+        return [*below, logits.float()]
+
+
+def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
+    """What each (leaky) ReLU of a chain of layers puts out, in order, and last the chain's output.
+
+    For feature matching; a chain that ends with an activation has it once.
+    """
+    found = []
+    for layer in layers:
+        x = layer(x)
+        if isinstance(layer, nn.LeakyReLU | nn.ReLU):
+            found.append(x)
+    if not found or found[-1] is not x:
+        found.append(x)
+    return found
 
 
 def initialise_normal(module: nn.Module, *, std: float = 0.02) -> None:

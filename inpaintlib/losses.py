@@ -1,9 +1,12 @@
-"""Losses: the three adversarial pairs, and what is asked of a filled hole.
+"""Losses: the three adversarial pairs, feature matching, and what is asked of a filled hole.
 
 Pure functions of tensors. Scores are logits (no Sigmoid), of any shape: one a picture or a map of
 patches. Score arguments are keyword-only, because two score tensors look alike. Weights belong to
 the families, not here.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -76,6 +79,67 @@ def hinge_discriminator_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Ten
 def hinge_generator_loss(*, fake_logits: Tensor) -> Tensor:
     """-fake, unbounded. Source: Yu et al. 2019, section 3.4."""
     return -fake_logits.mean()
+
+
+ADVERSARIAL = {
+    "bce": (bce_discriminator_loss, bce_generator_loss),
+    "lsgan": (lsgan_discriminator_loss, lsgan_generator_loss),
+    "hinge": (hinge_discriminator_loss, hinge_generator_loss),
+}
+"""Name to the losses of discriminator and generator."""
+
+
+def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """How differently a discriminator sees the fill and the truth, layer by layer.
+
+    The mean over the layers of the mean absolute difference of their activations. A score says only
+    that a fill is wrong; the layers below it say what is missing, and where. No gradient goes to
+    the truth's activations.
+
+    Args:
+        real, fake: a discriminator's activations of the truth and of the fill, the same layers in
+            the same order; of any shapes, but in pairs. Usually without the last, the logits.
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        ValueError: no layer, or not the same number of them.
+
+    Source:
+        Wang et al. 2018 (pix2pixHD), equation 4, with the mean over the layers instead of the sum.
+
+    Example:
+        >>> feature_matching(real=[torch.zeros(2, 2)], fake=[torch.full((2, 2), 3.0)])
+        tensor(3.)
+    """
+    if not fake or len(real) != len(fake):
+        raise ValueError(f"expected pairs of layers, got {len(real)} real and {len(fake)} fake")
+    pairs = zip(real, fake, strict=True)
+    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in pairs]).mean()
+
+
+def fooling_terms(
+    judge: Callable[[Tensor], Sequence[Tensor]], fake: Tensor, real: Tensor, config: Any
+) -> dict[str, Tensor]:
+    """The discriminator's part in a generator's loss, with the weights of its configuration.
+
+    Args:
+        judge: picture to the discriminator's activations, the logits last.
+        fake, real: the completed pictures and the true ones, (B, C, H, W), [-1, 1].
+        config: has `adversarial` (one of `ADVERSARIAL`), `adversarial_weight`, `feature_weight`.
+
+    Returns:
+        "adversarial", and "features" where they have a weight.
+    """
+    *seen, logits = judge(fake)
+    _, generator_loss = ADVERSARIAL[config.adversarial]
+    terms = {"adversarial": config.adversarial_weight * generator_loss(fake_logits=logits)}
+    if config.feature_weight:
+        with torch.no_grad():
+            *known, _ = judge(real)
+        terms["features"] = config.feature_weight * feature_matching(real=known, fake=seen)
+    return terms
 
 
 # --- reconstruction ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How good is a filled picture: L1, PSNR and SSIM, in the hole and over the whole image.
+"""How good is a filled picture: L1, PSNR, SSIM and sharpness, in the hole or the whole image.
 
 Images come in the course's range [-1, 1] and are compared in [0, 1], where the field's published
 numbers live; this is the only place where that conversion is made. Every function gives one value
@@ -8,8 +8,8 @@ numbers live; this is the only place where that conversion is made. Every functi
 import torch
 from torch import Tensor
 
-from inpaintlib.filters import ssim_map
-from inpaintlib.images import check_image, check_pair, to_unit
+from inpaintlib.filters import laplacian, ssim_map
+from inpaintlib.images import check_image, check_pair, composite, to_unit
 
 
 def l1(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -61,6 +61,37 @@ def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tenso
     values = ssim_map(to_unit(prediction), to_unit(image), data_range=1.0, padding=padding)
     region = torch.ones_like(values[:, :1]) if mask is None else mask
     return _mean_per_image(values, region)
+
+
+def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+    """How much fine detail a fill has, measured against the truth's: 1 = as sharp, 0 = flat.
+
+    The root of the ratio of two energies, of the fill and of the truth: the sum of the squared
+    Laplacian over the hole's pixels. PSNR is won by blur; this says what it costs. It says nothing
+    about whether the detail is the right one: noise is very sharp.
+
+    Args:
+        prediction, image: (B, C, H, W), [-1, 1].
+        mask: (B, 1, H, W), {0, 1}, 1 = hole; known pixels are taken from the image.
+
+    Returns:
+        (B,), at least 0; nan where a mask is empty, or truth and fill are both flat; inf where the
+        truth alone is.
+
+    Raises:
+        ValueError: shapes do not fit, or the mask holds other values than 0 and 1.
+
+    Example:
+        >>> x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> sharpness(x / 2, x, torch.ones(1, 1, 8, 8))
+        tensor([0.5000])
+    """
+    _check(prediction, image, mask)
+    fill, truth = (
+        (laplacian(to_unit(picture)).square() * mask).sum(dim=(1, 2, 3))
+        for picture in (composite(prediction, image, mask), image)
+    )
+    return (fill / truth).sqrt()
 
 
 def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:

@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from torch.testing import assert_close
 
-from inpaintlib.filters import gaussian_window, sobel, ssim_map
+from inpaintlib.filters import gaussian_window, laplacian, sobel, ssim_map
 
 
 def pictures(height=24, width=31):
@@ -49,6 +49,12 @@ def test_sobel_is_scipys_everywhere():
         expected_y = ndimage.sobel(image.numpy(), axis=0, mode="nearest") / 8
         assert_close(across, torch.from_numpy(expected_x))
         assert_close(down, torch.from_numpy(expected_y))
+
+
+def test_laplacian_is_scipys_everywhere():
+    image = torch.rand(2, 3, 9, 12, generator=torch.Generator().manual_seed(0))
+    expected = [[ndimage.laplace(plane, mode="nearest") for plane in p] for p in image.numpy()]
+    assert_close(laplacian(image), torch.tensor(np.array(expected)))
 
 
 def test_ssim_map_is_scikit_images():

@@ -8,8 +8,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inpaintlib.layers import (
     GatedConv2d,
+    PatchDiscriminator,
     ResizeConv2d,
     SelfAttention2d,
+    activations,
     check_multiple,
     contextual_attention,
     contextual_weights,
@@ -260,3 +262,39 @@ def test_sizes_that_do_not_divide_are_refused(height, width):
     with pytest.raises(ValueError, match=f"divisible by 8, got {height}×{width}"):
         check_multiple(torch.zeros(1, 3, height, width), 8)
     check_multiple(torch.zeros(1, 3, 16, 24), 8)
+
+
+# --- patch discriminator -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kernel", [4, 5])
+def test_a_patch_discriminator_halves_and_ends_with_a_logit_a_place(kernel):
+    judge = PatchDiscriminator(5, (4, 6, 8), kernel=kernel).eval()
+    x = noise(2, 5, 16, 24)
+    features = judge.features(x)
+    assert [tuple(f.shape[1:]) for f in features] == [(4, 8, 12), (6, 4, 6), (8, 2, 3), (1, 2, 3)]
+    assert torch.equal(features[-1], judge(x))
+    assert features[-1].min() < 0 < -features[0].min()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert judge(x).dtype == torch.float32
+
+
+def test_every_convolution_of_a_patch_discriminator_is_normalised():
+    judge = PatchDiscriminator(4, (8, 16))
+    for _ in range(50):
+        judge(noise(1, 4, 8, 8))
+    layers = [layer for layer in judge.modules() if isinstance(layer, nn.Conv2d)]
+    assert len(layers) == 3
+    for layer in layers:
+        norm = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
+        assert norm.item() == pytest.approx(1, abs=0.02)
+
+
+def test_activations_are_what_each_relu_puts_out_and_the_end():
+    chain = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.LeakyReLU(), nn.Tanh())
+    x = noise(5, 3)
+    first, second, end = activations(chain.eval(), x)
+    assert torch.equal(first, chain[:2](x))
+    assert torch.equal(second, chain[:4](x))
+    assert torch.equal(end, chain(x))
+    assert len(activations(chain[:2], x)) == 1

@@ -1,6 +1,7 @@
 """Losses worked out by hand; a mean that does not depend on the hole's size."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -65,6 +66,39 @@ def test_a_discriminator_that_knows_nothing_pays_the_known_price(name, level):
     blank = torch.full((4, 1), 0.5 if name == "lsgan" else 0.0)
     judge = getattr(losses, f"{name}_discriminator_loss")
     assert judge(real_logits=blank, fake_logits=blank).item() == pytest.approx(level)
+
+
+def test_feature_matching_by_hand():
+    real = [torch.tensor([[1.0, 2.0]]), torch.tensor([[[0.0], [4.0], [2.0]]])]
+    fake = [torch.tensor([[2.0, 5.0]]), torch.tensor([[[0.0], [1.0], [2.0]]])]
+    value = losses.feature_matching(real=real, fake=fake)
+    assert value.item() == pytest.approx(((1 + 3) / 2 + 3 / 3) / 2)
+
+
+def test_feature_matching_teaches_the_fill_and_not_the_truth():
+    real, fake = torch.zeros(2, 3, requires_grad=True), torch.ones(2, 3, requires_grad=True)
+    losses.feature_matching(real=[real], fake=[fake]).backward()
+    assert real.grad is None
+    assert_close(fake.grad, torch.full((2, 3), 1 / 6))
+
+
+@pytest.mark.parametrize(("real", "fake"), [(1, 2), (0, 0)])
+def test_feature_matching_needs_pairs_of_layers(real, fake):
+    with pytest.raises(ValueError, match=f"got {real} real and {fake} fake"):
+        losses.feature_matching(real=[torch.zeros(1)] * real, fake=[torch.zeros(1)] * fake)
+
+
+@pytest.mark.parametrize(("pair", "adversarial"), [("hinge", -3.0), ("lsgan", 2.0)])
+def test_fooling_terms_carry_their_weights(pair, adversarial):
+    config = SimpleNamespace(adversarial=pair, adversarial_weight=1.0, feature_weight=10.0)
+    fake, real = torch.full((2, 2), 3.0), torch.full((2, 2), 1.0)
+    terms = losses.fooling_terms(lambda x: [2 * x, x], fake, real, config)
+    assert {name: value.item() for name, value in terms.items()} == {
+        "adversarial": adversarial,
+        "features": 10 * 2 * (3 - 1),
+    }
+    config.feature_weight = 0.0
+    assert list(losses.fooling_terms(lambda x: [x], fake, real, config)) == ["adversarial"]
 
 
 def test_a_confident_discriminator_leaves_the_generator_a_gradient():

@@ -7,7 +7,8 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from inpaintlib.metrics import l1, psnr, ssim
+from inpaintlib.images import composite
+from inpaintlib.metrics import l1, psnr, sharpness, ssim
 
 
 @pytest.fixture
@@ -119,3 +120,30 @@ def test_other_shapes_are_refused(metric, pair):
         metric(prediction[:, :, :-1], image)
     with pytest.raises(ValueError, match="does not fit"):
         metric(prediction, image, torch.ones(4, 1, 32, 47))
+
+
+def test_sharpness_by_hand():
+    image, mask = torch.zeros(1, 1, 5, 5), torch.zeros(1, 1, 5, 5)
+    mask[..., 1:4, 1:4] = 1
+    image[..., 2, 2] = 0.5  # in the hole: once -4 and four times 1, times half of 0.5
+    fill = image.clone()
+    fill[..., 2, 2], fill[..., 0, 0] = -0.1, 0.9  # a fifth of the contrast; the corner is known
+    assert sharpness(fill, image, mask).item() == pytest.approx(0.2, abs=1e-6)
+    image[..., 0, 2] = 0.5  # known, yet its pixel below is in the hole: 0.25 ± 0.25 there
+    truth, blank = 16 + 3 + 4, 1  # in squares of 0.25
+    fill = composite(torch.zeros_like(image), image, mask)
+    expected = math.sqrt(blank / truth)
+    assert sharpness(fill, image, mask).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_sharpness_is_one_for_the_truth_and_falls_with_blur():
+    image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    mask = torch.zeros(2, 1, 32, 32)
+    mask[..., 8:24, 8:24] = 1
+    blurred = torch.nn.functional.avg_pool2d(image, 3, 1, 1)
+    noisy = image + 0.5 * torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
+    assert sharpness(image, image, mask).tolist() == [1, 1]
+    assert (sharpness(blurred, image, mask) < 0.5).all()
+    assert (sharpness(noisy, image, mask) > 1.05).all()
+    assert sharpness(image, image, torch.zeros_like(mask)).isnan().all()
+    assert sharpness(image, torch.zeros_like(image), torch.ones_like(mask)).isinf().all()

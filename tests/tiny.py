@@ -48,7 +48,14 @@ def table() -> dict[str, Recipe]:
     return table
 
 
-def pictures(split: str, *, root: object = None, size: int = SIDE, channels: int = 3) -> ImageSet:
+def pictures(
+    split: str,
+    *,
+    root: object = None,
+    size: int = SIDE,
+    channels: int = 3,
+    large: bool = False,
+) -> ImageSet:
     """Twelve smooth random pictures of a split."""
     source = torch.Generator().manual_seed(len(split))
     coarse = torch.rand(12, channels, 4, 4, generator=source)

@@ -1,10 +1,9 @@
 """Train the networks in `data/weights`: `make weights`, or `make_weights.py NAME …` for some.
 
-Each is a few ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
-`runs/weights/NAME-lesson`, `runs/weights/NAME` and, if it goes on, `runs/weights/NAME-2`. Stopped,
-it goes on where it was. Those on photographs need INPAINTLIB_DATA, and are left out without it.
-`features-drawn` and `features-celeba` are the small classifiers in whose eyes `evaluate` compares
-crowds of faces.
+Each is one or more ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
+`runs/weights/NAME-1`, `runs/weights/NAME-2` and so on. Stopped, it goes on where it was. Those on
+photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` and
+`features-celeba` are the small classifiers in whose eyes `evaluate` compares crowds of faces.
 """
 
 import json
@@ -65,21 +64,19 @@ def make(name: str, recipe: Shipped) -> Path:
     """All runs of one name; returns the file of the weights."""
     made = None
     for folder, options in runs(name, recipe):
-        start = [] if made is None else ["--start-from", str(made)]
+        start = [] if made is None else ["--start-from", str(made.with_name("state.pt"))]
         made = train(recipe, folder, [*options, *start])
     assert made is not None
     return made
 
 
 def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:
-    """Each run's folder and options, in order; every run at full size draws from its own seed."""
+    """Each run's folder and options, in order; every run draws from its own seed."""
     found = []
-    if recipe.lesson:
-        found.append((runs_folder() / "weights" / f"{name}-lesson", ["--preset", "lesson"]))
-    for seed, steps in enumerate(recipe.steps or (None,)):
-        folder = runs_folder() / "weights" / (f"{name}-{seed + 1}" if seed else name)
-        options = [] if steps is None else ["--steps", str(steps)]
-        found.append((folder, ["--preset", "shipped", "--seed", str(seed), *options]))
+    for number, stage in enumerate(recipe.stages):
+        options = ["--preset", stage.preset, "--steps", str(stage.steps), "--seed", str(number)]
+        options += ["--large"] if stage.large else []
+        found.append((runs_folder() / "weights" / f"{name}-{number + 1}", options))
     return found
 
 

@@ -30,6 +30,7 @@ from inpaintlib.measure import comparison  # noqa: E402
 from inpaintlib.measure.cards import METRICS_SHOWN, folder_of, plus_minus, row  # noqa: E402
 from inpaintlib.models.contract import count_parameters  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
+from inpaintlib.training import recipes  # noqa: E402
 from tools.make_weights import runs  # noqa: E402
 
 KINDS = ("square", "centre", "free-form", "half")
@@ -90,15 +91,13 @@ def text(name: str) -> str:
     card, made = shipped.card(name), shipped.SHIPPED[name]
     logs = [read_log(folder) for folder, _ in runs(name, made)]
     minutes = sum(log[-1]["seconds"] for log in logs if log) / 60
-    lesson = logs.pop(0) if made.lesson else []
-    first = f"{lesson[-1]['step']:,} at 64×64, then " if lesson else ""
-    earlier = "".join(f"{steps:,} and " for steps in made.steps[:-1])
-    size = card["settings"]["size"]
+    sizes = [recipes.preset(made.family, stage.preset).config.size for stage in made.stages]
+    pairs = zip(made.stages, sizes, strict=True)
     facts = {
         "family": f"`{made.family}`, {count_parameters(shipped.load(name).generator):,} parameters",
         "learned from": f"{card['pictures']:,} pictures of {card['data']}",
         "licence": card["licence"],
-        "steps": f"{first}{earlier}{card['steps']:,} at {size}×{size}",
+        "steps": ", then ".join(f"{stage.steps:,} at {size}×{size}" for stage, size in pairs),
         "time": f"{minutes:.0f} minutes beside other work: {card['machine']}, {card['precision']}",
         "seed": str(card["seed"]),
         "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",

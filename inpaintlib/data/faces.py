@@ -1,6 +1,7 @@
 """Faces: CelebA where it is found, or a folder of pictures, else drawn ones."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ CELEBA_LICENCE = (
 DRAWN_LICENCE = "free to use: drawn by this course, nobody's portrait"
 DRAWN = {  # places in the one series of drawn faces
     "train": range(4_000),
+    "large": range(20_000),
     "validation": range(1_000_000, 1_000_500),
     "test": range(2_000_000, 2_000_500),
 }
@@ -40,12 +42,13 @@ def load_faces(
     size: int = 64,
     root: str | Path | None = None,
     limit: int | None = None,
+    large: bool = False,
 ) -> ImageSet:
     """Faces: the middle square (178×178 of CelebA's 178×218), resized, with attributes.
 
     CelebA is split by its own partition where that file is there and gives every split a picture,
     else 80/10/10 in the order of the names. See `celeba_part` for a copy that lacks some pictures.
-    Drawn faces: 4,000, 500 and 500.
+    Drawn faces: 4,000, 500 and 500; or 20,000 to train on.
 
     Args:
         split: "train", "validation" or "test".
@@ -53,6 +56,9 @@ def load_faces(
         root: a folder with CelebA in Kaggle's or torchvision's layout, or with any pictures; see
             `locations` for what happens without.
         limit: at most so many, from the start of the split.
+        large: for long trainings, the larger training set, without attributes where some pictures
+            have none: more drawn faces, or CelebA's pictures and behind them those of a folder
+            `celeba_half` beside it. Other splits, and any other folder, stay as they are.
 
     Returns:
         N images (N, 3, size, size), with `attributes` and, of files, `names`.
@@ -62,11 +68,13 @@ def load_faces(
     """
     check_request(split, size, limit)
     place = find_faces(root)
+    large = large and split == "train"
     if isinstance(place, CelebA):
-        return _load_celeba(place, split, size, limit)
+        faces = _load_celeba(place, split, size, limit)
+        return _with_half_size(faces, place.half, size, limit) if large else faces
     if place is not None:
         return load_folder(place, size=size, split=split, limit=limit)
-    pictures = DRAWN[split][:limit]
+    pictures = DRAWN["large" if large else split][:limit]
     images, attributes = drawn_set("faces", partial(_draw, size), pictures, size)
     return ImageSet(images, "drawn faces", DRAWN_LICENCE, "drawn", attributes=attributes)
 
@@ -90,6 +98,21 @@ def _load_celeba(place: CelebA, split: str, size: int, limit: int | None) -> Ima
         attributes=attributes,
         names=kept,
         skipped=skipped,
+    )
+
+
+def _with_half_size(faces: ImageSet, folder: Path | None, size: int, limit: int | None) -> ImageSet:
+    """The pictures of a further folder behind these, `limit` in all; their attributes are lost."""
+    if folder is None or (limit is not None and len(faces) >= limit):
+        return faces
+    names = sorted(walk_pictures(folder))[: None if limit is None else limit - len(faces)]
+    images, kept, skipped = load_pictures(folder, names, size=size, part=part_name("half", limit))
+    return replace(
+        faces,
+        images=torch.cat([faces.images, images]),
+        attributes={},
+        names=faces.names + kept,
+        skipped=faces.skipped + skipped,
     )
 
 

@@ -28,11 +28,13 @@ class CelebA:
         pictures: the folder with 000001.jpg and so on.
         attributes: list_attr_celeba, .csv (Kaggle's layout) or .txt (torchvision's), where it is.
         partition: list_eval_partition, likewise.
+        half: a folder `celeba_half` beside CelebA's, where it is: further pictures at half size.
     """
 
     pictures: Path
     attributes: Path | None
     partition: Path | None
+    half: Path | None = None
 
 
 def default_folder() -> Path:
@@ -156,10 +158,12 @@ def _celeba(place: Path) -> CelebA | None:
     for base in (place, place / "celeba"):
         for pictures in (base / "img_align_celeba" / "img_align_celeba", base / "img_align_celeba"):
             if pictures.is_dir() and _has_pictures(pictures):
+                half = base.with_name("celeba_half")
                 return CelebA(
                     pictures,
                     _table(base / "list_attr_celeba"),
                     _table(base / "list_eval_partition"),
+                    half if half.is_dir() else None,
                 )
     return None
 

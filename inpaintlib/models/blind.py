@@ -2,13 +2,14 @@
 
 The repair of source 003, whose failing networks are in `blind_original.py`. In order of effect: the
 picture is given at full contrast with its damage cut out, known pixels are pasted back, L1 (weight
-100, as in pix2pix, Isola et al. 2017) leads and a small adversarial term follows, convolutions
+100, as in pix2pix, Isola et al. 2017) leads and an adversarial term follows, convolutions
 overlap, the mask is given at every scale, the locator is frozen while the filler learns, and the
-discriminator is a small PatchGAN on pairs.
+discriminator is a small PatchGAN on pairs with the hinge loss, whose features are matched.
 Blind means: the true mask is the locator's label in training and never an input.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -16,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inpaintlib.images import Batch, apply_mask, check_pair, composite
-from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
-from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
+from inpaintlib.layers import PatchDiscriminator, ResizeConv2d, check_multiple
+from inpaintlib.losses import fooling_terms, hinge_discriminator_loss, masked_l1
 from inpaintlib.masks import dilate
-from inpaintlib.models.contract import Family, Phase, Terms, adam, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, schedule
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,14 @@ class BlindConfig:
     discriminator_widths: tuple[int, ...] = (64, 128, 256)
     margin: int = 1  # pixels filled around what the locator found
     l1_weight: float = 100.0
-    adversarial_weight: float = 1.0
+    adversarial: str = "hinge"
+    adversarial_weight: float = 10.0
+    feature_weight: float = 100.0  # of feature matching
     locator_steps: int = 4_000  # the locator learns alone; then filler and discriminator
     steps: int = 60_000
     batch_size: int = 16
-    learning_rate: float = 1e-3  # falls linearly to 0 over each period
+    learning_rate: float = 5e-4  # stays for most of each period, then falls linearly to 0
+    warm_up: int = 50  # steps over which it rises, in each period
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
 
 
@@ -46,12 +50,11 @@ LESSON = BlindConfig(
     size=64,
     locator_widths=(8, 16, 32, 64),
     filler_widths=(32, 64, 128, 256),
-    discriminator_widths=(32, 64),
+    discriminator_widths=(32, 64, 128, 256, 256),
     locator_steps=300,
     steps=1_300,
-    batch_size=8,
 )
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, locator_steps=150, steps=700)
+SHIPPED = replace(LESSON, size=128, batch_size=8, locator_steps=150, steps=700)
 
 
 def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -139,19 +142,15 @@ class BlindGenerator(nn.Module):
         return self.filler(apply_mask(observed, hole), hole).tanh()
 
 
-class Discriminator(nn.Sequential):
+class Discriminator(PatchDiscriminator):
     """Pair of damaged and candidate picture to a map of logits, one a patch: (B, 2C, H, W)."""
 
     def __init__(self, config: BlindConfig) -> None:
-        layers: list[nn.Module] = []
-        for narrow, wide in pairwise((2 * config.channels, *config.discriminator_widths)):
-            convolution = nn.Conv2d(narrow, wide, 4, stride=2, padding=1)
-            layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
-        layers.append(nn.Conv2d(config.discriminator_widths[-1], 1, 3, padding=1))
-        super().__init__(*layers)
+        super().__init__(2 * config.channels, config.discriminator_widths)
 
-    def forward(self, pair: Tensor) -> Tensor:
-        return super().forward(pair).float()
+
+Fill = tuple[Tensor, Tensor, Tensor]
+"""Completed pictures, the raw prediction, and the holes that were found."""
 
 
 class Blind(Family):
@@ -163,6 +162,9 @@ class Blind(Family):
         self.generator = BlindGenerator(self.config)
         self.discriminator = Discriminator(self.config)
 
+    def shared(self, batch: Batch) -> Fill:
+        return self.fill(batch.seen())
+
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures with what was **found** filled; reads neither image nor mask."""
         observed = batch.seen()
@@ -173,7 +175,7 @@ class Blind(Family):
         _, mask = batch.holes()
         return self.generator(batch.seen(), dilate(mask, 1))
 
-    def fill(self, observed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def fill(self, observed: Tensor) -> Fill:
         """Completed pictures, the raw prediction, and the holes that were found."""
         hole = self.generator.hole(observed)
         prediction = self.generator(observed, hole)
@@ -185,29 +187,29 @@ class Blind(Family):
         loss = functional.binary_cross_entropy_with_logits(logits, mask)
         return {"location": loss}
 
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
-        observed = batch.seen()
+    def discriminator_loss(self, batch: Batch, step: int, made: Fill | None = None) -> Terms:
         with torch.no_grad():
-            completed, _, hole = self.fill(observed)
-        loss = bce_discriminator_loss(
-            real_logits=self.judge(batch, hole, batch.image),
-            fake_logits=self.judge(batch, hole, completed),
+            completed, _, hole = made or self.fill(batch.seen())
+        judge = partial(self.judge, batch, hole)
+        loss = hinge_discriminator_loss(
+            real_logits=judge(batch.image)[-1], fake_logits=judge(completed.detach())[-1]
         )
         return {"adversarial": loss}
 
-    def filler_loss(self, batch: Batch, step: int) -> Terms:
-        observed = batch.seen()
-        completed, prediction, hole = self.fill(observed)
-        adversarial = bce_generator_loss(fake_logits=self.judge(batch, hole, completed))
-        return {
-            "l1": self.config.l1_weight * masked_l1(prediction, batch.image, hole),
-            "adversarial": self.config.adversarial_weight * adversarial,
-        }
+    def filler_loss(self, batch: Batch, step: int, made: Fill | None = None) -> Terms:
+        completed, prediction, hole = made or self.fill(batch.seen())
+        judge = partial(self.judge, batch, hole)
+        terms = {"l1": self.config.l1_weight * masked_l1(prediction, batch.image, hole)}
+        return terms | fooling_terms(judge, completed, batch.image, self.config)
 
-    def judge(self, batch: Batch, hole: Tensor, candidate: Tensor) -> Tensor:
-        """Logits a patch of the pair (picture with the found holes cut out, candidate)."""
+    def judge(self, batch: Batch, hole: Tensor, candidate: Tensor) -> list[Tensor]:
+        """The discriminator's activations for the pair, and last its logits, one a patch.
+
+        The pair: the picture with the found holes cut out, and the candidate.
+        """
         observed = batch.seen()
-        return self.discriminator(torch.cat([apply_mask(observed, hole), candidate], dim=1))
+        pair = torch.cat([apply_mask(observed, hole), candidate], dim=1)
+        return self.discriminator.features(pair)
 
     def locator_learns(self, step: int) -> bool:
         return step < self.config.locator_steps
@@ -219,7 +221,8 @@ class Blind(Family):
         config, generator = self.config, self.generator
 
         def phase(name, module, loss, active, steps) -> Phase:
-            return Phase(name, [module], loss, adam(module, config), active, decay_to_zero(steps))
+            rate = schedule(steps, warm_up=config.warm_up)
+            return Phase(name, [module], loss, adam(module, config), active, rate)
 
         first = (self.locator_learns, config.locator_steps)
         later = (self.filler_learns, config.steps)

@@ -5,18 +5,21 @@ where it says something (LeakyReLU down, BatchNorm and ELU up, masked L1, least-
 the paper's kind: 22,295,811 parameters in the generator and 2,761,153 in the discriminator.
 Ours differs from the source: the loss is divided by the hole's area (its sum is an option, to see
 its defect S3), the discriminator gives logits (S5) and judges the completed picture (S6).
+LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
+normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch, composite
-from inpaintlib.layers import check_multiple, initialise_normal
-from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1
-from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.layers import PatchDiscriminator, activations, check_multiple, initialise_normal
+from inpaintlib.losses import ADVERSARIAL, fooling_terms, masked_l1
+from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,17 @@ class ContextEncoderConfig:
     size: int = 256  # pixels a side in training; any multiple of 2^levels works
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
+    discriminator_sees_mask: bool = False  # and is under spectral normalisation
     reconstruction_sum: bool = False  # True: the source's plain sum over hole values (S3)
     reconstruction_weight: float = 0.999  # paper, equation 3
     visible_weight: float = 0.0  # of the same error on known pixels
+    adversarial: str = "lsgan"  # or "hinge"
     adversarial_weight: float = 0.001  # paper, equation 3
+    feature_weight: float = 0.0  # of feature matching
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
-    decay: bool = False  # learning rate falls linearly to 0 over `steps`
+    warm_up: int = 0  # steps over which the learning rate rises
+    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
     batch_size: int = 8
     steps: int = 35_000  # as far as the source's curves reach
 
@@ -42,15 +49,20 @@ PAPER = ContextEncoderConfig()
 LESSON = ContextEncoderConfig(
     size=64,
     widths=(32, 64, 128, 256),
-    discriminator_widths=(32, 64, 128),
+    discriminator_widths=(32, 64, 128, 256, 256),
+    discriminator_sees_mask=True,
     visible_weight=0.2,
-    learning_rate=1e-3,
+    adversarial="hinge",
+    adversarial_weight=0.1,
+    feature_weight=1.0,
+    learning_rate=5e-4,
     betas=(0.5, 0.99),
+    warm_up=50,
     decay=True,
     batch_size=16,
     steps=1500,
 )
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, steps=1_500)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_500)
 
 
 class Generator(nn.Module):
@@ -103,6 +115,11 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return self.layers(image).float()
 
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Every activation, and last the logits of `forward`."""
+        *below, logits = activations(self.layers, image)
+        return [*below, logits.float()]
+
 
 class ContextEncoder(Family):
     """Generator, discriminator, and what is asked of a filled hole."""
@@ -111,8 +128,17 @@ class ContextEncoder(Family):
         super().__init__()
         self.config = config or ContextEncoderConfig()
         self.generator = Generator(self.config)
-        self.discriminator = Discriminator(self.config)
-        initialise_normal(self)
+        initialise_normal(self.generator)
+        self.discriminator: nn.Module
+        if self.config.discriminator_sees_mask:
+            inputs, widths = self.config.channels + 1, self.config.discriminator_widths
+            self.discriminator = PatchDiscriminator(inputs, widths)
+        else:
+            self.discriminator = Discriminator(self.config)
+            initialise_normal(self.discriminator)
+
+    def shared(self, batch: Batch) -> Tensor:
+        return self.generator(*batch.holes())
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures with their holes filled; draws nothing."""
@@ -120,24 +146,30 @@ class ContextEncoder(Family):
         prediction = self.generator(observed, mask)
         return composite(prediction, observed, mask)
 
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's activations, and last its logits; see the configuration on masks."""
+        sees_mask = self.config.discriminator_sees_mask
+        return self.discriminator.features(torch.cat([image, mask], dim=1) if sees_mask else image)
+
+    def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
+        observed, mask = batch.holes()
         with torch.no_grad():
-            completed = self.generate(batch)
-        loss = lsgan_discriminator_loss(
-            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(completed)
+            prediction = self.generator(observed, mask) if made is None else made
+            completed = composite(prediction, observed, mask)
+        discriminator_loss, _ = ADVERSARIAL[self.config.adversarial]
+        loss = discriminator_loss(
+            real_logits=self.judge(batch.image, mask)[-1],
+            fake_logits=self.judge(completed, mask)[-1],
         )
         return {"adversarial": loss}
 
-    def generator_loss(self, batch: Batch, step: int) -> Terms:
+    def generator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
         observed, mask = batch.holes()
-        prediction = self.generator(observed, mask)
+        prediction = self.generator(observed, mask) if made is None else made
         completed = composite(prediction, observed, mask)
-        adversarial = lsgan_generator_loss(fake_logits=self.discriminator(completed))
         weight = self.config.reconstruction_weight
-        terms = {
-            "reconstruction": weight * self.reconstruction(prediction, batch),
-            "adversarial": self.config.adversarial_weight * adversarial,
-        }
+        terms = {"reconstruction": weight * self.reconstruction(prediction, batch)}
+        terms |= fooling_terms(partial(self.judge, mask=mask), completed, batch.image, self.config)
         if self.config.visible_weight:
             visible = masked_l1(prediction, batch.image, 1 - mask)
             terms["visible"] = weight * self.config.visible_weight * visible
@@ -155,8 +187,7 @@ class ContextEncoder(Family):
         return masked_l1(prediction, batch.image, mask)
 
     def build_phases(self) -> list[Phase]:
-        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
-        d, g = self.discriminator, self.generator
+        d, g, rate = self.discriminator, self.generator, rate_of(self.config)
         return [
             Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config), rate=rate),
             Phase("generator", [g], self.generator_loss, adam(g, self.config), rate=rate),

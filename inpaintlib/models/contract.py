@@ -16,6 +16,9 @@ from torch.optim import Adam, Optimizer
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import dilate
 
+FLAT = 0.6
+"""The share of a run after which a learning rate begins to fall."""
+
 Terms = dict[str, Tensor]
 """Named scalar losses with their weights applied; the loop adds them up."""
 
@@ -30,15 +33,36 @@ def constant(step: int) -> float:
     return 1.0
 
 
-def decay_to_zero(steps: int) -> Callable[[int], float]:
-    """A rate that falls linearly from 1 to 0 at `steps`.
+def schedule(steps: int, *, warm_up: int = 0, flat: float = FLAT) -> Callable[[int], float]:
+    """A rate that rises linearly, stays at 1, then falls linearly to 0 at `steps`.
+
+    Adam's first updates are full steps, whatever the gradient: the rise keeps them small. What a
+    game's networks chase each other for at the full rate, the fall lets settle.
+
+    Args:
+        steps: of the run.
+        warm_up: steps over which it rises.
+        flat: the share of the run, 0 to 1, after which it begins to fall; at 1 it never does.
 
     Example:
-        >>> rate = decay_to_zero(100)
-        >>> rate(0), rate(75), rate(110)
-        (1.0, 0.25, 0.0)
+        >>> rate = schedule(100, warm_up=4, flat=0.6)
+        >>> rate(0), rate(3), rate(60), rate(80), rate(110)
+        (0.25, 1.0, 1.0, 0.5, 0.0)
     """
-    return lambda step: max(0.0, 1 - step / steps)
+
+    falling = (1 - flat) * steps
+
+    def rate(step: int) -> float:
+        rise = (step + 1) / warm_up if step < warm_up else 1.0
+        left = max(0, steps - step)
+        return rise * (left / falling if left < falling else 1.0)
+
+    return rate
+
+
+def rate_of(config: Any) -> Callable[[int], float]:
+    """The schedule of a configuration: its `warm_up` steps, and its fall if it has `decay`."""
+    return schedule(config.steps, warm_up=config.warm_up, flat=FLAT if config.decay else 1.0)
 
 
 def adam(module: nn.Module, config: Any) -> Adam:
@@ -53,8 +77,9 @@ class Phase:
     Attributes:
         name: unique within the family, for example "discriminator".
         modules: these train; every other parameter of the family is frozen meanwhile.
-        loss: (batch, step) to terms; does its own forward pass. A phase that judges fakes makes
-            them under `torch.no_grad()`, so no gradient can reach the generator.
+        loss: (batch, step) to terms; does its own forward pass. Where the family has `shared`
+            something, it is a third argument, which takes the generator's pass from the loss. A
+            phase that judges fakes does so without gradient, so none can reach the generator.
         optimizer: built from all the parameters of `modules`.
         active: whether the phase runs at a step; GLCIC's three periods are two such predicates.
         rate: factor on the optimiser's learning rate at a step. A function of the step alone, so a
@@ -63,7 +88,7 @@ class Phase:
 
     name: str
     modules: Sequence[nn.Module]
-    loss: Callable[[Batch, int], Terms]
+    loss: Callable[..., Terms]
     optimizer: Optimizer
     active: Callable[[int], bool] = always
     rate: Callable[[int], float] = constant
@@ -109,6 +134,14 @@ class Family(nn.Module):
             (B, C, H, W), [-1, 1].
         """
         raise NotImplementedError
+
+    def shared(self, batch: Batch) -> Any:
+        """What the generator makes of a batch, once for all phases of a step.
+
+        Made with gradient, before any of them; each gets it as its loss's third argument. None, as
+        here, where every phase asks the generator for something else, as with new noise.
+        """
+        return None
 
     def prediction(self, batch: Batch) -> Tensor:
         """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.

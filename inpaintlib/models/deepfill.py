@@ -7,9 +7,12 @@ adversarial term by 0.01 and shows the discriminator no mask: 5,945,216.
 Ours differs: the discriminator's last layer is linear (a leaky ReLU there shrinks negative scores
 fivefold, its defect DF5), contextual attention takes each sample's own mask (DF10), spectral
 normalisation keeps the raw weights (DF11), and gates start open (`layers.GatedConv2d`).
+LESSON and SHIPPED are source 000's but for the discriminator, which sees the mask, whose term
+weighs a tenth of the L1 in the hole, and whose features are matched.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -20,12 +23,13 @@ from inpaintlib.images import Batch, check_pair, composite
 from inpaintlib.layers import (
     GatedConv2d,
     SelfAttention2d,
+    activations,
     check_multiple,
     contextual_attention,
     spectral_norm,
 )
-from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss, masked_l1
-from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.losses import fooling_terms, hinge_discriminator_loss, masked_l1
+from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,14 @@ class DeepFillConfig:
     discriminator_sees_mask: bool = True
     l1_weight: float = 1.0  # of each stage, mean over the whole picture
     hole_l1_weight: float = 0.0  # of each stage, mean over the hole alone
+    adversarial: str = "hinge"
     adversarial_weight: float = 1.0
+    feature_weight: float = 0.0  # of feature matching
     adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
-    decay: bool = False  # learning rate falls linearly to 0 over `steps`
+    warm_up: int = 0  # steps over which the learning rate rises
+    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
     batch_size: int = 16
     steps: int = 1_000_000  # ours: the paper names none
 
@@ -62,19 +69,20 @@ LESSON = replace(
     SELF_ATTENTION,
     size=64,
     base=16,
-    discriminator_widths=(32, 64, 128, 128),
+    discriminator_widths=(32, 64, 128, 256, 256),
+    discriminator_sees_mask=True,
     l1_weight=0.25,
     hole_l1_weight=1.0,
-    adversarial_start=400,
-    learning_rate=1e-3,
+    adversarial_weight=0.1,
+    feature_weight=1.0,
+    learning_rate=5e-4,
     betas=(0.5, 0.99),
+    warm_up=50,
     decay=True,
-    batch_size=8,
+    batch_size=16,
     steps=1000,
 )
-SHIPPED = replace(
-    LESSON, size=128, batch_size=4, learning_rate=5e-4, adversarial_start=400, steps=1_200
-)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_200)
 
 
 def encoder(inputs: int, widths: tuple[int, int, int, int, int, int]) -> list[nn.Module]:
@@ -203,6 +211,9 @@ class DeepFill(Family):
         coarse, refined = self.generator(observed, mask)
         return coarse.float(), refined.float()
 
+    def shared(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.predict(batch)
+
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The filled pictures of the second stage; nothing is drawn.
 
@@ -217,29 +228,42 @@ class DeepFill(Family):
         """The second stage's picture, which learned to repeat the known pixels too."""
         return self.predict(batch)[1]
 
-    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The discriminator's logits, float32, shown the mask if the configuration says so."""
-        shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image
-        return self.discriminator(shown).float()
+    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's activations, and last its logits, float32.
 
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        It is shown the mask if the configuration says so.
+        """
+        shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image
+        *below, logits = activations(self.discriminator.layers, shown)
+        return [*below, logits.float()]
+
+    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
+        """The discriminator's logits, float32."""
+        return self.judge(image, mask)[-1]
+
+    def discriminator_loss(
+        self, batch: Batch, step: int, made: tuple[Tensor, Tensor] | None = None
+    ) -> Terms:
         _, mask = batch.holes()
         with torch.no_grad():
-            completed = composite(self.predict(batch)[1], batch.image, mask)
+            _, refined = made or self.predict(batch)
+            completed = composite(refined, batch.image, mask)
         loss = hinge_discriminator_loss(
             real_logits=self.scores(batch.image, mask),
             fake_logits=self.scores(completed, mask),
         )
         return {"adversarial": loss}
 
-    def generator_loss(self, batch: Batch, step: int) -> Terms:
+    def generator_loss(
+        self, batch: Batch, step: int, made: tuple[Tensor, Tensor] | None = None
+    ) -> Terms:
         _, mask = batch.holes()
-        coarse, refined = self.predict(batch)
+        coarse, refined = made or self.predict(batch)
         terms = {"l1_coarse": self.l1(coarse, batch), "l1_refined": self.l1(refined, batch)}
         if self.in_game(step):
             completed = composite(refined, batch.image, mask)
-            loss = hinge_generator_loss(fake_logits=self.scores(completed, mask))
-            terms["adversarial"] = self.config.adversarial_weight * loss
+            judge = partial(self.judge, mask=mask)
+            terms |= fooling_terms(judge, completed, batch.image, self.config)
         return terms
 
     def l1(self, prediction: Tensor, batch: Batch) -> Tensor:
@@ -254,8 +278,7 @@ class DeepFill(Family):
         return step >= self.config.adversarial_start
 
     def build_phases(self) -> list[Phase]:
-        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
-        d, g, config = self.discriminator, self.generator, self.config
+        d, g, config, rate = self.discriminator, self.generator, self.config, rate_of(self.config)
         loss = self.discriminator_loss
         return [
             Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),

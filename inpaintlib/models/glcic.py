@@ -7,9 +7,13 @@ Ours differs from that code: the discriminator judges the completed picture (its
 weighs the completion network's term alone (GL3), the squared error is divided by the hole's area
 (GL8), each sample has its own crop around its hole (GL9), and the completion network is really
 frozen while the discriminator learns alone (GL10). Data are in [-1, 1].
+LESSON and SHIPPED are not the source's: there both discriminators see the mask, under spectral
+normalisation, with the hinge loss, a tenth of the squared error's weight, and their features
+matched; and all learn together from the first step.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -17,10 +21,10 @@ from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
 from inpaintlib.images import Batch, apply_mask, composite
-from inpaintlib.layers import ResizeConv2d, check_multiple, spectral_norm
-from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l2
+from inpaintlib.layers import ResizeConv2d, activations, check_multiple, spectral_norm
+from inpaintlib.losses import ADVERSARIAL, fooling_terms, masked_l2
 from inpaintlib.masks import bounding_box
-from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,19 @@ class GLCICConfig:
     local_levels: int = 5  # halvings of the crop
     features: int = 1024  # length of each discriminator's summary
     spectral: bool = False  # spectral norm instead of BatchNorm in the discriminators
+    discriminator_sees_mask: bool = False
     completion_steps: int = 90_000  # T_C: the completion network learns alone
     discriminator_steps: int = 10_000  # T_D: then the discriminator alone; then both
     steps: int = 500_000  # T_train
     batch_size: int = 96
+    adversarial: str = "bce"  # or "hinge"
     adversarial_weight: float = 4e-4  # α, on the completion network's term only
+    feature_weight: float = 0.0  # of feature matching
     adam: bool = False  # False: AdaDelta as in the paper
     learning_rate: float = 1.0
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
-    decay: bool = False  # learning rate falls linearly to 0 over `steps`
+    warm_up: int = 0  # steps over which the learning rate rises
+    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
 
 
 PAPER = GLCICConfig()
@@ -62,13 +70,17 @@ LESSON = GLCICConfig(
     local_levels=3,
     features=128,
     spectral=True,
-    completion_steps=600,
-    discriminator_steps=50,
+    discriminator_sees_mask=True,
+    completion_steps=0,
+    discriminator_steps=0,
     steps=1500,
-    batch_size=8,
-    adversarial_weight=1e-3,
+    batch_size=16,
+    adversarial="hinge",
+    adversarial_weight=0.1,
+    feature_weight=1.0,
     adam=True,
-    learning_rate=1e-3,
+    learning_rate=5e-4,
+    warm_up=50,
     decay=True,
 )
 SHIPPED = replace(
@@ -77,8 +89,7 @@ SHIPPED = replace(
     local_size=64,
     global_levels=5,
     local_levels=4,
-    learning_rate=5e-4,
-    completion_steps=500,
+    batch_size=8,
     steps=1_500,
 )
 
@@ -135,7 +146,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: GLCICConfig) -> None:
         super().__init__()
         self.shape = (config.channels, config.size, config.size)
-        self.local_size = config.local_size
+        self.local_size, self.sees_mask = config.local_size, config.discriminator_sees_mask
         self.whole = self.branch(config, config.size, config.global_levels)
         self.local = self.branch(config, config.local_size, config.local_levels)
         self.head = nn.Linear(2 * config.features, 1)
@@ -145,7 +156,8 @@ class Discriminator(nn.Module):
         """Strided 5×5 convolutions, then one dense layer: (B, C, size, size) -> (B, features)."""
         widths = [config.discriminator_width * min(2**level, 8) for level in range(levels)]
         layers: list[nn.Module] = []
-        for narrow, wide in pairwise((config.channels, *widths)):
+        inputs = config.channels + config.discriminator_sees_mask
+        for narrow, wide in pairwise((inputs, *widths)):
             convolution = nn.Conv2d(narrow, wide, 5, stride=2, padding=2)
             if config.spectral:
                 layers += [spectral_norm(convolution), nn.ReLU()]
@@ -157,13 +169,20 @@ class Discriminator(nn.Module):
         return nn.Sequential(*layers)
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        return self.features(image, mask)[-1]
+
+    def features(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """Every activation, of the whole picture's branch, then of the crop's, and the logits."""
         if image.shape[1:] != self.shape:
             raise ValueError(
                 f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
                 " set the configuration's size"
             )
-        crop = crop_around(image, mask, self.local_size)
-        return self.head(torch.cat([self.whole(image), self.local(crop)], dim=1)).float()
+        shown = torch.cat([image, mask], dim=1) if self.sees_mask else image
+        whole = activations(self.whole, shown)
+        local = activations(self.local, crop_around(shown, mask, self.local_size))
+        logits = self.head(torch.cat([whole[-1], local[-1]], dim=1)).float()
+        return [*whole, *local, logits]
 
 
 def crop_around(image: Tensor, mask: Tensor, size: int) -> Tensor:
@@ -204,35 +223,39 @@ class GLCIC(Family):
         """From the second period on."""
         return step >= self.config.completion_steps
 
+    def shared(self, batch: Batch) -> Tensor:
+        return self.generator(*batch.holes())
+
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures with their holes filled; draws nothing."""
         observed, mask = batch.holes()
         prediction = self.generator(observed, mask)
         return composite(prediction, observed, mask)
 
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
-        _, mask = batch.holes()
+    def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
+        observed, mask = batch.holes()
         # In training mode BatchNorm's statistics would move while the network is said to be frozen.
         self.generator.train(self.training and self.completion_learns(step))
         with torch.no_grad():
-            completed = self.generate(batch)
+            prediction = self.generator(observed, mask) if made is None else made
+            completed = composite(prediction, observed, mask)
         self.generator.train(self.training)
         # A real picture is cropped where its own hole would be: masks are random, so is the place.
-        loss = bce_discriminator_loss(
+        discriminator_loss, _ = ADVERSARIAL[self.config.adversarial]
+        loss = discriminator_loss(
             real_logits=self.discriminator(batch.image, mask),
             fake_logits=self.discriminator(completed, mask),
         )
         return {"adversarial": loss}
 
-    def completion_loss(self, batch: Batch, step: int) -> Terms:
+    def completion_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
         observed, mask = batch.holes()
-        prediction = self.generator(observed, mask)
+        prediction = self.generator(observed, mask) if made is None else made
         terms = {"reconstruction": masked_l2(prediction, batch.image, mask)}
         if self.discriminator_learns(step):
             completed = composite(prediction, observed, mask)
-            fake_logits = self.discriminator(completed, mask)
-            adversarial = bce_generator_loss(fake_logits=fake_logits)
-            terms["adversarial"] = self.config.adversarial_weight * adversarial
+            judge = partial(self.discriminator.features, mask=mask)
+            terms |= fooling_terms(judge, completed, batch.image, self.config)
         return terms
 
     def optimizer(self, module: nn.Module) -> Optimizer:
@@ -241,7 +264,7 @@ class GLCIC(Family):
         return Adadelta(module.parameters(), lr=self.config.learning_rate, rho=0.9, eps=1e-6)
 
     def build_phases(self) -> list[Phase]:
-        rate = decay_to_zero(self.config.steps) if self.config.decay else constant
+        rate = rate_of(self.config)
         judge, fill, make = self.discriminator_learns, self.completion_learns, self.optimizer
         d, g = self.discriminator, self.generator
         return [

@@ -10,25 +10,29 @@ maximum (U11); smoothing is for the discriminator's real targets only (U6); the 
 judged on the patches with the hole in their middle: far from it both pictures are equal (U4, U5);
 it never skips a step (U3); no gradient clipping (U17); He initialisation instead of torch's own,
 which lets the signal fade in a network without normalisation.
+LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
+normalisation, with the hinge loss, ten times the weight, and its features matched.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch, check_pair, composite
-from inpaintlib.layers import SelfAttention2d, check_multiple
+from inpaintlib.layers import PatchDiscriminator, SelfAttention2d, check_multiple
 from inpaintlib.losses import (
     bce_discriminator_loss,
-    bce_generator_loss,
+    fooling_terms,
+    hinge_discriminator_loss,
     masked_l1,
     sobel_loss,
     ssim_loss,
 )
 from inpaintlib.masks import dilate
-from inpaintlib.models.contract import Family, Phase, Terms, adam, constant, decay_to_zero
+from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,22 @@ class UNetConfig:
     channels: int = 3
     size: int = 200  # pixels a side in training; any multiple of 8 works
     base: int = 64  # channels of the first block; the deeper ones have 2 and 4 times as many
-    discriminator_base: int = 32
+    discriminator_base: int = 32  # channels of the source's discriminator
+    discriminator_widths: tuple[int, ...] = ()  # of one that sees the mask, in the other's place
     whole: bool = False  # losses on the whole image instead of the hole and its ring
     ring: int = 4  # pixels of known context around the hole that the losses include
+    adversarial: str = "bce"  # or "hinge"
     adversarial_weight: float = 1.0
+    feature_weight: float = 0.0  # of feature matching
     l1_weight: float = 100.0
     sobel_weight: float = 10.0
     ssim_weight: float = 1.0
-    real_target: float = 0.9  # one-sided label smoothing
+    real_target: float = 0.9  # one-sided label smoothing, with "bce"
     adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
-    decay: bool = False  # learning rate falls linearly to 0 over `steps`
-    warm_up: int = 0  # steps over which it rises first: Adam's first ones are full steps, whatever
-    # the gradient; at 1e-3 some seeds would drive the last Tanh into saturation within three
+    warm_up: int = 0  # steps over which the learning rate rises
+    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
     batch_size: int = 20
     steps: int = 820  # 20 epochs of 819 photos
 
@@ -61,17 +67,20 @@ PAPER_WHOLE = replace(PAPER, base=32, whole=True, steps=1200)  # 30 epochs of 80
 LESSON = replace(
     PAPER,
     size=64,
-    base=24,
-    learning_rate=1e-3,
+    base=32,
+    discriminator_widths=(32, 64, 128, 256, 256),
+    adversarial="hinge",
+    adversarial_weight=10.0,
+    feature_weight=100.0,
+    learning_rate=5e-4,
     betas=(0.5, 0.99),
+    warm_up=50,
     decay=True,
-    warm_up=20,
-    adversarial_start=450,
-    batch_size=8,
+    batch_size=16,
     steps=1100,
 )
 LESSON_WHOLE = replace(LESSON, whole=True)
-SHIPPED = replace(LESSON, size=128, learning_rate=5e-4, adversarial_start=400, steps=1_800)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_800)
 SHIPPED_WHOLE = replace(SHIPPED, whole=True)
 
 
@@ -148,12 +157,20 @@ class UNet(Family):
         super().__init__()
         self.config = config or UNetConfig()
         self.generator = Generator(self.config)
-        self.discriminator = Discriminator(self.config)
+        widths = self.config.discriminator_widths
+        self.discriminator: nn.Module = (
+            PatchDiscriminator(self.config.channels + 1, widths)
+            if widths
+            else Discriminator(self.config)
+        )
 
     def prediction(self, batch: Batch) -> Tensor:
         """The generator's raw picture, float32; nothing of `batch.image` is read."""
         observed, mask = batch.holes()
         return self.generator(observed, mask).float()
+
+    def shared(self, batch: Batch) -> Tensor:
+        return self.prediction(batch)
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The filled pictures; nothing is drawn.
@@ -180,31 +197,43 @@ class UNet(Family):
             "ssim": self.config.ssim_weight * ssim_loss(judged, batch.image, region),
         }
 
-    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
-        """(n,) logits, float32, of patches with the hole in their middle; of all without one."""
+    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's activations, and last its logits, float32.
+
+        The source's sees no mask; of its logits those count whose patch has the hole in its middle,
+        or all without a hole: (n,).
+        """
+        if self.config.discriminator_widths:
+            return self.discriminator.features(torch.cat([image, mask], dim=1))
         logits = self.discriminator(image).float()
         seen = F.adaptive_max_pool2d(mask, logits.shape[2:]).bool()
-        return logits[seen | ~seen.any()]
+        return [logits[seen | ~seen.any()]]
 
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
+        """The logits that count, float32."""
+        return self.judge(image, mask)[-1]
+
+    def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
         _, mask = batch.holes()
         with torch.no_grad():
-            completed = composite(self.prediction(batch), batch.image, mask)
-        loss = bce_discriminator_loss(
-            real_logits=self.scores(batch.image, mask),
-            fake_logits=self.scores(completed, mask),
-            real_target=self.config.real_target,
-        )
+            prediction = self.prediction(batch) if made is None else made
+            completed = composite(prediction, batch.image, mask)
+        real, fake = self.scores(batch.image, mask), self.scores(completed, mask)
+        if self.config.adversarial == "hinge":
+            loss = hinge_discriminator_loss(real_logits=real, fake_logits=fake)
+        else:
+            target = self.config.real_target
+            loss = bce_discriminator_loss(real_logits=real, fake_logits=fake, real_target=target)
         return {"adversarial": loss}
 
-    def generator_loss(self, batch: Batch, step: int) -> Terms:
+    def generator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
         _, mask = batch.holes()
-        prediction = self.prediction(batch)
+        prediction = self.prediction(batch) if made is None else made
         terms = self.reconstruction(prediction, batch)
         if self.in_game(step):
             completed = composite(prediction, batch.image, mask)
-            loss = bce_generator_loss(fake_logits=self.scores(completed, mask))
-            terms["adversarial"] = self.config.adversarial_weight * loss
+            judge = partial(self.judge, mask=mask)
+            terms |= fooling_terms(judge, completed, batch.image, self.config)
         return terms
 
     def in_game(self, step: int) -> bool:
@@ -212,13 +241,8 @@ class UNet(Family):
         return step >= self.config.adversarial_start
 
     def build_phases(self) -> list[Phase]:
-        fall = decay_to_zero(self.config.steps) if self.config.decay else constant
-        d, g, config = self.discriminator, self.generator, self.config
+        d, g, config, rate = self.discriminator, self.generator, self.config, rate_of(self.config)
         loss = self.discriminator_loss
-
-        def rate(step: int) -> float:
-            return fall(step) * min(1.0, (step + 1) / max(1, config.warm_up))
-
         return [
             Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),
             Phase("generator", [g], self.generator_loss, adam(g, config), rate=rate),

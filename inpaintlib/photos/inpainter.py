@@ -30,11 +30,11 @@ class Inpainter:
     """Fills holes of any photo with a trained family.
 
     Example:
-        >>> from inpaintlib import families
+        >>> from inpaintlib.training import recipes
         >>> photo = np.full((40, 60, 3), 128, np.uint8)
         >>> hole = np.zeros((40, 60), bool)
         >>> hole[10:20, 10:20] = True
-        >>> Inpainter(families.make("unet")).fill(photo, hole).shape
+        >>> Inpainter(recipes.make("unet")).fill(photo, hole).shape
         (40, 60, 3)
     """
 

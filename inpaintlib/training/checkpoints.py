@@ -108,3 +108,27 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
         raise ValueError(f"{path}: cannot resume from this file: {error}") from error
     torch.set_rng_state(state["rng"])
     return int(state["step"])
+
+
+def load_networks(path: str | Path, family: Family) -> None:
+    """Take the networks from a state of `save_state`: the generator's average, and what judges it.
+
+    A discriminator with dense layers fits one size of pictures only. Where any tensor of it has
+    another shape here, all of it stays new.
+
+    Args:
+        path: a file of `save_state` with an average.
+        family: a model with the same generator; its other settings may differ.
+
+    Raises:
+        ValueError: the file is missing or damaged, has no average, or has another generator.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        family.generator.load_state_dict(state["ema"]["average"])
+        others = {k: v for k, v in state["family"].items() if not k.startswith("generator.")}
+        shapes = {name: value.shape for name, value in family.state_dict().items()}
+        if all(shapes.get(name) == value.shape for name, value in others.items()):
+            family.load_state_dict(others, strict=False)
+    except Exception as error:  # a damaged pickle raises almost anything
+        raise ValueError(f"{path}: cannot begin with this state: {error}") from error

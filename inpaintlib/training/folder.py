@@ -4,7 +4,7 @@ config.json               family, preset, settings, data, seed, precision
 log.jsonl                 one line every few steps: steps made, seconds, terms
 state.pt                  all that `--resume` needs; replaced whole, so one is always good
 previews/step_000123.png  the same pictures and holes each time
-weights.safetensors       the averaged generator at its best look so far, with its card
+weights.safetensors       the averaged generator at its last look, with its card
 """
 
 import json

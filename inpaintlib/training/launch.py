@@ -13,7 +13,7 @@ from inpaintlib import __version__
 from inpaintlib.data import runs_folder
 from inpaintlib.models.contract import Family, count_parameters
 from inpaintlib.training import distributed, recipes
-from inpaintlib.training.checkpoints import load_weights
+from inpaintlib.training.checkpoints import load_networks, load_weights
 from inpaintlib.training.folder import RunFolder
 from inpaintlib.training.precision import faster, time_precisions
 from inpaintlib.training.recipes import Pictures, Preset
@@ -23,7 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "preset": "lesson",
     "steps": None,  # the preset's
     "folder": None,  # of the pictures; see `data.locations`
-    "start_from": None,  # weights that the generator begins with
+    "large": False,  # learn from the larger set of faces
+    "start_from": None,  # weights that the generator begins with, or a run's state
     "seed": 0,
     "precision": "auto",
     "accumulate": 1,
@@ -44,7 +45,7 @@ def launch(
     """Begin a training run, or go on with one.
 
     Args:
-        family: its name, see `families.FAMILIES`.
+        family: its name, see `recipes.FAMILIES`.
         wishes: values for some of `DEFAULTS`; None counts as no wish.
         out: the run's folder; `runs/<family>-<preset>` if None.
         resume: go on in that folder; every wish must be what the run began with.
@@ -76,12 +77,12 @@ def launch(
 
     preset = choose_preset(family, options)
     with distributed.first_goes_first():
-        pictures = recipes.load(family, preset, root=options["folder"])
+        pictures = recipes.load(family, preset, root=options["folder"], large=options["large"])
     say(f"{family} · {preset.config.steps:,} steps · {pictures.training}")
     torch.manual_seed(options["seed"])
     model = recipes.recipe(family).build(preset.config)
     if options["start_from"] and not resume:
-        load_weights(options["start_from"], model.generator)
+        start_from(Path(options["start_from"]), model)
     model = prepare(model, place)
     if options["precision"] == "auto":
         options["precision"] = stored.get("precision") or quickest(model, pictures, options, say)
@@ -103,6 +104,23 @@ def launch(
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
     card = {name: value for name, value in facts.items() if name not in ("folder", "start_from")}
     return run.go(card | {"machine": machine(place)}, say)
+
+
+def start_from(path: Path, family: Family) -> None:
+    """Begin with what an earlier run learned.
+
+    Args:
+        path: weights of the generator, or a run's `state.pt`, of which the discriminator is taken
+            too, if it fits: it need not learn again what a fill looks like.
+        family: with the same generator; nothing else of it changes.
+
+    Raises:
+        ValueError: the file is missing or damaged, or does not fit.
+    """
+    if path.suffix == ".pt":
+        load_networks(path, family)
+    else:
+        load_weights(path, family.generator)
 
 
 def machine(device: torch.device) -> str:

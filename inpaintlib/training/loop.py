@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +56,9 @@ def train(
     """Train, yielding a record after every step.
 
     One step, for each active phase: freeze all, unfreeze the phase's modules, clear the gradients,
-    compute its terms on its own forward pass, run backward, step. Then the average is updated. The
-    loop can be left at any record and entered again with `start`.
+    compute its terms, run backward, step. Then the average is updated. Several phases share one
+    pass of the generator, if they can. The loop can be left at any record and entered again with
+    `start`.
 
     Args:
         family: the model, on its device.
@@ -79,16 +81,30 @@ def train(
     family.train()
     for step in range(start, steps):
         batch = next(batches).to(family.device)
+        active = [phase for phase in family.phases() if phase.active(step)]
+        made = None
+        if len(active) > 1 and accumulate == 1:  # the graphs of all parts would fill the memory
+            with computing(family, precision, distributed.rank()):
+                made = family.shared(batch)
         terms: Terms = {}
-        for phase in family.phases():
-            if phase.active(step):
-                done = run_phase(
-                    family, phase, batch, step, precision=precision, accumulate=accumulate
-                )
-                terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
+        for phase in active:
+            done = run_phase(
+                family, phase, batch, step, precision=precision, accumulate=accumulate, made=made
+            )
+            terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
         if ema is not None:
             ema.update()
         yield Record(step, terms)
+
+
+@contextmanager
+def computing(family: Family, precision: str, part: int) -> Generator[None]:
+    """A forward pass in a precision; `part` says which part of the whole batch it sees."""
+    with (
+        part_of_batch(part),
+        torch.autocast(family.device.type, PRECISIONS[precision], enabled=precision != "float32"),
+    ):
+        yield
 
 
 def run_phase(
@@ -99,8 +115,11 @@ def run_phase(
     *,
     precision: str = "float32",
     accumulate: int = 1,
+    made: Any = None,
 ) -> Terms:
     """One update of one phase; returns its detached terms.
+
+    What the generator has `made` of the batch, if it is given, the phase need not make again.
 
     A batch may be divided: into `accumulate` parts here, and before that among processes. Their
     gradients are averaged, which is the whole batch's gradient where every sample weighs the same.
@@ -112,13 +131,8 @@ def run_phase(
         phase.optimizer.zero_grad(set_to_none=True)
         done: list[Terms] = []
         for number, part in enumerate(distributed.split(batch, accumulate)):
-            with (
-                part_of_batch(distributed.rank() * accumulate + number),
-                torch.autocast(
-                    family.device.type, PRECISIONS[precision], enabled=precision != "float32"
-                ),
-            ):
-                terms = phase.loss(part, step)
+            with computing(family, precision, distributed.rank() * accumulate + number):
+                terms = phase.loss(part, step, *([] if made is None else [made]))
             total = torch.stack(list(terms.values())).sum()
             check_finite(total, terms, f"step {step}, {phase.name}")
             (total / accumulate).backward()

@@ -58,12 +58,16 @@ class Viewer:
         parts = [self.fixed.each(itemgetter(slice(first, first + size))) for first in places]
         return torch.cat([generate(part).cpu() for part in parts])
 
-    def psnr(self, completed: Tensor) -> float | None:
-        """Mean PSNR in the holes, decibels; None for families without holes."""
+    def scores(self, completed: Tensor) -> dict[str, float]:
+        """Mean "psnr", decibels, and "sharpness" in the holes; nothing without holes."""
         if self.fixed.mask is None:
-            return None
-        values = metrics.psnr(completed, self.fixed.image, self.fixed.mask)
-        return values[values.isfinite()].mean().item()
+            return {}
+        functions = {"psnr": metrics.psnr, "sharpness": metrics.sharpness}
+        values = {
+            name: function(completed, self.fixed.image, self.fixed.mask)
+            for name, function in functions.items()
+        }
+        return {name: value[value.isfinite()].mean().item() for name, value in values.items()}
 
     def rows(self, completed: Tensor) -> list[Tensor]:
         """What a preview shows: observed (or with its holes marked), completed, truth."""

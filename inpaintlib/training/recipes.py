@@ -1,8 +1,9 @@
 """Every family by name: its class, its two presets, and the pictures and holes it learns from.
 
-`lesson` is 64×64 at reduced width, minutes on two cores; `shipped` is how the weights in
-`data/weights` go on from there, with holes of every kind; `paper` is full width at the source's
-size. The table below is all there is: a new family is a new row.
+`lesson` is 64×64 at reduced width, minutes on two cores; `shipped-64` and `shipped` are how the
+weights in `data/weights` were made: the same networks with holes of every kind, first at 64×64,
+then at 128×128; `paper` is full width at the source's size. The table below is all there is: a new
+family is a new row.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +48,7 @@ class Recipe:
 
     Attributes:
         build: config to family.
-        presets: "lesson", "shipped" and "paper".
+        presets: "lesson", "shipped", "paper"; where holes are filled, "shipped-64" too.
         digits: whether it learns from digits; else from faces, mirrored at random.
         damage: what the holes show; None for a constant grey.
     """
@@ -122,11 +123,15 @@ def presets(
     lesson: Any, shipped: Any, paper: Any, mask: MaskSampler | None = None
 ) -> dict[str, Preset]:
     """All presets; lessons all have the same kind of hole, so that they can be compared."""
-    return {
-        "lesson": Preset(lesson, mask and ONE_BOX),
-        "shipped": Preset(shipped, mask and EVERY_KIND, jitter=0.05 if mask else 0.0),
-        "paper": Preset(paper, mask),
-    }
+    found = {"lesson": Preset(lesson), "shipped": Preset(shipped), "paper": Preset(paper)}
+    if mask:
+        found = {
+            "lesson": Preset(lesson, ONE_BOX),
+            "shipped-64": Preset(lesson, EVERY_KIND, jitter=0.05),
+            "shipped": Preset(shipped, EVERY_KIND, jitter=0.05),
+            "paper": Preset(paper, mask),
+        }
+    return found
 
 
 FAMILIES: dict[str, Recipe] = {
@@ -170,7 +175,7 @@ def preset(name: str, which: str = "lesson", **changes: Any) -> Preset:
 
     Args:
         name: of the family.
-        which: "lesson", "shipped" or "paper".
+        which: "lesson", "shipped-64", "shipped" or "paper".
         changes: fields of the configuration with other values, such as `steps=300`.
 
     Raises:
@@ -198,13 +203,16 @@ def make(name: str, which: str = "lesson", **changes: Any) -> Family:
     return recipe(name).build(preset(name, which, **changes).config)
 
 
-def load(name: str, chosen: Preset, *, root: str | Path | None = None) -> Pictures:
+def load(
+    name: str, chosen: Preset, *, root: str | Path | None = None, large: bool = False
+) -> Pictures:
     """A family's training and validation pictures, at the preset's size.
 
     Args:
         name: of the family.
         chosen: from `preset`.
         root: a folder of digits or faces; see `data.locations` for what happens without.
+        large: learn from the larger set of faces, see `data.load_faces`.
 
     Raises:
         ValueError: no such family; no folder, or nothing fitting in it.
@@ -214,6 +222,6 @@ def load(name: str, chosen: Preset, *, root: str | Path | None = None) -> Pictur
     def split(which: str) -> ImageSet:
         if own.digits:
             return data.load_digits(which, root=root)
-        return data.load_faces(which, size=chosen.config.size, root=root)
+        return data.load_faces(which, size=chosen.config.size, root=root, large=large)
 
     return Pictures(own, chosen, split("train"), split("validation"))

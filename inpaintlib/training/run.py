@@ -89,7 +89,7 @@ class Run:
             damaged=pictures.recipe.damage is not None,
         )
         self.card: dict[str, Any] = {}
-        self.best: float | None = None  # PSNR of the weights that are kept
+        self.scores: dict[str, float] = {}  # of the last look
         self.earlier = 0.0  # seconds spent before this process began
         self.began = perf_counter()
 
@@ -122,8 +122,9 @@ class Run:
                     say(f"{name}: stopped after step {record.step + 1}, saved; --resume goes on")
                     return stop
         score = ""
-        if self.best is not None:
-            score = f", at best {self.best:.2f} dB in the holes of the validation pictures"
+        if self.scores:
+            values = ", ".join(f"{name} {value:.2f}" for name, value in self.scores.items())
+            score = f", in the holes of the validation pictures {values}"
         say(f"{self.steps} steps, {self.seconds() / 60:.1f} minutes{score}: {self.folder.weights}")
         return 0
 
@@ -135,8 +136,6 @@ class Run:
         step = load_state(self.folder.state, self.family, ema=self.ema)
         if distributed.rank() == 0:
             self.earlier = self.folder.cut_log(step)
-        scores = [line["psnr"] for line in self.folder.lines() if "psnr" in line]
-        self.best = max(scores, default=None)
         return step
 
     def records(self, start: int) -> Iterator[Record]:
@@ -166,26 +165,35 @@ class Run:
         if last or step % self.rhythm.log == 0:
             terms = distributed.average(record.terms)
             self.write({"step": step, "seconds": round(self.seconds(), 1), "terms": terms})
-        if last or step % self.rhythm.look == 0:
+        looking = last or step % self.rhythm.look == 0
+        saving = last or stopping or step % self.rhythm.save == 0
+        if looking or saving:
+            self.check_finite(step)  # before anything good is overwritten
+        if looking:
             self.look(step)
-        if last or stopping or step % self.rhythm.save == 0:
+        if saving:
             self.save(step)
 
-    def look(self, step: int) -> None:
-        """Measure the averaged generator, write a preview, and keep the weights if none is better.
+    def check_finite(self, step: int) -> None:
+        """Raise FloatingPointError if a weight or a statistic is spoilt: no loss shows that yet."""
+        for name, values in self.family.state_dict().items():
+            if values.is_floating_point() and not torch.isfinite(values).all():
+                raise FloatingPointError(f"step {step}: not finite after its update: {name}")
 
-        Families without holes have no such measure: their last weights are kept.
+    def look(self, step: int) -> None:
+        """Measure the averaged generator, write a preview, and keep its weights.
+
+        The last look's weights are those of the run. To keep the best by PSNR would be to choose
+        the most blurred: averages win it, and fine detail that is not exactly right loses it.
         """
         with self.viewer.averaged():
             completed = self.viewer.complete(self.family.config.batch_size)
-            psnr = self.viewer.psnr(completed)
-            better = psnr is None or self.best is None or psnr > self.best
-            if better and distributed.rank() == 0:
-                facts = {"steps": step, "seconds": round(self.seconds()), "psnr": psnr}
+            self.scores = self.viewer.scores(completed)
+            if distributed.rank() == 0:
+                facts = {"steps": step, "seconds": round(self.seconds()), **self.scores}
                 save_weights(self.folder.weights, self.family.generator, card=self.card | facts)
-        if psnr is not None:
-            self.best = psnr if better else self.best
-            self.write({"step": step, "seconds": round(self.seconds(), 1), "psnr": psnr})
+        if self.scores:
+            self.write({"step": step, "seconds": round(self.seconds(), 1), **self.scores})
         if distributed.rank() == 0:
             self.folder.save_preview(step, self.viewer.rows(completed))
 
@@ -195,14 +203,12 @@ class Run:
             return
         self.folder.add(line)
         if self.board is not None:
-            for name, value in line.get("terms", {"psnr": line.get("psnr")}).items():
+            scores = {name: line[name] for name in line.keys() - {"step", "seconds"}}
+            for name, value in line.get("terms", scores).items():
                 self.board.add_scalar(name, value, line["step"])
 
     def save(self, step: int) -> None:
-        """Write the state, unless the last update spoilt a weight."""
-        for name, weight in self.family.named_parameters():
-            if not torch.isfinite(weight).all():
-                raise FloatingPointError(f"step {step}: not finite after its update: {name}")
+        """Write the state."""
         if distributed.rank() == 0:
             save_state(self.folder.state, self.family, step=step, ema=self.ema)
 

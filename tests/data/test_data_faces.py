@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from inpaintlib.data import draw_faces, load_faces
-from inpaintlib.data.faces import celeba_part
+from inpaintlib.data.faces import DRAWN, celeba_part
 from inpaintlib.data.folders import SPLITS
 
 
@@ -78,6 +78,35 @@ def test_without_tables_80_10_10_and_no_attributes(celeba):
     assert load_faces(root=celeba).attributes == {}
 
 
+def test_a_large_training_set_has_the_half_size_pictures_behind_the_others(celeba):
+    kaggle(celeba / "celeba")
+    assert load_faces(root=celeba, large=True).names == files(1, 2, 3, 6), "there are none yet"
+    (celeba / "celeba_half").mkdir()
+    for number in (11, 12):
+        picture = Image.new("RGB", (89, 109), (20 * number,) * 3)
+        picture.save(celeba / "celeba_half" / f"0000{number}.jpg")
+    plain = load_faces(root=celeba)
+    assert plain.names == files(1, 2, 3, 6)
+    assert plain.attributes
+    large = load_faces(root=celeba, size=32, large=True)
+    assert large.names == files(1, 2, 3, 6, 11, 12)
+    assert [round(value / 10) for value in large.images[:, 0, 5, 5].tolist()] == [
+        1,
+        2,
+        3,
+        6,
+        22,
+        24,
+    ]
+    assert large.attributes == {}
+    for split in SPLITS[1:]:
+        assert (
+            load_faces(split, root=celeba, large=True).names == load_faces(split, root=celeba).names
+        )
+    for limit, last in ((2, 2), (4, 6), (5, 11)):
+        assert load_faces(root=celeba, large=True, limit=limit).names[-1] == f"{last:06}.jpg"
+
+
 def test_a_table_that_lacks_a_picture_is_named(celeba):
     kaggle(celeba / "celeba")
     table = celeba / "celeba" / "list_attr_celeba.csv"
@@ -133,6 +162,9 @@ def test_drawn_faces_are_the_series(monkeypatch):
         assert torch.equal(drawn.images, images)
         assert drawn.attributes.keys() == attributes.keys()
         assert all(torch.equal(drawn.attributes[key], attributes[key]) for key in attributes)
+    assert torch.equal(load_faces(size=32, limit=4, large=True).images, images)
+    assert len(DRAWN["large"]) > len(DRAWN["train"])
+    assert DRAWN["large"].stop <= DRAWN["validation"].start
     others = [load_faces(split, size=32, limit=4).images for split in SPLITS[1:]]
     assert not torch.equal(others[0], images)
     assert not torch.equal(others[0], others[1])

@@ -22,6 +22,7 @@ SMALL = BlindConfig(
     discriminator_widths=(8,),
     locator_steps=2,
     steps=4,
+    warm_up=0,
 )
 
 
@@ -202,7 +203,7 @@ def test_repair_trains_in_two_periods_and_leaves_the_locator_alone_in_the_second
         locator = family.generator.locator.state_dict()
         states.append({key: value.clone() for key, value in locator.items()})
         names.append(set(record.terms))
-    later = {"discriminator/adversarial", "filler/l1", "filler/adversarial"}
+    later = {"discriminator/adversarial", "filler/l1", "filler/adversarial", "filler/features"}
     assert names == [{"locator/location"}] * 2 + [later] * 2
     assert all(torch.equal(states[1][key], states[3][key]) for key in states[1])
     assert not all(torch.equal(states[0][key], states[1][key]) for key in states[1])

@@ -5,7 +5,7 @@ of a family's own file say what is particular to it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -56,9 +56,14 @@ class Case:
 BOTH = {"discriminator", "generator"}
 FULL = {"decay": True, "steps": 8}  # a learning rate that changes with every step
 DEEPFILL = {"base": 4, "discriminator_widths": (4, 8), "adversarial_start": 2} | FULL
+PAINTING = {"adversarial": "hinge", "adversarial_weight": 0.1, "feature_weight": 1.0}
 UNET = UNetConfig(base=2, discriminator_base=4, adversarial_start=2, **FULL)
 BLIND = BlindConfig(
-    locator_widths=(8, 16), filler_widths=(8, 16), discriminator_widths=(8,), locator_steps=3
+    locator_widths=(8, 16),
+    filler_widths=(8, 16),
+    discriminator_widths=(8,),
+    locator_steps=3,
+    warm_up=0,
 )
 CASES = {
     "gan": Case(
@@ -86,6 +91,41 @@ CASES = {
         ),
         {0: {"completion"}, 2: {"discriminator"}, 4: {"completion", "discriminator"}},
         sides=(32, 32),
+    ),
+    "context-encoder-painting": Case(
+        lambda: ContextEncoder(
+            ContextEncoderConfig(
+                **{"widths": (4, 8), "discriminator_widths": (4, 8)},
+                **{"discriminator_sees_mask": True, "warm_up": 2},
+                **PAINTING,
+                **FULL,
+            )
+        ),
+        {0: BOTH},
+    ),
+    "glcic-painting": Case(
+        lambda: GLCIC(
+            GLCICConfig(
+                **{"size": 32, "local_size": 16, "width": 4, "discriminator_width": 4},
+                **{"global_levels": 3, "local_levels": 2, "features": 8},
+                **{"completion_steps": 0, "discriminator_steps": 0, "spectral": True},
+                **{"discriminator_sees_mask": True, "warm_up": 2},
+                **PAINTING,
+                **FULL,
+            )
+        ),
+        {0: {"completion", "discriminator"}},
+        sides=(32, 32),
+    ),
+    "deepfill-painting": Case(
+        lambda: DeepFill(DeepFillConfig(**DEEPFILL, **PAINTING, warm_up=2)),
+        {0: {"generator"}, 2: BOTH},
+    ),
+    "unet-painting": Case(
+        lambda: with_attention(
+            UNet(replace(UNET, discriminator_widths=(4, 8), adversarial_start=0, **PAINTING))
+        ),
+        {0: BOTH},
     ),
     "deepfill-self": Case(
         lambda: with_attention(DeepFill(DeepFillConfig(attention="self", **DEEPFILL))),
@@ -116,7 +156,12 @@ CASES = {
 }
 EVERY = pytest.mark.parametrize("name", CASES)
 FILLING = [name for name in CASES if name not in ("gan", "dcgan")]  # the others draw from noise
-ONE_SIZE = ["gan", "dcgan", "glcic"]  # a dense layer in the discriminator fixes the picture's size
+ONE_SIZE = [
+    "gan",
+    "dcgan",
+    "glcic",
+    "glcic-painting",
+]  # a dense layer in the discriminator fixes the picture's size
 FILLS = pytest.mark.parametrize("name", FILLING)
 
 
@@ -341,6 +386,30 @@ def test_a_phase_changes_its_own_networks_and_leaves_nothing_behind(name):
         assert moved <= own - {id(frozen)}
         assert all(parameter.grad is None for parameter in family.parameters())
         assert flags == [parameter.requires_grad for parameter in family.parameters()]
+
+
+SHARING = [name for name in FILLING if name != "blind-original"]
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_a_shared_pass_of_the_generator_changes_nothing(name, monkeypatch):
+    apart, together = make(name), make(name)
+    passes: list[nn.Module] = []
+
+    def count(module: nn.Module, inputs: tuple, output: object) -> None:
+        passes.append(module)
+
+    for family, share in ((apart, lambda batch: None), (together, together.shared)):
+        family.generator.register_forward_hook(count)
+        monkeypatch.setattr(family, "shared", share)
+    batches = [pictures(name, seed=step) for step in range(STEPS)]
+    for one, other in zip(
+        *(train(f, iter(batches), steps=STEPS) for f in (apart, together)), strict=True
+    ):
+        torch.testing.assert_close(one.terms, other.terms, rtol=1e-4, atol=1e-5)
+    weights = (dict(family.named_parameters()) for family in (apart, together))
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+    assert passes.count(together.generator) < passes.count(apart.generator)
 
 
 @EVERY

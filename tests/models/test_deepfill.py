@@ -99,7 +99,8 @@ def test_both_stages_see_what_the_paper_says():
 def test_the_discriminator_judges_completed_pictures(sees_mask):
     family, batch = small(discriminator_sees_mask=sees_mask), holes()
     shown = []
-    family.discriminator.register_forward_hook(lambda _, inputs, __: shown.append(inputs[0]))
+    first = family.discriminator.layers[0]
+    first.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
     family.eval()
     family.discriminator_loss(batch, 0)
     assert [picture.shape[1] for picture in shown] == [3 + sees_mask] * 2

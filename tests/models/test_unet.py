@@ -12,6 +12,7 @@ from inpaintlib.models.unet import LESSON, LESSON_WHOLE, PAPER, PAPER_WHOLE, UNe
 from inpaintlib.training.loop import run_phase
 
 SMALL = UNetConfig(base=2, discriminator_base=4)
+PAINTING = {"discriminator_widths": (4, 8), "adversarial": "hinge", "feature_weight": 2.0}
 
 
 def small(**changes):
@@ -56,6 +57,7 @@ def test_presets_are_the_sources():
     assert (PAPER.whole, PAPER_WHOLE.whole, LESSON.whole, LESSON_WHOLE.whole) == (0, 1, 0, 1)
     assert replace(LESSON_WHOLE, whole=False) == LESSON  # the two lesson runs differ in one thing
     assert PAPER_WHOLE.base == 32
+    assert (PAPER.feature_weight, PAPER.discriminator_widths) == (0, ())
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40)])
@@ -127,6 +129,27 @@ def test_only_patches_that_see_the_hole_are_judged():
     assert torch.equal(family.scores(batch.image, nothing), logits.flatten())
 
 
+def test_a_discriminator_with_widths_sees_the_mask_and_every_patch_counts():
+    family, batch = small(**PAINTING).eval(), holes(1, 64, 64)  # in training its norm moves
+    logits = family.discriminator(torch.cat([batch.image, batch.mask], dim=1))
+    assert logits.shape == (1, 1, 16, 16)
+    torch.testing.assert_close(family.scores(batch.image, batch.mask), logits)
+    assert not torch.equal(family.scores(batch.image, 1 - batch.mask), logits)
+
+
+def test_the_painting_terms_and_their_weights():
+    family, batch = small(**PAINTING, adversarial_weight=0.5).eval(), holes()
+    completed = family.generate(batch)
+    terms = family.generator_loss(batch, 0)
+    fake, real = (family.judge(image, batch.mask) for image in (completed, batch.image))
+    torch.testing.assert_close(terms["adversarial"], -0.5 * fake[-1].mean())
+    gaps = [(f - r).abs().mean() for f, r in zip(fake[:2], real[:2], strict=True)]
+    torch.testing.assert_close(terms["features"], 2 * (gaps[0] + gaps[1]) / 2)
+    judged = family.discriminator_loss(batch, 0)["adversarial"]
+    expected = ((1 - real[-1]).relu().mean() + (1 + fake[-1]).relu().mean()) / 2
+    torch.testing.assert_close(judged, expected)
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_empty_and_full_masks_train(value):
     family, batch = small(), holes()
@@ -146,7 +169,8 @@ def test_the_discriminator_enters_at_its_step():
 
 def test_the_learning_rate_stays_or_falls_to_zero():
     rates = [phase.rate for phase in small(decay=True, steps=10).phases() + small().phases()]
-    assert [rate(5) for rate in rates] == [0.5, 0.5, 1, 1]
+    assert [rate(6) for rate in rates] == [1, 1, 1, 1]
+    assert [rate(8) for rate in rates] == [0.5, 0.5, 1, 1]
     assert [rate(10) for rate in rates] == [0, 0, 1, 1]
     rising = small(warm_up=4).phases()[1].rate
     assert [rising(step) for step in range(5)] == [0.25, 0.5, 0.75, 1, 1]

@@ -42,9 +42,11 @@ def test_every_family_is_shipped_on_drawn_and_on_real_pictures():
     assert pairs == {(name, drawn) for name in recipes.FAMILIES for drawn in (True, False)}
     for name, made in SHIPPED.items():
         assert name.startswith(f"{made.family}-")
-        steps = min(made.steps or (recipes.preset(made.family, "shipped").config.steps,))
-        late = getattr(recipes.preset(made.family, "shipped").config, "adversarial_start", 0)
-        assert late < steps, "the discriminator would never enter the game"
+        for stage in made.stages:
+            config = recipes.preset(made.family, stage.preset).config
+            late = getattr(config, "adversarial_start", 0)
+            assert late < stage.steps, "the discriminator would never enter the game"
+        assert made.stages[-1].preset == "shipped"
 
 
 def test_load_gives_back_what_was_saved_ready_to_fill(folder):
@@ -161,15 +163,16 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
         "train",
         lambda recipe, folder, options: calls.append((folder.name, options)) or folder / "w",
     )
-    recipe = shipped.Shipped("unet", drawn=True, steps=(30, 20))
-    assert make_weights.make("x", recipe) == tmp_path / "weights" / "x-2" / "w"
-    assert [name for name, _ in calls] == ["x-lesson", "x", "x-2"]
+    recipe = shipped.Shipped(
+        "unet", True, (*shipped.both_sizes(30, 20), shipped.Stage("shipped", 10, large=False))
+    )
+    assert make_weights.make("x", recipe) == tmp_path / "weights" / "x-3" / "w"
+    assert [name for name, _ in calls] == ["x-1", "x-2", "x-3"]
     words = [" ".join(options) for _, options in calls]
-    assert words[0] == "--preset lesson"
-    assert words[1].startswith("--preset shipped --seed 0 --steps 30 --start-from ")
-    assert words[1].endswith(str(tmp_path / "weights" / "x-lesson" / "w"))
-    assert words[2].startswith("--preset shipped --seed 1 --steps 20 --start-from ")
-    assert words[2].endswith(str(tmp_path / "weights" / "x" / "w"))
+    states = [tmp_path / "weights" / name / "state.pt" for name in ("x-1", "x-2")]
+    assert words[0] == "--preset shipped-64 --steps 30 --seed 0 --large"
+    assert words[1] == f"--preset shipped --steps 20 --seed 1 --large --start-from {states[0]}"
+    assert words[2] == f"--preset shipped --steps 10 --seed 2 --start-from {states[1]}"
 
 
 def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):

@@ -1,16 +1,19 @@
 """Files that are whole or absent, and clear words for those that do not fit."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from inpaintlib.data.writing import write_whole
 from inpaintlib.models.gan import GAN, GANConfig
 from inpaintlib.training.checkpoints import (
+    load_networks,
     load_state,
     load_weights,
     save_state,
     save_weights,
-    write_whole,
 )
 from inpaintlib.training.ema import EMA
 
@@ -73,3 +76,30 @@ def test_a_state_of_another_configuration_or_without_an_average_is_refused(tmp_p
         load_state(path, GAN(GANConfig(size=4)))
     with pytest.raises(ValueError, match="averages its weights"):
         load_state(path, family, ema=EMA(family.generator))
+
+
+def test_networks_alone_are_the_average_and_its_discriminator_where_that_fits(tmp_path):
+    path, family = tmp_path / "state.pt", GAN(SMALL)
+    ema = EMA(family.generator)
+    for value in ema.average.values():
+        value += 1
+    save_state(path, family, step=3, ema=ema)
+    for width, carried in ((8, True), (4, False)):
+        other = GAN(replace(SMALL, discriminator_widths=(width,)))
+        before = {name: value.clone() for name, value in other.discriminator.state_dict().items()}
+        load_networks(path, other)
+        for name, value in other.generator.named_parameters():
+            assert torch.equal(value, ema.average[name])
+        expected = family.discriminator.state_dict() if carried else before
+        for name, value in other.discriminator.state_dict().items():
+            assert torch.equal(value, expected[name])
+
+
+def test_networks_of_another_generator_or_without_an_average_are_refused(tmp_path):
+    path, family = tmp_path / "state.pt", GAN(SMALL)
+    save_state(path, family, step=3)
+    with pytest.raises(ValueError, match=r"state\.pt: cannot begin"):
+        load_networks(path, family)
+    save_state(path, family, step=3, ema=EMA(family.generator))
+    with pytest.raises(ValueError, match=r"state\.pt: cannot begin"):
+        load_networks(path, GAN(replace(SMALL, generator_widths=(4,))))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from inpaintlib.images import Batch
-from inpaintlib.models.contract import decay_to_zero
+from inpaintlib.models.contract import schedule
 from inpaintlib.models.gan import GAN, GANConfig
 from inpaintlib.training.checkpoints import load_state, save_state
 from inpaintlib.training.ema import EMA
@@ -153,7 +153,7 @@ def test_bfloat16_trains_close_to_float32():
 
 def test_the_learning_rate_is_a_function_of_the_step():
     family = small_gan()
-    phase = replace(family.phases()[0], rate=decay_to_zero(10))
+    phase = replace(family.phases()[0], rate=schedule(10, flat=0))
     rates = []
     for step in (0, 5, 9, 5):
         run_phase(family, phase, next(digits()), step)
@@ -164,5 +164,7 @@ def test_the_learning_rate_is_a_function_of_the_step():
 def test_rate_zero_changes_nothing():
     family = small_gan()
     before = snapshot(family)
-    run_phase(family, replace(family.phases()[0], rate=decay_to_zero(10)), next(digits()), step=10)
+    run_phase(
+        family, replace(family.phases()[0], rate=schedule(10, flat=0)), next(digits()), step=10
+    )
     assert same(before, family.state_dict())

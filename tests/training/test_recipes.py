@@ -66,7 +66,7 @@ def test_an_unknown_family_is_answered_with_the_names(wrong):
 
 
 def test_unknown_presets_and_settings_are_refused():
-    with pytest.raises(ValueError, match=r"'small'.*lesson, shipped, paper"):
+    with pytest.raises(ValueError, match=r"'small'.*lesson, shipped-64, shipped, paper"):
         make("unet", "small")
     with pytest.raises(ValueError, match=r"unet has no such setting.*depth"):
         make("unet", depth=3)

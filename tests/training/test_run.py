@@ -95,9 +95,11 @@ def test_a_run_writes_all_that_it_promises(tmp_path, capsys):
     network = recipes.make("context-encoder").generator
     card = load_weights(out / "weights.safetensors", network)
     assert card["family"] == "context-encoder"
-    looks = [line for line in RunFolder(out).lines() if "psnr" in line]
-    best = max(looks, key=lambda line: line["psnr"])
-    assert (card["steps"], card["psnr"]) == (best["step"], best["psnr"])
+    *_, last = [line for line in RunFolder(out).lines() if "psnr" in line]
+    assert last["step"] == 6
+    assert [card[name] for name in ("steps", "psnr", "sharpness")] == [
+        last[name] for name in ("step", "psnr", "sharpness")
+    ]
     assert card["settings"]["widths"] == [4, 8]
     assert "folder" not in card
     with Image.open(out / "previews" / "step_000006.png") as sheet:
@@ -225,6 +227,16 @@ def test_a_run_can_start_from_weights_and_go_on_from_there(tmp_path, monkeypatch
     for name in dict(recipes.make("context-encoder").generator.named_parameters()):
         torch.testing.assert_close(begun[f"/family/generator.{name}"], weights[name].float())
     assert train(second, "context-encoder", "--resume") == 0
+    again = tmp_path / "again"
+    with pytest.MonkeyPatch.context() as still:
+        still.setattr(torch.optim.Adam, "step", lambda self: None)
+        state = first / "state.pt"
+        assert train(again, "context-encoder", "--start-from", str(state)) == 143
+    ended, begun = everything(first), everything(again)
+    for name in dict(recipes.make("context-encoder").named_parameters()):
+        average = name.replace("generator.", "/ema/average/")
+        source = average if name.startswith("generator.") else f"/family/{name}"
+        assert torch.equal(begun[f"/family/{name}"], ended[source])
     assert train(tmp_path / "third", "gan", "--start-from", str(start)) == 2
     assert "do not fit this network" in capsys.readouterr().err
 
@@ -278,14 +290,33 @@ def test_a_weight_that_the_last_update_spoilt_is_not_saved(tmp_path, monkeypatch
     assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 5
 
 
+@pytest.mark.parametrize("family", ["gan", "context-encoder", "deepfill", "blind"])
+def test_spoilt_weights_replace_nothing_good(family, tmp_path, monkeypatch, capsys):
+    """The last update spoils a weight, and the last step looks, keeps weights and saves."""
+
+    def spoil() -> None:
+        with torch.no_grad():
+            next(runs_made[0].family.generator.parameters()).fill_(torch.nan)
+
+    runs_made, go = [], run.Run.go
+    monkeypatch.setattr(
+        run.Run, "go", lambda self, *rest: runs_made.append(self) or go(self, *rest)
+    )
+    at_step(monkeypatch, 5, spoil)
+    assert train(tmp_path / "run", family) == 2
+    assert "step 6: not finite after its update: generator." in capsys.readouterr().err
+    found = everything(tmp_path / "run")
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 5
+    assert all(value.isfinite().all() for value in found.values())
+
+
 def test_a_preview_moves_nothing(tmp_path):
     train(tmp_path / "looked")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Viewer, "complete", lambda self, size: self.fixed.image)
         train(tmp_path / "not_looked")
     first, second = everything(tmp_path / "looked"), everything(tmp_path / "not_looked")
-    state = [name for name in first if name.startswith("/")]  # which weights are best does change
-    assert [name for name in state if not torch.equal(first[name], second[name])] == []
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
 def test_timing_the_precisions_moves_nothing():
