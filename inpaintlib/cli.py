@@ -192,7 +192,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     """The command `evaluate`."""
     evaluate = commands.add_parser("evaluate", help="compare systems on the same holes")
     add = evaluate.add_argument
-    add("--models", nargs="+", metavar="NAME", help="fills, weights, 'NAME blended' (all)")
+    add("--models", nargs="+", metavar="NAME|FILE", help="fills, weights, 'NAME blended' (all)")
     add("--masks", nargs="+", metavar="KIND", help="square, centre, free-form, half, bands (all)")
     add("--data", type=Path, metavar="DIR", help="faces; else as in the lessons, see doctor")
     add("--limit", type=int, default=102, metavar="N", help="validation pictures (102)")

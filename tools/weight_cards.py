@@ -28,6 +28,7 @@ from inpaintlib.images import (  # noqa: E402
 )
 from inpaintlib.measure import comparison  # noqa: E402
 from inpaintlib.measure.cards import METRICS_SHOWN, folder_of, plus_minus, row  # noqa: E402
+from inpaintlib.measure.systems import network  # noqa: E402
 from inpaintlib.models.contract import count_parameters  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from inpaintlib.training import recipes  # noqa: E402
@@ -56,7 +57,7 @@ def strip(name: str) -> Image.Image:
         samples = family.generate(Batch(blank), generator=torch.Generator().manual_seed(0))
         return sheet(samples, columns=16)
     image, mask = subjects(drawn=shipped.SHIPPED[name].drawn)
-    system = comparison.network(name)
+    system = network(name)
     batch = system.batch(image, mask, "strip")
     before = paint_holes(image, mask) if system.damage is None else batch.seen()
     with torch.no_grad():

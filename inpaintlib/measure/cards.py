@@ -6,6 +6,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from inpaintlib.measure.comparison import (
     systems,
 )
 from inpaintlib.measure.features import features_for
+from inpaintlib.measure.systems import check_names
 from inpaintlib.photos import shipped
 
 Card = dict[str, Any]
@@ -37,7 +39,8 @@ def folder_of(kind: str) -> Path:
 
 def write_card(folder: Path, card: Card) -> Path:
     """Write a card as `<system>.json`, whole or not at all; returns its path."""
-    path = folder / f"{card['system'].replace(' ', '-')}.json"
+    name = re.sub(r"[\\/: ]+", "-", card["system"]).strip("-")  # a system may be a file
+    path = folder / f"{name}.json"
     text = json.dumps(card, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, lambda part: part.write_text(text, "utf-8"))
     return path
@@ -203,7 +206,7 @@ def compare(
     """Measure systems on the validation faces; a card is written as soon as it is measured.
 
     Args:
-        names: systems; None for all. kinds: holes; None for all.
+        names: systems, see `systems.check_names`; None for all. kinds: holes; None for all.
         root: the faces' folder, see `data.load_faces`.
         out: the cards' folder; `data/cards/<drawn or celeba>` if None.
         size: of the pictures, pixels.
@@ -214,6 +217,7 @@ def compare(
     Raises:
         ValueError: an unknown name, or no such pictures.
     """
+    check_names(names or [])  # before the work
     training = load_faces("train", size=size, root=root)
     pictures = load_faces("validation", size=size, root=root, limit=limit)
     folder = out or folder_of(training.kind)

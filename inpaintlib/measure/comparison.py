@@ -7,8 +7,7 @@ attribute's slice, time and memory. Two cards together give the paired differenc
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from inpaintlib import metrics
 from inpaintlib.data import ImageSet
-from inpaintlib.images import Batch, hide
 from inpaintlib.masks import (
     BANDS,
     MaskSampler,
@@ -30,16 +28,12 @@ from inpaintlib.masks import (
     square,
 )
 from inpaintlib.measure import perceptual
-from inpaintlib.measure.classical import CLASSICAL, PCA, MeanImage
 from inpaintlib.measure.cost import peak_memory, seconds
 from inpaintlib.measure.features import FaceFeatures, frechet_distance
-from inpaintlib.models.contract import count_parameters
-from inpaintlib.photos import shipped
-from inpaintlib.photos.blending import blended
+from inpaintlib.measure.systems import System
+from inpaintlib.measure.systems import systems as systems  # offered here too
 from inpaintlib.seeding import stream
-from inpaintlib.training.recipes import FAMILIES
 
-Fill = Callable[[Batch], Tensor]
 Values = dict[str, Tensor]
 """Metric to (N,): one value a picture."""
 
@@ -57,90 +51,9 @@ BAND_HOLES: dict[str, MaskSampler] = {
 }
 """Strokes and boxes, sorted by the share of the picture that they hide."""
 
-CONTROLS = ("truth", "grey", "image mean")
 METRICS = ("l1", "psnr", "ssim", "l1 whole", "psnr whole", "ssim whole")
 PARTS = ("holes", "bands", "values", "attributes", "fréchet", "lpips", "fid")
-LEARNED_FROM = 1_000  # pictures, of those fills that learn: more help PCA little and cost memory
 BATCH = 17  # pictures filled at a time
-
-
-@dataclass(frozen=True)
-class System:
-    """Something that fills holes.
-
-    Attributes:
-        name: as in the table.
-        kind: "control", "classical", "network", or "blended": a network's fill without its seam.
-        fill: batch to completed pictures (B, C, H, W), [-1, 1].
-        parameters: of a network; None for others.
-        damage: makes what the holes show, for a system that must find them; else they are grey.
-    """
-
-    name: str
-    kind: str
-    fill: Fill
-    parameters: int | None = None
-    damage: Callable[..., Tensor] | None = None
-
-    def batch(self, image: Tensor, mask: Tensor, *key: int | str) -> Batch:
-        """The pictures as this system gets them; `key` addresses the draws of its damage."""
-        if self.damage is None:
-            return hide(image, mask)
-        observed = self.damage(image, mask, generator=stream("evaluation damage", *key))
-        return Batch(image, mask, observed)
-
-
-def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[System]:
-    """Controls, classical fills and networks, made one after the other.
-
-    Args:
-        training: what the fills that learn are trained on, at the size of the comparison.
-        names: which; None for all, of the networks those whose weights are here and were trained
-            on such pictures.
-
-    Raises:
-        ValueError: no system of that name, or its weights are missing.
-    """
-    fills: dict[str, tuple[str, Callable[[], Fill]]] = {
-        "truth": ("control", lambda: lambda batch: batch.image),
-        "grey": ("control", lambda: lambda batch: batch.holes()[0]),  # holes are shown grey
-    }
-    for name, fill in CLASSICAL.items():
-        kind = "control" if name in CONTROLS else "classical"
-        fills[name] = (kind, partial(_on_holes, fill))
-    some = slice(LEARNED_FROM)
-    fills["mean face"] = ("classical", lambda: _on_holes(MeanImage(training.floats(some))))
-    fills["PCA"] = ("classical", lambda: _on_holes(PCA(training.floats(some))))
-    drawn = training.kind == "drawn"
-    inpainters = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
-    told = [n for n in inpainters if FAMILIES[shipped.SHIPPED[n].family].damage is None]
-    networks = {n: n for n in inpainters} | {f"{n} blended": n for n in told}
-    here = [n for n in shipped.available() if shipped.SHIPPED[n].drawn is drawn]
-    fitting = [name for name, weights in networks.items() if weights in here]
-    chosen = (*fills, *fitting) if names is None else names
-    for name in chosen:  # before the work
-        if name not in (*fills, *networks):
-            known = ", ".join((*fills, *networks))
-            raise ValueError(f"no system {name!r}: expected one of {known}")
-    for name in chosen:
-        if name in fills:
-            yield System(name, fills[name][0], fills[name][1]())
-        else:
-            yield network(networks[name], seam="hard" if name in inpainters else "poisson")
-
-
-def network(name: str, *, seam: str = "hard") -> System:
-    """A shipped network as a system; its fill is pasted, or blended with the seam "poisson"."""
-    family = shipped.load(name)
-    size = count_parameters(family.generator)
-    if seam == "poisson":
-        return System(f"{name} blended", "blended", partial(blended, family), size)
-    damage = FAMILIES[shipped.SHIPPED[name].family].damage
-    return System(name, "network", family.generate, size, damage)
-
-
-def _on_holes(fill: Callable[[Tensor, Tensor], Tensor]) -> Fill:
-    return lambda batch: fill(*batch.holes())
 
 
 # Measuring -----------------------------------------------------------------------------------

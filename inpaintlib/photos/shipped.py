@@ -85,9 +85,18 @@ def available() -> list[str]:
     return [name for name in SHIPPED if path(name).is_file()]
 
 
-def is_inpainter(name: str) -> bool:
+def family_of(model: str | os.PathLike[str]) -> str:
+    """The family of a name, or of a file's card.
+
+    Raises:
+        ValueError: no such name or file, or no card in it.
+    """
+    return SHIPPED[str(model)].family if model in SHIPPED else card(model)["family"]
+
+
+def is_inpainter(model: str | os.PathLike[str]) -> bool:
     """Whether it fills holes, or draws whole pictures."""
-    return recipes.recipe(SHIPPED[name].family).presets["shipped"].mask is not None
+    return recipes.recipe(family_of(model)).presets["shipped"].mask is not None
 
 
 def path(model: str | os.PathLike[str]) -> Path:
@@ -144,8 +153,8 @@ def load(model: str | os.PathLike[str]) -> Family:
     try:
         # Not "shipped": what is newer than the file is off in "paper".
         family = recipes.make(facts["family"], "paper", **settings)
-    except TypeError as error:  # a setting that this version does not know
-        raise ValueError(f"{path(model)}: made by another version: {error}") from error
+    except ValueError as error:  # a family or a setting that this version does not know
+        raise ValueError(f"{path(model)}: {error}") from error
     load_weights(path(model), family.generator)
     return family.eval().requires_grad_(False)
 

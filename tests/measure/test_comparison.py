@@ -33,9 +33,12 @@ from inpaintlib.measure.comparison import (
     systems,
 )
 from inpaintlib.measure.cost import STATUS, peak_memory
+from inpaintlib.measure.systems import network
 from inpaintlib.models.blind import corrupt
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended as blended_fill
+from inpaintlib.training import recipes
+from inpaintlib.training.checkpoints import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +254,7 @@ def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeyp
         pytest.skip("these are other photographs than the card's")
     few = pictures.take(slice(17))
     image, mask = few.floats(), fixed_masks("centre", 0, 17, 128)
-    filled = comparison.complete(comparison.network(name), image, mask, "centre", 0)
+    filled = comparison.complete(network(name), image, mask, "centre", 0)
     again = metrics.psnr(filled, image, mask).mean()
     before = sum(stored["values"]["centre"]["psnr"][:17]) / 17
     if shipped.SHIPPED[name].family != "blind":  # its damage differs from seed to seed
@@ -278,3 +281,38 @@ def test_the_best_network_is_read_from_the_cards(tmp_path, monkeypatch):
     assert best_network("drawn") == "glcic-drawn"
     card("unet-drawn blended", 24.0, 1.0, "blended")
     assert best_network("drawn") == "unet-drawn"
+
+
+def test_a_file_of_weights_is_compared_like_a_name(tmp_path, pictures):
+    from dataclasses import asdict
+
+    family = recipes.make("unet", size=32)
+    file = tmp_path / "run" / "weights.safetensors"
+    save_weights(file, family.generator, card={"family": "unet", "settings": asdict(family.config)})
+    names = [str(file), f"{file} blended"]
+    plain, blended = (
+        comparison.evaluate(system, pictures, kinds=["centre"], seeds=(0,))
+        for system in systems(pictures, names)
+    )
+    assert [card["system"] for card in (plain, blended)] == names
+    assert [card["kind"] for card in (plain, blended)] == ["network", "blended"]
+    assert plain["holes"] != blended["holes"]
+    assert write_card(tmp_path, plain).parent == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no-such.safetensors", "no system 'no-such.safetensors': expected one of truth, .* file"),
+        ("{}/text.safetensors", "text.safetensors: expected weights that `train` or `convert`"),
+        ("{}/gan.safetensors", "gan.safetensors: its family, gan, cannot do that"),
+        ("gan-drawn", "no system 'gan-drawn'"),
+    ],
+)
+def test_a_wrong_name_is_told_before_any_picture_is_loaded(name, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(cards_module, "load_faces", lambda *_, **__: pytest.fail("loaded"))
+    (tmp_path / "text.safetensors").write_text("text")
+    card = {"family": "gan", "settings": {}}
+    save_weights(tmp_path / "gan.safetensors", recipes.make("gan").generator, card=card)
+    with pytest.raises(ValueError, match=message):
+        cards_module.compare([name.format(tmp_path)], None, root=None, out=tmp_path, say=print)

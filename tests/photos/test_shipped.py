@@ -186,3 +186,51 @@ def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
     assert seen == ["drawn", "somewhere"]
     assert os.environ[DATA] == "somewhere"
     assert len(list(folder.glob("features-*.safetensors"))) == 2
+
+
+# own weights ---------------------------------------------------------------------------------
+
+
+def own(path: Path, **changes: object) -> torch.nn.Module:
+    """A file as `train` writes it; returns its network."""
+    from dataclasses import asdict
+
+    family = recipes.make("unet", size=32, **changes)
+    save_weights(path, family.generator, card={"family": "unet", "settings": asdict(family.config)})
+    return family.generator
+
+
+def test_a_file_is_loaded_like_a_name(tmp_path):
+    network = own(tmp_path / "weights.safetensors")
+    for model in (tmp_path / "weights.safetensors", str(tmp_path / "weights.safetensors")):
+        family = inpaintlib.load(model)
+        assert family.config.size == 32
+        assert not any(module.training for module in family.modules())
+        for name, value in family.generator.state_dict().items():
+            torch.testing.assert_close(value, network.state_dict()[name].half().to(value.dtype))
+        inpaintlib.Inpainter(model)
+
+
+def test_files_of_something_else_get_one_line(tmp_path):
+    family = recipes.make("unet", size=32)
+    cases = {
+        "no-card": ({}, "expected weights that `train` or `convert` wrote"),
+        "other": ({"family": "vae", "settings": {}}, r"other\.safetensors: .*vae"),
+        "newer": (
+            {"family": "unet", "settings": {"magic": 1}},
+            r"newer\.safetensors: unet has no such setting.*magic",
+        ),
+        "wrong": ({"family": "glcic", "settings": {}}, "wrong.*do not fit.* tensors .* such as"),
+    }
+    for name, (card, message) in cases.items():
+        file = tmp_path / f"{name}.safetensors"
+        save_weights(file, family.generator, card=card)
+        with pytest.raises(ValueError, match=message) as caught:
+            load(file)
+        assert len(str(caught.value)) < 400
+        assert "\n" not in str(caught.value)
+    torch.save({"a": torch.zeros(1)}, tmp_path / "model.pt")
+    with pytest.raises(ValueError, match=r"model\.pt: expected weights that"):
+        load(tmp_path / "model.pt")
+    with pytest.raises(ValueError, match="no weights 'nowhere': expected one of .* a file"):
+        load("nowhere")
