@@ -1,4 +1,4 @@
-"""`python -m inpaintlib`: doctor, download, train, evaluate, fill, studio, grade.
+"""`python -m inpaintlib`: doctor, download, train, evaluate, fill, convert, studio, grade.
 
 A command returns the exit status. What a user can put right (a missing folder, no network) is one
 line and status 2, never a traceback.
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_fill(commands)
+    _add_convert(commands)
     _add_studio(commands)
     _add_grade(commands)
     return parser
@@ -183,6 +184,25 @@ def _fill(options: argparse.Namespace) -> int:
         say=partial(print, flush=True),
         warn=partial(print, file=sys.stderr, flush=True),
     )
+
+
+# convert -------------------------------------------------------------------------------------
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `convert`: see `photos.published`."""
+    convert = commands.add_parser("convert", help="published weights of DeepFillV2 or GLCIC")
+    convert.add_argument("file", type=Path, metavar="FILE", help="a PyTorch checkpoint")
+    convert.add_argument("-o", "--out", type=Path, required=True, metavar="OUT.safetensors")
+    convert.set_defaults(run=_convert)
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Write a public checkpoint as weights that `--model` takes."""
+    from inpaintlib.photos.published import convert  # slow to import
+
+    print(f"{convert(options.file, options.out)}: {options.out}")
+    return 0
 
 
 # evaluate ------------------------------------------------------------------------------------

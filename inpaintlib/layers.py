@@ -111,7 +111,12 @@ class SelfAttention2d(nn.Module):
 
 
 def contextual_attention(
-    foreground: Tensor, background: Tensor, mask: Tensor, *, scale: float = 10.0
+    foreground: Tensor,
+    background: Tensor,
+    mask: Tensor,
+    *,
+    scale: float = 10.0,
+    published: bool = False,
 ) -> Tensor:
     """Fill every position with a blend of known patches that look alike; learns nothing itself.
 
@@ -120,6 +125,7 @@ def contextual_attention(
         background: (B, C, H, W): where the patches are taken from.
         mask: (B, 1, H·n, W·n), {0, 1}, 1 = hole, one per sample; resized here.
         scale: of the softmax: the larger, the closer to copying the single best patch.
+        published: do as the source in both places that are named below, as its weights expect.
 
     Returns:
         (B, C, H, W); zeros for a sample that is all hole.
@@ -131,16 +137,23 @@ def contextual_attention(
         overlapping patches are averaged at the picture's border too (the source divides by 4
         everywhere, which darkens it).
     """
-    weights = contextual_weights(foreground, background, mask, scale=scale)
+    weights = contextual_weights(foreground, background, mask, scale=scale, published=published)
     size, window = background.shape[2:], {"kernel_size": 4, "stride": 2, "padding": 1}
     patches = F.unfold(background, **window)  # (B, C·16, N)
     pasted = F.fold(patches @ weights.transpose(1, 2).to(patches.dtype), size, **window)
+    if published:
+        return pasted / 4
     overlaps = F.fold(F.unfold(torch.ones_like(background[:1, :1]), **window), size, **window)
     return pasted / overlaps
 
 
 def contextual_weights(
-    foreground: Tensor, background: Tensor, mask: Tensor, *, scale: float = 10.0
+    foreground: Tensor,
+    background: Tensor,
+    mask: Tensor,
+    *,
+    scale: float = 10.0,
+    published: bool = False,
 ) -> Tensor:
     """The weights of `contextual_attention` (same arguments): (B, N, N) with N = H·W / 4.
 
@@ -158,7 +171,11 @@ def contextual_weights(
         )  # (B, N, C·9)
         key = key / key.norm(dim=2, keepdim=True).clamp(min=1e-4)
         scores = _fuse(query @ key.transpose(1, 2), height, width)
-        hidden = F.max_pool2d(F.adaptive_max_pool2d(mask.float(), (height, width)), 3, 1, 1)
+        if published:  # nearest resizing: a cell's first pixel speaks for it
+            cells = F.interpolate(mask.float(), (height, width))
+        else:
+            cells = F.adaptive_max_pool2d(mask.float(), (height, width))
+        hidden = F.max_pool2d(cells, 3, 1, 1)
         valid = 1 - hidden.flatten(1)[:, None]  # (B, 1, N): patches without a hole pixel
         return (scale * scores * valid).softmax(dim=2) * valid
 

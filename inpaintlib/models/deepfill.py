@@ -39,7 +39,7 @@ class DeepFillConfig:
     channels: int = 3
     size: int = 256  # pixels a side in training; any multiple of 8 works
     base: int = 24  # channels after the gate of the first layer; the deeper ones have 2 and 4 times
-    attention: str = "contextual"  # or "self"
+    attention: str = "contextual"  # or "self"; "published": contextual as public weights need it
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 256, 256, 256)
     discriminator_sees_mask: bool = True
     l1_weight: float = 1.0  # of each stage, mean over the whole picture
@@ -141,6 +141,7 @@ class Refinement(nn.Module):
         before[-1] = GatedConv2d(wide, wide, 3, activation=F.relu)  # so that similarities are >= 0
         self.before = nn.Sequential(*before)
         self.attention = SelfAttention2d(wide) if config.attention == "self" else None
+        self.published = config.attention == "published"
         self.after = nn.Sequential(GatedConv2d(wide, wide, 3), GatedConv2d(wide, wide, 3))
         self.merge = nn.Sequential(
             GatedConv2d(2 * wide, wide, 3), GatedConv2d(wide, wide, 3), *decoder(base, channels)
@@ -150,7 +151,7 @@ class Refinement(nn.Module):
         near = self.near(filled)  # (B, 4 base, H/4, W/4)
         far = self.before(filled)  # (B, 4 base, H/4, W/4)
         if self.attention is None:
-            far = contextual_attention(far, far, mask)
+            far = contextual_attention(far, far, mask, published=self.published)
         else:
             far = self.attention(far)
         return self.merge(torch.cat([near, self.after(far)], dim=1))  # (B, C, H, W)
@@ -198,10 +199,10 @@ class DeepFill(Family):
     def __init__(self, config: DeepFillConfig | None = None) -> None:
         super().__init__()
         self.config = config or DeepFillConfig()
-        if self.config.attention not in ("contextual", "self"):
-            raise ValueError(
-                f'expected attention "contextual" or "self", got {self.config.attention!r}'
-            )
+        kinds = ("contextual", "published", "self")
+        if self.config.attention not in kinds:
+            known = ", ".join(f'"{kind}"' for kind in kinds)
+            raise ValueError(f"expected attention of {known}, got {self.config.attention!r}")
         self.generator = Generator(self.config)
         self.discriminator = Discriminator(self.config)
 

@@ -35,6 +35,7 @@ class GLCICConfig:
     size: int = 256  # pixels a side that the global discriminator sees
     local_size: int = 128  # pixels a side of its crop around the hole
     fill: float | tuple[float, ...] = 0.0  # MPV: the training pictures' mean pixel value, [-1, 1]
+    unit_range: bool = False  # the completion network is shown [0, 1], as public weights need it
     width: int = 64  # channels of the completion network at full size
     resize_convolution: bool = False  # up-sampling; False: transposed convolution as in the paper
     discriminator_width: int = 64  # channels after the first layer; doubles, at most 8 times it
@@ -103,7 +104,7 @@ class CompletionNetwork(nn.Module):
 
     def __init__(self, config: GLCICConfig) -> None:
         super().__init__()
-        self.fill = config.fill
+        self.fill, self.unit_range = config.fill, config.unit_range
         w = config.width
         layers = block(nn.Conv2d(config.channels + 1, w, 5, padding=2), w)
         layers += block(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1), 2 * w)
@@ -129,6 +130,7 @@ class CompletionNetwork(nn.Module):
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
         check_multiple(observed, 4)
         filled = apply_mask(observed, mask, fill=self.fill)  # whatever the caller's fill was
+        filled = (filled + 1) / 2 if self.unit_range else filled
         return 2 * self.layers(torch.cat([filled, mask], dim=1)).float() - 1  # Sigmoid to [-1, 1]
 
 

@@ -18,21 +18,24 @@ from inpaintlib.models.contract import Family
 from inpaintlib.training.ema import EMA
 
 
-def save_weights(path: str | Path, module: nn.Module, *, card: dict[str, Any]) -> None:
-    """Write a network's tensors in half precision, with its card inside the file.
+def save_weights(
+    path: str | Path, module: nn.Module, *, card: dict[str, Any], half: bool = True
+) -> None:
+    """Write a network's tensors, with its card inside the file.
 
     Args:
         path: `….safetensors`; the folder is made if missing.
         module: the network, usually `family.generator`.
         card: JSON-compatible facts: family, settings, data, licence, steps, metrics.
+        half: whether floats are written in half precision.
 
     Raises:
         OSError: the folder cannot be written; an older file of that name is untouched.
     """
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
-        for name, value in module.state_dict().items()
-    }
+    tensors = {}
+    for name, value in module.state_dict().items():
+        smaller = value.half() if half and value.is_floating_point() else value
+        tensors[name] = smaller.detach().cpu().contiguous()
     write_whole(path, lambda part: save_file(tensors, part, metadata={"card": json.dumps(card)}))
 
 

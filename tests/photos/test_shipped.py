@@ -232,5 +232,5 @@ def test_files_of_something_else_get_one_line(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "model.pt")
     with pytest.raises(ValueError, match=r"model\.pt: expected weights that"):
         load(tmp_path / "model.pt")
-    with pytest.raises(ValueError, match="no weights 'nowhere': expected one of .* a file"):
+    with pytest.raises(ValueError, match=r"no weights 'nowhere': expected one of .* a file"):
         load("nowhere")
