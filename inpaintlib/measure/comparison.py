@@ -36,8 +36,9 @@ from inpaintlib.measure.features import FaceFeatures, frechet_distance
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
+from inpaintlib.photos.inpainter import Inpainter
 from inpaintlib.seeding import stream
-from inpaintlib.training.recipes import FAMILIES
+from inpaintlib.training.recipes import RECIPES
 
 Fill = Callable[[Batch], Tensor]
 Values = dict[str, Tensor]
@@ -113,7 +114,7 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
     fills["PCA"] = ("classical", lambda: _on_holes(PCA(training.floats(some))))
     drawn = training.kind == "drawn"
     inpainters = [name for name in shipped.SHIPPED if shipped.is_inpainter(name)]
-    told = [n for n in inpainters if FAMILIES[shipped.SHIPPED[n].family].damage is None]
+    told = [n for n in inpainters if RECIPES[shipped.SHIPPED[n].family].damage is None]
     networks = {n: n for n in inpainters} | {f"{n} blended": n for n in told}
     here = [n for n in shipped.available() if shipped.SHIPPED[n].drawn is drawn]
     fitting = [name for name, weights in networks.items() if weights in here]
@@ -131,12 +132,12 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
 
 def network(name: str, *, seam: str = "hard") -> System:
     """A shipped network as a system; its fill is pasted, or blended with the seam "poisson"."""
-    family = shipped.load(name)
-    size = count_parameters(family.generator)
+    model = Inpainter(name).model
+    size = count_parameters(model.generator)
     if seam == "poisson":
-        return System(f"{name} blended", "blended", partial(blended, family), size)
-    damage = FAMILIES[shipped.SHIPPED[name].family].damage
-    return System(name, "network", family.generate, size, damage)
+        return System(f"{name} blended", "blended", partial(blended, model), size)
+    damage = RECIPES[shipped.SHIPPED[name].family].damage
+    return System(name, "network", model.generate, size, damage)
 
 
 def _on_holes(fill: Callable[[Tensor, Tensor], Tensor]) -> Fill:

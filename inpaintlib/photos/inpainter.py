@@ -19,11 +19,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from inpaintlib.images import composite, from_bytes, hide, to_bytes
-from inpaintlib.models.blind import Blind
-from inpaintlib.models.contract import Family
-from inpaintlib.models.dcgan import DCGAN
-from inpaintlib.models.gan import GAN
+from inpaintlib.images import from_bytes, hide, to_bytes
+from inpaintlib.models.contract import Inpainting, Model
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.files import File, check_array, read_mask, read_photo, to_image
@@ -49,7 +46,7 @@ class Tile:
 
 
 class Inpainter:
-    """Fills holes of any photo with a trained family.
+    """Fills holes of any photo with a trained model.
 
     Example:
         >>> from inpaintlib.training import recipes
@@ -60,16 +57,17 @@ class Inpainter:
         (40, 60, 3)
     """
 
-    def __init__(self, model: Family | str) -> None:
-        """Take a family, or the name of one that is shipped, such as "unet-celeba".
+    def __init__(self, model: Model | str) -> None:
+        """Take a model, or the name of one that is shipped, such as "unet-celeba".
 
         Raises:
-            ValueError: no such name, or a family that draws new pictures or is not for colours.
+            ValueError: no such name, or a model that draws new pictures or is not for colours.
         """
-        self.family = shipped.load(model) if isinstance(model, str) else model
-        if isinstance(self.family, (GAN, DCGAN)) or self.family.config.channels != 3:
+        found = shipped.load(model) if isinstance(model, str) else model
+        if not isinstance(found, Inpainting) or found.config.channels != 3:
             name = model if isinstance(model, str) else type(model).__name__
-            raise ValueError(f"expected a family that fills holes of colour pictures, got {name}")
+            raise ValueError(f"expected a model that fills holes of colour pictures, got {name}")
+        self.model = found
 
     @overload
     def fill(self, photo: np.ndarray, mask: Any, *, hole: str = ..., seam: str = ...) -> np.ndarray:
@@ -103,7 +101,7 @@ class Inpainter:
         """
         if seam not in ("hard", "poisson"):
             raise ValueError(f'expected seam "hard" or "poisson", got {seam!r}')
-        size = self.family.config.size
+        size = self.model.config.size
         image = None if isinstance(photo, np.ndarray) else read_photo(photo)
         filled = np.array(check_array(photo) if image is None else image)
         pixels = filled.reshape(*filled.shape[:2], -1)  # the same memory with a channel axis
@@ -116,11 +114,9 @@ class Inpainter:
         self, pixels: np.ndarray, holes: np.ndarray, tiles: list[Tile], seam: str
     ) -> None:
         """Fill the cells of some tiles, in place, and take them off the map of holes."""
-        views = [look(pixels, holes, tile.window, self.family.config.size) for tile in tiles]
-        image, hidden = (
-            torch.cat(part).to(self.family.device) for part in zip(*views, strict=True)
-        )
-        with eval_mode(self.family):
+        views = [look(pixels, holes, tile.window, self.model.config.size) for tile in tiles]
+        image, hidden = (torch.cat(part).to(self.model.device) for part in zip(*views, strict=True))
+        with eval_mode(self.model):
             prediction = self.complete(image, hidden, seam).cpu()
         for tile, one in zip(tiles, prediction.split(1), strict=True):
             paste(pixels, holes, tile, one)
@@ -128,19 +124,8 @@ class Inpainter:
     def complete(self, image: Tensor, hidden: Tensor, seam: str) -> Tensor:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
         if seam == "poisson":
-            return blended(self.family, hide(image, hidden))
-        return fill_told(self.family, image, hidden)
-
-
-def fill_told(family: Family, image: Tensor, mask: Tensor) -> Tensor:
-    """The holes of (B, 3, H, W), [-1, 1], filled by a network that is told where they are.
-
-    So is the blind one, which in `generate` would look for them.
-    """
-    batch = hide(image, mask)
-    if isinstance(family, Blind):
-        return composite(family.generator(batch.seen(), mask), image, mask)
-    return family.generate(batch)
+            return blended(self.model, hide(image, hidden))
+        return self.model.told(hide(image, hidden))
 
 
 def find_holes(mask: np.ndarray, *, reach: int) -> tuple[np.ndarray, list[Box]]:

@@ -6,14 +6,14 @@ step costs half as much for twice the pictures, and go on at 128×128.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights
 
@@ -116,7 +116,7 @@ def card(name: str) -> dict[str, Any]:
         ) from error
 
 
-def load(name: str) -> Family:
+def load(name: str) -> Model:
     """A trained family, ready to fill: in evaluation mode, on the CPU.
 
     Args:
@@ -126,13 +126,17 @@ def load(name: str) -> Family:
         ValueError: no such name, or its file is missing or damaged.
     """
     facts = card(name)
+    # What only trained may have other settings by now; a setting of the network that is missing or
+    # new would show at once, because the weights would not fit.
+    known = {field.name for field in fields(recipes.preset(facts["family"], "paper").config)}
     settings = {
-        field: tuple(value) if isinstance(value, list) else value
-        for field, value in facts["settings"].items()
+        setting: tuple(value) if isinstance(value, list) else value
+        for setting, value in facts["settings"].items()
+        if setting in known
     }
-    family = recipes.make(facts["family"], "paper", **settings)  # what is newer is off there
-    load_weights(path(name), family.generator)
-    return family.eval().requires_grad_(False)
+    model = recipes.make(facts["family"], "paper", **settings)
+    load_weights(path(name), model.generator)
+    return model.eval().requires_grad_(False)
 
 
 def weights_for(family: str, pictures: ImageSet) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 from inpaintlib import cli
 from inpaintlib.images import Batch, composite
 from inpaintlib.models.blind import Blind
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Inpainting
 from inpaintlib.photos import shipped
 from inpaintlib.photos.inpainter import Inpainter, Tile, cut, find_holes
 from inpaintlib.training import recipes
@@ -33,7 +33,7 @@ class PlaneConfig:
     channels: int = 3
 
 
-class Plane(Family):
+class Plane(Inpainting):
     """Fills with the plane that fits the known pixels best, raised by `offset`."""
 
     def __init__(self, offset: float = 0.0) -> None:
@@ -336,7 +336,7 @@ def test_families_that_fill_no_holes_are_refused():
     with pytest.raises(ValueError, match="no weights 'unet-cats'"):
         Inpainter("unet-cats")
     for name in ("gan", "dcgan"):
-        with pytest.raises(ValueError, match="expected a family that fills holes"):
+        with pytest.raises(ValueError, match="expected a model that fills holes"):
             Inpainter(recipes.make(name))
 
 
