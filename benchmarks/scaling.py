@@ -18,7 +18,7 @@ from measure import arguments, report
 
 from inpaintlib.training import distributed
 from inpaintlib.training.loop import train
-from inpaintlib.training.recipes import FAMILIES, make, preset
+from inpaintlib.training.recipes import RECIPES, make, preset
 from inpaintlib.training.run import channels_last, prepare
 
 WAYS = {"1 process": (1, 1), "1 process, 2 threads": (1, 2), "2 processes": (2, 1)}
@@ -61,7 +61,7 @@ def main() -> None:
         work(name, int(steps), int(threads))
         return
     parser = arguments(__doc__.splitlines()[0], repeats=3)
-    parser.add_argument("--family", choices=FAMILIES, default="context-encoder")
+    parser.add_argument("--family", choices=RECIPES, default="context-encoder")
     parser.add_argument("--steps", type=int, default=12, help="timed in each run")
     options = parser.parse_args()
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}

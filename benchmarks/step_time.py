@@ -19,7 +19,7 @@ from inpaintlib.images import Batch, apply_mask
 from inpaintlib.layers import SelfAttention2d
 from inpaintlib.masks import rectangle
 from inpaintlib.training.loop import run_phase
-from inpaintlib.training.recipes import FAMILIES, make, preset
+from inpaintlib.training.recipes import RECIPES, make, preset
 from inpaintlib.training.run import channels_last, prepare
 
 VARIANTS = ("naive", "float32", "bfloat16")
@@ -62,7 +62,7 @@ def pictures(config: Any) -> Batch:
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0], repeats=9)
-    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--families", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--preset", choices=["lesson", "paper"], default="lesson")
     parser.add_argument("--batch-size", type=int, help="instead of the preset's")
     options = parser.parse_args()

@@ -90,7 +90,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command `train`; what is left out comes from the preset, or from the run resumed."""
     train = commands.add_parser("train", help="train a network, on one process or under torchrun")
     add = train.add_argument
-    add("family", metavar="FAMILY", help=", ".join(recipes.FAMILIES))
+    add("family", metavar="FAMILY", help=", ".join(recipes.RECIPES))
     add("--data", type=Path, metavar="DIR", help="pictures; else as in the lessons, see doctor")
     add(
         "--preset",
@@ -120,7 +120,8 @@ def _train(options: argparse.Namespace) -> int:
 
     from inpaintlib.training.launch import launch  # slow to import
 
-    wishes = {
+    given = {
+        "family": options.family,
         "preset": options.preset,
         "steps": options.steps,
         "folder": options.data,
@@ -132,8 +133,7 @@ def _train(options: argparse.Namespace) -> int:
     }
     try:
         stopped = launch(
-            options.family,
-            wishes,
+            given,
             out=options.out,
             resume=options.resume,
             device=options.device,

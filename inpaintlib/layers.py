@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as spectral_norm  # offered here too
 
+Activation = Callable[[Tensor], Tensor]
+
 
 class GatedConv2d(nn.Module):
     """φ(feature) ⊙ σ(gate): a convolution that decides, pixel by pixel, what to let through.
@@ -44,7 +46,7 @@ class GatedConv2d(nn.Module):
         *,
         stride: int = 1,
         dilation: int = 1,
-        activation: Callable[[Tensor], Tensor] = F.elu,
+        activation: Activation = F.elu,
     ) -> None:
         super().__init__()
         padding = dilation * (kernel - 1) // 2
@@ -216,9 +218,9 @@ class ResizeConv2d(nn.Sequential):
 
 
 class PatchDiscriminator(nn.Module):
-    """Picture to a map of logits, one for each patch, under spectral normalisation.
+    """Picture to a map of logits, one for each patch.
 
-    Convolutions of stride 2, each halving the map, then a 3×3 convolution to one logit a place.
+    Convolutions of stride 2, each halving the map, then a 3×3 convolution to one logit per place.
     What it is shown beside the picture, such as the mask, is concatenated to it:
 
         (B, inputs, H, W) -> (B, widths[0], H/2, W/2) -> … -> (B, 1, H/2^k, W/2^k)
@@ -226,33 +228,32 @@ class PatchDiscriminator(nn.Module):
     Args:
         inputs: channels of all that it is shown.
         widths: channels after each halving.
-        kernel: side of the halving kernels.
+        spectral: whether its weights are under spectral normalisation.
 
     Source:
         Isola et al. 2017 (pix2pix), section 3.2.2, for the patches; Miyato et al. 2018 for the
         normalisation, in place of BatchNorm.
     """
 
-    def __init__(self, inputs: int, widths: tuple[int, ...], *, kernel: int = 4) -> None:
+    layers: nn.Sequential
+
+    def __init__(self, inputs: int, widths: tuple[int, ...], *, spectral: bool = True) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         for narrow, wide in pairwise((inputs, *widths)):
-            convolution = nn.Conv2d(narrow, wide, kernel, stride=2, padding=(kernel - 1) // 2)
-            layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
-        layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers.append(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        for layer in layers:
+            if spectral and isinstance(layer, nn.Conv2d):
+                spectral_norm(layer)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).float()
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Every activation, from the finest to the coarsest, and last the logits of `forward`."""
-        *below, logits = activations(self.layers, x)
-        return [*below, logits.float()]
-
 
 def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
-    """What each (leaky) ReLU of a chain of layers puts out, in order, and last the chain's output.
+    """What each (leaky) ReLU of a chain puts out, in order, and last the chain's output, float32.
 
     For feature matching; a chain that ends with an activation has it once.
     """
@@ -261,13 +262,12 @@ def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
         x = layer(x)
         if isinstance(layer, nn.LeakyReLU | nn.ReLU):
             found.append(x)
-    if not found or found[-1] is not x:
-        found.append(x)
-    return found
+    below = found[:-1] if found and found[-1] is x else found
+    return [*below, x.float()]
 
 
-def initialise_normal(module: nn.Module, *, std: float = 0.02) -> None:
-    """Weights from N(0, std), biases 0, BatchNorm's gains from N(1, std), in place.
+def initialise_normal(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), biases 0, BatchNorm's gains from N(1, 0.02), in place.
 
     Call it before `spectral_norm`, which hides the raw weight.
 
@@ -276,9 +276,9 @@ def initialise_normal(module: nn.Module, *, std: float = 0.02) -> None:
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.normal_(layer.weight, 0.0, std)
+            nn.init.normal_(layer.weight, 0.0, 0.02)
         elif isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, 1.0, std)
+            nn.init.normal_(layer.weight, 1.0, 0.02)
         else:
             continue
         if layer.bias is not None:

@@ -1,11 +1,12 @@
 """Losses: the three adversarial pairs, feature matching, and what is asked of a filled hole.
 
-Pure functions of tensors. Scores are logits (no Sigmoid), of any shape: one a picture or a map of
+Pure functions of tensors. Scores are logits (no Sigmoid), of any shape: one per picture or a map of
 patches. Score arguments are keyword-only, because two score tensors look alike. Weights belong to
-the families, not here.
+the models, not here.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -83,6 +84,7 @@ def hinge_generator_loss(*, fake_logits: Tensor) -> Tensor:
 
 ADVERSARIAL = {
     "bce": (bce_discriminator_loss, bce_generator_loss),
+    "bce smoothed": (partial(bce_discriminator_loss, real_target=0.9), bce_generator_loss),
     "lsgan": (lsgan_discriminator_loss, lsgan_generator_loss),
     "hinge": (hinge_discriminator_loss, hinge_generator_loss),
 }
@@ -120,24 +122,24 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
 
 
 def fooling_terms(
-    judge: Callable[[Tensor], Sequence[Tensor]], fake: Tensor, real: Tensor, config: Any
+    see: Callable[[Tensor], Sequence[Tensor]], fake: Tensor, real: Tensor, config: Any
 ) -> dict[str, Tensor]:
     """The discriminator's part in a generator's loss, with the weights of its configuration.
 
     Args:
-        judge: picture to the discriminator's activations, the logits last.
+        see: picture to the discriminator's activations, the logits last.
         fake, real: the completed pictures and the true ones, (B, C, H, W), [-1, 1].
         config: has `adversarial` (one of `ADVERSARIAL`), `adversarial_weight`, `feature_weight`.
 
     Returns:
         "adversarial", and "features" where they have a weight.
     """
-    *seen, logits = judge(fake)
+    *seen, logits = see(fake)
     _, generator_loss = ADVERSARIAL[config.adversarial]
     terms = {"adversarial": config.adversarial_weight * generator_loss(fake_logits=logits)}
     if config.feature_weight:
         with torch.no_grad():
-            *known, _ = judge(real)
+            *known, _ = see(real)
         terms["features"] = config.feature_weight * feature_matching(real=known, fake=seen)
     return terms
 
@@ -234,10 +236,3 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) ->
         return 1 - ssim_map(prediction, target, data_range=1.0).mean()
     check_pair(prediction, mask)
     return region_mean(1 - ssim_map(prediction, target, data_range=1.0, padding="same"), mask)
-
-
-def total_variation(image: Tensor) -> Tensor:
-    """Mean absolute difference of neighbours in (B, C, H, W), a scalar: a smoothness prior."""
-    return (image[..., 1:] - image[..., :-1]).abs().mean() + (
-        image[..., 1:, :] - image[..., :-1, :]
-    ).abs().mean()

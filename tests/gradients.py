@@ -11,14 +11,14 @@ from torch import Tensor
 from inpaintlib.images import Batch, hide
 from inpaintlib.masks import square
 from inpaintlib.models.blind import Blind, BlindConfig
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.models.deepfill import DeepFill, DeepFillConfig
 from inpaintlib.models.unet import UNet, UNetConfig
 from inpaintlib.training import distributed
 from inpaintlib.training.loop import run_phase
 
 
-def families() -> dict[str, Family]:
+def families() -> dict[str, Model]:
     """Tiny families, the same at every call."""
     torch.manual_seed(0)
     return {

@@ -39,7 +39,7 @@ CONFIGS = {
 def table() -> dict[str, Recipe]:
     """The table of families, with the tiny ones in the places of the full ones."""
     table = {}
-    for name, recipe in recipes.FAMILIES.items():
+    for name, recipe in recipes.RECIPES.items():
         mask = None if recipe.presets["paper"].mask is None else MASK
         preset = Preset(CONFIGS.get(name), mask)
         table[name] = Recipe(
@@ -64,7 +64,7 @@ def pictures(
 
 
 if __name__ == "__main__":
-    recipes.FAMILIES = table()
+    recipes.RECIPES = table()
     data.load_faces = pictures
     data.load_digits = partial(pictures, channels=1)
     sys.exit(cli.main())

@@ -13,8 +13,9 @@ from inpaintlib.measure.classical import CLASSICAL, PCA, MeanImage
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
+from inpaintlib.photos.inpainter import Inpainter
 from inpaintlib.seeding import stream
-from inpaintlib.training.recipes import FAMILIES
+from inpaintlib.training.recipes import RECIPES
 
 Fill = Callable[[Batch], Tensor]
 CONTROLS = ("truth", "grey", "image mean")
@@ -76,6 +77,8 @@ def check_names(names: Sequence[str]) -> None:
         model = name.removesuffix(BLENDED)
         if name in FILLS or name in _networks():
             continue
+        if Path(model).suffix and not Path(model).is_file():
+            raise ValueError(f"{model}: no such file of weights")
         if model in shipped.SHIPPED or not Path(model).is_file():
             known = ", ".join((*FILLS, *_networks()))
             raise ValueError(f"no system {name!r}: expected one of {known}, or a file of weights")
@@ -91,7 +94,7 @@ def _networks() -> list[str]:
 
 def _is_told(model: str) -> bool:
     """Whether the network is told where the hole is."""
-    return FAMILIES[shipped.family_of(model)].damage is None
+    return RECIPES[shipped.family_of(model)].damage is None
 
 
 def _fits(name: str, training: ImageSet) -> bool:
@@ -119,11 +122,11 @@ def _fill_by_name(name: str, training: ImageSet) -> System:
 def network(name: str) -> System:
     """A network, by its name or file, as a system; one called "… blended" loses its seam."""
     model = name.removesuffix(BLENDED)
-    family = shipped.load(model)
-    size = count_parameters(family.generator)
+    network = Inpainter(model).model
+    size = count_parameters(network.generator)
     if model != name:
-        return System(name, "blended", partial(blended, family), size)
-    return System(name, "network", family.generate, size, FAMILIES[shipped.family_of(model)].damage)
+        return System(name, "blended", partial(blended, network), size)
+    return System(name, "network", network.generate, size, RECIPES[shipped.family_of(model)].damage)
 
 
 def _on_holes(fill: Callable[[Tensor, Tensor], Tensor]) -> Fill:

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inpaintlib.images import Batch, apply_mask, check_pair, composite
-from inpaintlib.layers import PatchDiscriminator, ResizeConv2d, check_multiple
+from inpaintlib.layers import PatchDiscriminator, ResizeConv2d, activations, check_multiple
 from inpaintlib.losses import fooling_terms, hinge_discriminator_loss, masked_l1
 from inpaintlib.masks import dilate
-from inpaintlib.models.contract import Family, Phase, Terms, adam, schedule
+from inpaintlib.models.contract import Inpainting, Phase, Terms, adam, schedule
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tenso
     return composite(damage.to(image), image, mask)
 
 
-class UNet(nn.Module):
+class MaskedUNet(nn.Module):
     """A U-Net with overlapping kernels, told the mask at every scale if it has one.
 
     (B, inputs, H, W), (B, 1, H, W) or None -> (B, outputs, H, W). With widths a, b, c:
@@ -118,15 +118,15 @@ def stage(convolution: nn.Module, channels: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.GroupNorm(channels // 8, channels), nn.LeakyReLU(0.2))
 
 
-class BlindGenerator(nn.Module):
+class Generator(nn.Module):
     """Locator and filler: all that a user needs."""
 
     def __init__(self, config: BlindConfig) -> None:
         super().__init__()
         self.margin = config.margin
         channels = config.channels
-        self.locator = UNet(channels, 1, config.locator_widths, masked=False)
-        self.filler = UNet(channels, channels, config.filler_widths, masked=True)
+        self.locator = MaskedUNet(channels, 1, config.locator_widths, masked=False)
+        self.filler = MaskedUNet(channels, channels, config.filler_widths, masked=True)
 
     def locate(self, observed: Tensor) -> Tensor:
         """The probability of each pixel to be damaged: (B, C, H, W) -> (B, 1, H, W)."""
@@ -142,40 +142,39 @@ class BlindGenerator(nn.Module):
         return self.filler(apply_mask(observed, hole), hole).tanh()
 
 
-class Discriminator(PatchDiscriminator):
-    """Pair of damaged and candidate picture to a map of logits, one a patch: (B, 2C, H, W)."""
-
-    def __init__(self, config: BlindConfig) -> None:
-        super().__init__(2 * config.channels, config.discriminator_widths)
-
-
-Fill = tuple[Tensor, Tensor, Tensor]
+Repair = tuple[Tensor, Tensor, Tensor]
 """Completed pictures, the raw prediction, and the holes that were found."""
 
 
-class Blind(Family):
+class Blind(Inpainting):
     """Locator, filler, discriminator; `batch.mask` is the locator's label, never an input."""
 
     def __init__(self, config: BlindConfig | None = None) -> None:
         super().__init__()
         self.config = config or BlindConfig()
-        self.generator = BlindGenerator(self.config)
-        self.discriminator = Discriminator(self.config)
+        self.generator = Generator(self.config)
+        pair = 2 * self.config.channels  # the damaged picture and a candidate
+        self.discriminator = PatchDiscriminator(pair, self.config.discriminator_widths)
 
-    def shared(self, batch: Batch) -> Fill:
-        return self.fill(batch.seen())
+    def shared(self, batch: Batch) -> Repair:
+        return self.repair(batch.seen())
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures with what was **found** filled; reads neither image nor mask."""
         observed = batch.seen()
-        return self.fill(observed)[0]
+        return self.repair(observed)[0]
 
-    def prediction(self, batch: Batch) -> Tensor:
+    def told(self, batch: Batch) -> Tensor:
+        """The observed pictures filled where the mask says, wherever the locator would look."""
+        observed, mask = batch.holes()
+        return composite(self.generator(observed, mask), observed, mask)
+
+    def extended(self, batch: Batch) -> Tensor:
         """What the filler draws when it is told the hole, and that it is a pixel wider."""
         _, mask = batch.holes()
         return self.generator(batch.seen(), dilate(mask, 1))
 
-    def fill(self, observed: Tensor) -> Fill:
+    def repair(self, observed: Tensor) -> Repair:
         """Completed pictures, the raw prediction, and the holes that were found."""
         hole = self.generator.hole(observed)
         prediction = self.generator(observed, hole)
@@ -187,29 +186,29 @@ class Blind(Family):
         loss = functional.binary_cross_entropy_with_logits(logits, mask)
         return {"location": loss}
 
-    def discriminator_loss(self, batch: Batch, step: int, made: Fill | None = None) -> Terms:
+    def discriminator_loss(self, batch: Batch, step: int, made: Repair | None = None) -> Terms:
         with torch.no_grad():
-            completed, _, hole = made or self.fill(batch.seen())
-        judge = partial(self.judge, batch, hole)
+            completed, _, hole = made or self.repair(batch.seen())
+        see = partial(self.activations, batch, hole)
         loss = hinge_discriminator_loss(
-            real_logits=judge(batch.image)[-1], fake_logits=judge(completed.detach())[-1]
+            real_logits=see(batch.image)[-1], fake_logits=see(completed.detach())[-1]
         )
         return {"adversarial": loss}
 
-    def filler_loss(self, batch: Batch, step: int, made: Fill | None = None) -> Terms:
-        completed, prediction, hole = made or self.fill(batch.seen())
-        judge = partial(self.judge, batch, hole)
+    def filler_loss(self, batch: Batch, step: int, made: Repair | None = None) -> Terms:
+        completed, prediction, hole = made or self.repair(batch.seen())
+        see = partial(self.activations, batch, hole)
         terms = {"l1": self.config.l1_weight * masked_l1(prediction, batch.image, hole)}
-        return terms | fooling_terms(judge, completed, batch.image, self.config)
+        return terms | fooling_terms(see, completed, batch.image, self.config)
 
-    def judge(self, batch: Batch, hole: Tensor, candidate: Tensor) -> list[Tensor]:
+    def activations(self, batch: Batch, hole: Tensor, candidate: Tensor) -> list[Tensor]:
         """The discriminator's activations for the pair, and last its logits, one a patch.
 
         The pair: the picture with the found holes cut out, and the candidate.
         """
         observed = batch.seen()
         pair = torch.cat([apply_mask(observed, hole), candidate], dim=1)
-        return self.discriminator.features(pair)
+        return activations(self.discriminator.layers, pair)
 
     def locator_learns(self, step: int) -> bool:
         return step < self.config.locator_steps

@@ -3,23 +3,24 @@
 Paper: Pathak et al. 2016, "Context encoders: feature learning by inpainting". Layers: source 004
 where it says something (LeakyReLU down, BatchNorm and ELU up, masked L1, least-squares GAN), else
 the paper's kind: 22,295,811 parameters in the generator and 2,761,153 in the discriminator.
-Ours differs from the source: the loss is divided by the hole's area (its sum is an option, to see
-its defect S3), the discriminator gives logits (S5) and judges the completed picture (S6).
+Ours differs from the source: the loss is divided by the hole's area, where the source's is a sum
+that drowns the adversarial term (an option here, to see it do so); the discriminator gives logits,
+where the source's loss takes a Sigmoid's output for them; and it is shown the completed picture,
+where the source's is shown the raw one.
 LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
 normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from inpaintlib.images import Batch, composite
+from inpaintlib.images import Batch
 from inpaintlib.layers import PatchDiscriminator, activations, check_multiple, initialise_normal
-from inpaintlib.losses import ADVERSARIAL, fooling_terms, masked_l1
-from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
+from inpaintlib.losses import masked_l1
+from inpaintlib.models.contract import AdversarialInpainting, Terms
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ class ContextEncoderConfig:
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
     discriminator_sees_mask: bool = False  # and is under spectral normalisation
-    reconstruction_sum: bool = False  # True: the source's plain sum over hole values (S3)
+    reconstruction_sum: bool = False  # True: the source's plain sum over hole values
     reconstruction_weight: float = 0.999  # paper, equation 3
     visible_weight: float = 0.0  # of the same error on known pixels
     adversarial: str = "lsgan"  # or "hinge"
     adversarial_weight: float = 0.001  # paper, equation 3
     feature_weight: float = 0.0  # of feature matching
+    adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     warm_up: int = 0  # steps over which the learning rate rises
@@ -98,84 +100,44 @@ class Generator(nn.Module):
         return self.decoder(self.encoder(torch.cat([observed, mask], dim=1))).float()
 
 
-class Discriminator(nn.Module):
-    """Picture to a map of logits, each for a patch (of 78×78 pixels in PAPER), large for real.
+class ContextEncoder(AdversarialInpainting):
+    """Generator, discriminator, and what is asked of a filled hole.
 
-    At 256×256: 3×256×256 -> 64×128×128 -> 128×64×64 -> 256×32×32 -> 512×16×16 -> 1×16×16.
+    At 256×256 the discriminator goes 3×256×256 -> 64×128×128 -> 128×64×64 -> 256×32×32 ->
+    512×16×16 -> 1×16×16 logits, each for a patch of 78×78 pixels.
     """
 
-    def __init__(self, config: ContextEncoderConfig) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for narrow, wide in pairwise((config.channels, *config.discriminator_widths)):
-            layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-        layers.append(nn.Conv2d(config.discriminator_widths[-1], 1, 3, padding=1))
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.layers(image).float()
-
-    def features(self, image: Tensor) -> list[Tensor]:
-        """Every activation, and last the logits of `forward`."""
-        *below, logits = activations(self.layers, image)
-        return [*below, logits.float()]
-
-
-class ContextEncoder(Family):
-    """Generator, discriminator, and what is asked of a filled hole."""
+    discriminator: PatchDiscriminator
 
     def __init__(self, config: ContextEncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config or ContextEncoderConfig()
         self.generator = Generator(self.config)
         initialise_normal(self.generator)
-        self.discriminator: nn.Module
-        if self.config.discriminator_sees_mask:
-            inputs, widths = self.config.channels + 1, self.config.discriminator_widths
-            self.discriminator = PatchDiscriminator(inputs, widths)
-        else:
-            self.discriminator = Discriminator(self.config)
+        told, widths = self.config.discriminator_sees_mask, self.config.discriminator_widths
+        self.discriminator = PatchDiscriminator(self.config.channels + told, widths, spectral=told)
+        if not told:
             initialise_normal(self.discriminator)
 
     def shared(self, batch: Batch) -> Tensor:
         return self.generator(*batch.holes())
 
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The observed pictures with their holes filled; draws nothing."""
-        observed, mask = batch.holes()
-        prediction = self.generator(observed, mask)
-        return composite(prediction, observed, mask)
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's, shown the mask if the configuration says so."""
+        told = self.config.discriminator_sees_mask
+        shown = torch.cat([image, mask], dim=1) if told else image
+        return activations(self.discriminator.layers, shown)
 
-    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's activations, and last its logits; see the configuration on masks."""
-        sees_mask = self.config.discriminator_sees_mask
-        return self.discriminator.features(torch.cat([image, mask], dim=1) if sees_mask else image)
-
-    def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        observed, mask = batch.holes()
-        with torch.no_grad():
-            prediction = self.generator(observed, mask) if made is None else made
-            completed = composite(prediction, observed, mask)
-        discriminator_loss, _ = ADVERSARIAL[self.config.adversarial]
-        loss = discriminator_loss(
-            real_logits=self.judge(batch.image, mask)[-1],
-            fake_logits=self.judge(completed, mask)[-1],
-        )
-        return {"adversarial": loss}
-
-    def generator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        observed, mask = batch.holes()
-        prediction = self.generator(observed, mask) if made is None else made
-        completed = composite(prediction, observed, mask)
+    def reconstruction(self, made: Tensor, batch: Batch) -> Terms:
+        """The error in the hole, and that on known pixels if it has a weight."""
         weight = self.config.reconstruction_weight
-        terms = {"reconstruction": weight * self.reconstruction(prediction, batch)}
-        terms |= fooling_terms(partial(self.judge, mask=mask), completed, batch.image, self.config)
+        terms = {"reconstruction": weight * self.error(made, batch)}
         if self.config.visible_weight:
-            visible = masked_l1(prediction, batch.image, 1 - mask)
+            visible = masked_l1(made, batch.image, 1 - batch.holes()[1])
             terms["visible"] = weight * self.config.visible_weight * visible
         return terms
 
-    def reconstruction(self, prediction: Tensor, batch: Batch) -> Tensor:
+    def error(self, prediction: Tensor, batch: Batch) -> Tensor:
         """Absolute error in the hole: its mean, or the source's sum.
 
         A sum grows with picture, batch and hole: 196,000 for a bad guess on 8 pictures of 256×256
@@ -185,10 +147,3 @@ class ContextEncoder(Family):
         if self.config.reconstruction_sum:
             return ((prediction - batch.image).abs() * mask).sum()
         return masked_l1(prediction, batch.image, mask)
-
-    def build_phases(self) -> list[Phase]:
-        d, g, rate = self.discriminator, self.generator, rate_of(self.config)
-        return [
-            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config), rate=rate),
-            Phase("generator", [g], self.generator_loss, adam(g, self.config), rate=rate),
-        ]

@@ -1,20 +1,23 @@
 """The contract between a model and the training loop.
 
 A model says *what* is computed: its phases, each with the networks that learn in it, their loss and
-their optimiser. The loop (`training.py`) says *when*: it freezes, clears, runs backward and steps.
-Neither knows the other.
+their optimiser. The loop (`training/loop.py`) says *when*: it freezes, clears, runs backward and
+steps. Neither knows the other.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from inpaintlib.images import Batch, hide
+from inpaintlib.images import Batch, check_pair, composite, hide
+from inpaintlib.losses import ADVERSARIAL, fooling_terms
 from inpaintlib.masks import dilate
+from inpaintlib.seeding import stream
 
 FLAT = 0.6
 """The share of a run after which a learning rate begins to fall."""
@@ -26,11 +29,6 @@ Terms = dict[str, Tensor]
 def always(step: int) -> bool:
     """The phase runs at every step."""
     return True
-
-
-def constant(step: int) -> float:
-    """The learning rate stays as it is."""
-    return 1.0
 
 
 def schedule(steps: int, *, warm_up: int = 0, flat: float = FLAT) -> Callable[[int], float]:
@@ -49,7 +47,6 @@ def schedule(steps: int, *, warm_up: int = 0, flat: float = FLAT) -> Callable[[i
         >>> rate(0), rate(3), rate(60), rate(80), rate(110)
         (0.25, 1.0, 1.0, 0.5, 0.0)
     """
-
     falling = (1 - flat) * steps
 
     def rate(step: int) -> float:
@@ -75,11 +72,11 @@ class Phase:
     """One kind of update, such as the discriminator's.
 
     Attributes:
-        name: unique within the family, for example "discriminator".
-        modules: these train; every other parameter of the family is frozen meanwhile.
-        loss: (batch, step) to terms; does its own forward pass. Where the family has `shared`
+        name: unique within the model, for example "discriminator".
+        modules: these train; every other parameter of the model is frozen meanwhile.
+        loss: (batch, step) to terms; does its own forward pass. Where the model has `shared`
             something, it is a third argument, which takes the generator's pass from the loss. A
-            phase that judges fakes does so without gradient, so none can reach the generator.
+            discriminator scores fakes without gradient, so none can reach the generator.
         optimizer: built from all the parameters of `modules`.
         active: whether the phase runs at a step; GLCIC's three periods are two such predicates.
         rate: factor on the optimiser's learning rate at a step. A function of the step alone, so a
@@ -91,11 +88,11 @@ class Phase:
     loss: Callable[..., Terms]
     optimizer: Optimizer
     active: Callable[[int], bool] = always
-    rate: Callable[[int], float] = constant
+    rate: Callable[[int], float] = lambda step: 1.0
 
 
-class Family(nn.Module):
-    """A model with everything that it needs to learn.
+class Model(nn.Module):
+    """Networks with everything that they need to learn.
 
     A subclass sets `config` (a frozen dataclass) and `generator` (the network that is shipped and
     averaged), and implements `build_phases` and `generate`.
@@ -111,7 +108,7 @@ class Family(nn.Module):
     def phases(self) -> list[Phase]:
         """The phases in the order in which they run each step, with their optimisers, made once.
 
-        Move the family to its device before the first call.
+        Move the model to its device before the first call.
         """
         if self._phases is None:
             self._phases = self.build_phases()
@@ -128,7 +125,7 @@ class Family(nn.Module):
 
         Args:
             batch: (B, C, H, W) images, see `Batch`.
-            generator: where random numbers come from, if the family draws any.
+            generator: where random numbers come from, if the model draws any.
 
         Returns:
             (B, C, H, W), [-1, 1].
@@ -143,19 +140,139 @@ class Family(nn.Module):
         """
         return None
 
-    def prediction(self, batch: Batch) -> Tensor:
-        """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.
-
-        Here the family is told of a hole one pixel wider. A family whose loss covers known pixels
-        too gives what it draws there instead, which fits its fill better.
-        """
-        observed, mask = batch.holes()
-        return self.generate(hide(observed, dilate(mask, 1)))
-
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
         return next(self.parameters()).device
+
+
+class FromNoise(Model):
+    """A model that draws whole pictures from noise: `generator` against `discriminator`.
+
+    The configuration has `latent`, the noise's length, and `seed`, its seed.
+    """
+
+    discriminator: nn.Module
+
+    def noise(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, latent) of standard normal noise, drawn on the CPU, on the model's device."""
+        return torch.randn(count, self.config.latent, generator=generator).to(self.device)
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """As many new pictures as the batch holds; nothing else of it is read."""
+        source = generator or stream(self.config.seed, "generate")
+        return self.generator(self.noise(len(batch.image), source))
+
+    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "discriminator", step))
+        with torch.no_grad():
+            fake = self.generator(z)
+        # Real and fake pictures are scored apart, so that BatchNorm never mixes their statistics.
+        loss, _ = ADVERSARIAL[self.config.adversarial]
+        real_logits, fake_logits = self.discriminator(batch.image), self.discriminator(fake)
+        return {"adversarial": loss(real_logits=real_logits, fake_logits=fake_logits)}
+
+    def generator_loss(self, batch: Batch, step: int) -> Terms:
+        z = self.noise(len(batch.image), stream(self.config.seed, "generator", step))
+        _, loss = ADVERSARIAL[self.config.adversarial]
+        return {"adversarial": loss(fake_logits=self.discriminator(self.generator(z)))}
+
+    def build_phases(self) -> list[Phase]:
+        d, g = self.discriminator, self.generator
+        return [
+            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config)),
+            Phase("generator", [g], self.generator_loss, adam(g, self.config)),
+        ]
+
+
+class Inpainting(Model):
+    """A model that fills holes."""
+
+    def told(self, batch: Batch) -> Tensor:
+        """The pictures filled where the mask says, also by a model that would find holes itself."""
+        return self.generate(batch)
+
+    def extended(self, batch: Batch) -> Tensor:
+        """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.
+
+        Blending reads it. Here the model is told of a hole one pixel wider. One whose loss covers
+        known pixels too gives what it draws there instead, which fits its fill better.
+        """
+        observed, mask = batch.holes()
+        return self.generate(hide(observed, dilate(mask, 1)))
+
+
+class AdversarialInpainting(Inpainting):
+    """Generator and discriminator in turns: what the inpainting models of lessons 03 to 06 share.
+
+    A subclass sets `discriminator`, and implements `shared` (what the generator makes),
+    `activations` (what the discriminator sees) and `reconstruction` (what else is asked of a fill).
+    Its configuration names the adversarial pair and its weights, see `losses.fooling_terms`.
+    """
+
+    discriminator: Any  # a network
+
+    def prediction(self, made: Any) -> Tensor:
+        """The picture that is composited, of all that `shared` made."""
+        return made
+
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's activations, layer by layer, and last its logits, float32."""
+        raise NotImplementedError
+
+    def reconstruction(self, made: Any, batch: Batch) -> Terms:
+        """What is asked of a fill beside a good score, with its weights."""
+        raise NotImplementedError
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The observed pictures with their holes filled; no random numbers are used.
+
+        Raises:
+            ValueError: picture and mask do not fit, or a side is not divisible as it must be.
+        """
+        observed, mask = batch.holes()
+        check_pair(observed, mask)
+        return composite(self.prediction(self.shared(batch)), observed, mask)
+
+    def discriminator_loss(self, batch: Batch, step: int, made: Any = None) -> Terms:
+        observed, mask = batch.holes()
+        with torch.no_grad():
+            made = self.shared(batch) if made is None else made
+            completed = composite(self.prediction(made), observed, mask)
+        loss, _ = ADVERSARIAL[self.config.adversarial]
+        real_logits = self.activations(batch.image, mask)[-1]
+        fake_logits = self.activations(completed, mask)[-1]
+        return {"adversarial": loss(real_logits=real_logits, fake_logits=fake_logits)}
+
+    def generator_loss(self, batch: Batch, step: int, made: Any = None) -> Terms:
+        observed, mask = batch.holes()
+        made = self.shared(batch) if made is None else made
+        terms = self.reconstruction(made, batch)
+        if self.discriminator_learns(step):
+            completed = composite(self.prediction(made), observed, mask)
+            see = partial(self.activations, mask=mask)
+            terms |= fooling_terms(see, completed, batch.image, self.config)
+        return terms
+
+    def discriminator_learns(self, step: int) -> bool:
+        """Whether the discriminator takes part at this step."""
+        return step >= self.config.adversarial_start
+
+    def generator_learns(self, step: int) -> bool:
+        """Whether the generator takes part at this step."""
+        return True
+
+    def optimizer(self, module: nn.Module) -> Optimizer:
+        """The optimiser of one network."""
+        return adam(module, self.config)
+
+    def build_phases(self) -> list[Phase]:
+        d, g, rate, make = self.discriminator, self.generator, rate_of(self.config), self.optimizer
+        judge, fill = self.discriminator_learns, self.generator_learns
+        return [
+            Phase("discriminator", [d], self.discriminator_loss, make(d), judge, rate),
+            Phase("generator", [g], self.generator_loss, make(g), fill, rate),
+        ]
 
 
 def count_parameters(module: nn.Module) -> int:

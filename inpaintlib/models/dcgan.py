@@ -10,14 +10,10 @@ less for each doubling or halving of the picture.
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from inpaintlib.images import Batch
 from inpaintlib.layers import initialise_normal
-from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
-from inpaintlib.models.contract import Family, Phase, Terms, adam
-from inpaintlib.seeding import stream
+from inpaintlib.models.contract import FromNoise
 
 
 @dataclass(frozen=True)
@@ -30,6 +26,7 @@ class DCGANConfig:
     generator_width: int = 64  # channels before the last layer; doubles with every level down
     discriminator_width: int = 64  # channels after the first layer; doubles with every level down
     learning_rate: float = 2e-4  # section 4
+    adversarial: str = "bce"  # see `losses.ADVERSARIAL`
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam, section 4
     batch_size: int = 128  # section 4
     steps: int = 31_650  # 5 epochs of CelebA's 202,599 photos, widely used; the paper gives none
@@ -107,13 +104,13 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != self.shape:  # another size would silently give a map of wrong scores
             raise ValueError(
-                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
                 " set the configuration's size"
             )
         return self.layers(image).flatten(start_dim=1).float()
 
 
-class DCGAN(Family):
+class DCGAN(FromNoise):
     """Generator, discriminator and the game between them."""
 
     def __init__(self, config: DCGANConfig | None = None) -> None:
@@ -122,34 +119,3 @@ class DCGAN(Family):
         self.generator = Generator(self.config)
         self.discriminator = Discriminator(self.config)
         initialise_normal(self)  # section 4
-
-    def noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, latent) of standard normal noise, drawn on the CPU, on the family's device."""
-        return torch.randn(count, self.config.latent, generator=generator).to(self.device)
-
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """As many new pictures as the batch holds; nothing else of it is read."""
-        source = generator or stream(self.config.seed, "generate")
-        return self.generator(self.noise(len(batch.image), source))
-
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
-        z = self.noise(len(batch.image), stream(self.config.seed, "discriminator", step))
-        with torch.no_grad():
-            fake = self.generator(z)
-        # Real and fake pictures are judged apart, so that BatchNorm never mixes their statistics.
-        loss = bce_discriminator_loss(
-            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(fake)
-        )
-        return {"adversarial": loss}
-
-    def generator_loss(self, batch: Batch, step: int) -> Terms:
-        z = self.noise(len(batch.image), stream(self.config.seed, "generator", step))
-        fake_logits = self.discriminator(self.generator(z))
-        return {"adversarial": bce_generator_loss(fake_logits=fake_logits)}
-
-    def build_phases(self) -> list[Phase]:
-        d, g = self.discriminator, self.generator
-        return [
-            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config)),
-            Phase("generator", [g], self.generator_loss, adam(g, self.config)),
-        ]

@@ -4,23 +4,24 @@ Paper: Yu et al. 2019, "Free-form image inpainting with gated convolution". Laye
 4,052,478 parameters in the generator with contextual attention, 5,946,816 in the discriminator.
 Source 000 puts SAGAN's self-attention (Zhang et al. 2018) in its place: 4,064,119; it weights the
 adversarial term by 0.01 and shows the discriminator no mask: 5,945,216.
-Ours differs: the discriminator's last layer is linear (a leaky ReLU there shrinks negative scores
-fivefold, its defect DF5), contextual attention takes each sample's own mask (DF10), spectral
-normalisation keeps the raw weights (DF11), and gates start open (`layers.GatedConv2d`).
+Ours differs: the discriminator's last layer is linear, where the public code's leaky ReLU shrinks
+negative scores fivefold; contextual attention takes each sample's own mask, not the first one's for
+the whole batch; spectral normalisation keeps the raw weights, which the public code overwrites; and
+gates start open (`layers.GatedConv2d`).
 LESSON and SHIPPED are source 000's but for the discriminator, which sees the mask, whose term
 weighs a tenth of the L1 in the hole, and whose features are matched.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib.images import Batch, check_pair, composite
+from inpaintlib.images import Batch, composite
 from inpaintlib.layers import (
+    Activation,
     GatedConv2d,
     SelfAttention2d,
     activations,
@@ -28,8 +29,8 @@ from inpaintlib.layers import (
     contextual_attention,
     spectral_norm,
 )
-from inpaintlib.losses import fooling_terms, hinge_discriminator_loss, masked_l1
-from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
+from inpaintlib.losses import masked_l1
+from inpaintlib.models.contract import AdversarialInpainting, Terms
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ LESSON = replace(
 SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_200)
 
 
-def encoder(inputs: int, widths: tuple[int, int, int, int, int, int]) -> list[nn.Module]:
+def encoder(
+    inputs: int, widths: tuple[int, int, int, int, int, int], last: Activation = F.elu
+) -> list[nn.Module]:
     """Six gated convolutions, two with stride 2: (B, inputs, H, W) -> (B, ·, H/4, W/4)."""
-    kernels, strides = (5, 3, 3, 3, 3, 3), (1, 2, 1, 2, 1, 1)
-    layers = zip(pairwise((inputs, *widths)), kernels, strides, strict=True)
+    kernels, strides, activations = (5, 3, 3, 3, 3, 3), (1, 2, 1, 2, 1, 1), (*[F.elu] * 5, last)
+    layers = zip(pairwise((inputs, *widths)), kernels, strides, activations, strict=True)
     return [
-        GatedConv2d(narrow, wide, kernel, stride=stride)
-        for (narrow, wide), kernel, stride in layers
+        GatedConv2d(narrow, wide, kernel, stride=stride, activation=activation)
+        for (narrow, wide), kernel, stride, activation in layers
     ]
 
 
@@ -137,9 +140,10 @@ class Refinement(nn.Module):
         self.near = nn.Sequential(
             *encoder(channels, (base, base, 2 * base, 2 * base, wide, wide)), *dilated(wide)
         )
-        before = encoder(channels, (base, base, 2 * base, wide, wide, wide))
-        before[-1] = GatedConv2d(wide, wide, 3, activation=F.relu)  # so that similarities are >= 0
-        self.before = nn.Sequential(*before)
+        # ReLU last, so that similarities are at least 0.
+        self.before = nn.Sequential(
+            *encoder(channels, (base, base, 2 * base, wide, wide, wide), last=F.relu)
+        )
         self.attention = SelfAttention2d(wide) if config.attention == "self" else None
         self.published = config.attention == "published"
         self.after = nn.Sequential(GatedConv2d(wide, wide, 3), GatedConv2d(wide, wide, 3))
@@ -179,6 +183,8 @@ class Discriminator(nn.Module):
     centre: one network in the place of a global and a local one.
     """
 
+    layers: nn.Sequential
+
     def __init__(self, config: DeepFillConfig) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -193,8 +199,10 @@ class Discriminator(nn.Module):
         return self.layers(picture)
 
 
-class DeepFill(Family):
+class DeepFill(AdversarialInpainting):
     """Both stages, the discriminator and the losses."""
+
+    discriminator: Discriminator
 
     def __init__(self, config: DeepFillConfig | None = None) -> None:
         super().__init__()
@@ -206,82 +214,32 @@ class DeepFill(Family):
         self.generator = Generator(self.config)
         self.discriminator = Discriminator(self.config)
 
-    def predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Coarse and refined prediction, float32; nothing of `batch.image` is read."""
+    def shared(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Coarse and refined picture, float32; nothing of `batch.image` is read."""
         observed, mask = batch.holes()
         coarse, refined = self.generator(observed, mask)
         return coarse.float(), refined.float()
 
-    def shared(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        return self.predict(batch)
+    def prediction(self, made: tuple[Tensor, Tensor]) -> Tensor:
+        return made[1]
 
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The filled pictures of the second stage; nothing is drawn.
-
-        Raises:
-            ValueError: picture and mask do not fit, or a side is not divisible by 8.
-        """
-        observed, mask = batch.holes()
-        check_pair(observed, mask)
-        return composite(self.predict(batch)[1], observed, mask)
-
-    def prediction(self, batch: Batch) -> Tensor:
+    def extended(self, batch: Batch) -> Tensor:
         """The second stage's picture, which learned to repeat the known pixels too."""
-        return self.predict(batch)[1]
+        return self.shared(batch)[1]
 
-    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's activations, and last its logits, float32.
-
-        It is shown the mask if the configuration says so.
-        """
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's, shown the mask if the configuration says so."""
         shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image
-        *below, logits = activations(self.discriminator.layers, shown)
-        return [*below, logits.float()]
+        return activations(self.discriminator.layers, shown)
 
-    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The discriminator's logits, float32."""
-        return self.judge(image, mask)[-1]
-
-    def discriminator_loss(
-        self, batch: Batch, step: int, made: tuple[Tensor, Tensor] | None = None
-    ) -> Terms:
-        _, mask = batch.holes()
-        with torch.no_grad():
-            _, refined = made or self.predict(batch)
-            completed = composite(refined, batch.image, mask)
-        loss = hinge_discriminator_loss(
-            real_logits=self.scores(batch.image, mask),
-            fake_logits=self.scores(completed, mask),
-        )
-        return {"adversarial": loss}
-
-    def generator_loss(
-        self, batch: Batch, step: int, made: tuple[Tensor, Tensor] | None = None
-    ) -> Terms:
-        _, mask = batch.holes()
-        coarse, refined = made or self.predict(batch)
-        terms = {"l1_coarse": self.l1(coarse, batch), "l1_refined": self.l1(refined, batch)}
-        if self.in_game(step):
-            completed = composite(refined, batch.image, mask)
-            judge = partial(self.judge, mask=mask)
-            terms |= fooling_terms(judge, completed, batch.image, self.config)
-        return terms
+    def reconstruction(self, made: tuple[Tensor, Tensor], batch: Batch) -> Terms:
+        """The error of both stages."""
+        coarse, refined = made
+        return {"l1_coarse": self.l1(coarse, batch), "l1_refined": self.l1(refined, batch)}
 
     def l1(self, prediction: Tensor, batch: Batch) -> Tensor:
-        """Mean absolute error of one stage's raw prediction, weighted."""
+        """Mean absolute error of one stage's raw picture, weighted."""
         _, mask = batch.holes()
         whole = (prediction - batch.image).abs().mean()
         hole = masked_l1(prediction, batch.image, mask)
         return self.config.l1_weight * whole + self.config.hole_l1_weight * hole
-
-    def in_game(self, step: int) -> bool:
-        """Whether the discriminator takes part at this step."""
-        return step >= self.config.adversarial_start
-
-    def build_phases(self) -> list[Phase]:
-        d, g, config, rate = self.discriminator, self.generator, self.config, rate_of(self.config)
-        loss = self.discriminator_loss
-        return [
-            Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),
-            Phase("generator", [g], self.generator_loss, adam(g, config), rate=rate),
-        ]

@@ -9,13 +9,9 @@ instead of a Sigmoid, and Adam's first beta 0.5 instead of 0.9.
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
-from inpaintlib.images import Batch
-from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
-from inpaintlib.models.contract import Family, Phase, Terms, adam
-from inpaintlib.seeding import stream
+from inpaintlib.models.contract import FromNoise
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,7 @@ class GANConfig:
     discriminator_widths: tuple[int, ...] = (1024, 512, 256)
     dropout: float = 0.3  # in the discriminator only
     learning_rate: float = 2e-4
+    adversarial: str = "bce"  # see `losses.ADVERSARIAL`
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     seed: int = 0  # of the noise
     batch_size: int = 100
@@ -73,13 +70,13 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         if image.shape[1:] != self.shape:
             raise ValueError(
-                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
                 " set the configuration's size"
             )
         return self.layers(image).float()
 
 
-class GAN(Family):
+class GAN(FromNoise):
     """Generator, discriminator and the game between them."""
 
     def __init__(self, config: GANConfig | None = None) -> None:
@@ -87,34 +84,3 @@ class GAN(Family):
         self.config = config or GANConfig()
         self.generator = Generator(self.config)
         self.discriminator = Discriminator(self.config)
-
-    def noise(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, latent) of standard normal noise, drawn on the CPU, on the family's device."""
-        return torch.randn(count, self.config.latent, generator=generator).to(self.device)
-
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """As many new pictures as the batch holds; nothing else of it is read."""
-        source = generator or stream(self.config.seed, "generate")
-        return self.generator(self.noise(len(batch.image), source))
-
-    def discriminator_loss(self, batch: Batch, step: int) -> Terms:
-        z = self.noise(len(batch.image), stream(self.config.seed, "discriminator", step))
-        with torch.no_grad():
-            fake = self.generator(z)
-        loss = bce_discriminator_loss(
-            real_logits=self.discriminator(batch.image), fake_logits=self.discriminator(fake)
-        )
-        return {"adversarial": loss}
-
-    def generator_loss(self, batch: Batch, step: int) -> Terms:
-        z = self.noise(len(batch.image), stream(self.config.seed, "generator", step))
-        return {
-            "adversarial": bce_generator_loss(fake_logits=self.discriminator(self.generator(z)))
-        }
-
-    def build_phases(self) -> list[Phase]:
-        d, g = self.discriminator, self.generator
-        return [
-            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config)),
-            Phase("generator", [g], self.generator_loss, adam(g, self.config)),
-        ]

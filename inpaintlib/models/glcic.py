@@ -3,28 +3,28 @@
 Paper: Iizuka, Simo-Serra, Ishikawa 2017, "Globally and locally consistent image completion", with
 the layers of the public PyTorch code that source 002 uses: completion network 6,072,131 parameters,
 discriminators 45,063,681 (256×256 pictures, 128×128 crops) or 39,557,121 (160×160, 96×96).
-Ours differs from that code: the discriminator judges the completed picture (its defect GL2), α
-weighs the completion network's term alone (GL3), the squared error is divided by the hole's area
-(GL8), each sample has its own crop around its hole (GL9), and the completion network is really
-frozen while the discriminator learns alone (GL10). Data are in [-1, 1].
+Ours differs from that code: the discriminator is shown the completed picture, not the raw output;
+α weighs the completion network's term alone, not the discriminator's too; the squared error is
+divided by the hole's area, not the picture's; each sample has its own crop around its hole, not one
+at random; and the completion network is really frozen while the discriminator learns alone. Data
+are in [-1, 1].
 LESSON and SHIPPED are not the source's: there both discriminators see the mask, under spectral
 normalisation, with the hinge loss, a tenth of the squared error's weight, and their features
 matched; and all learn together from the first step.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
-from inpaintlib.images import Batch, apply_mask, composite
+from inpaintlib.images import Batch, apply_mask
 from inpaintlib.layers import ResizeConv2d, activations, check_multiple, spectral_norm
-from inpaintlib.losses import ADVERSARIAL, fooling_terms, masked_l2
+from inpaintlib.losses import masked_l2
 from inpaintlib.masks import bounding_box
-from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
+from inpaintlib.models.contract import AdversarialInpainting, Terms
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ class GLCICConfig:
 
 
 PAPER = GLCICConfig()
-CELEBA = GLCICConfig(size=160, local_size=96, global_levels=5)
 LESSON = GLCICConfig(
     size=64,
     local_size=32,
@@ -177,7 +176,7 @@ class Discriminator(nn.Module):
         """Every activation, of the whole picture's branch, then of the crop's, and the logits."""
         if image.shape[1:] != self.shape:
             raise ValueError(
-                f"this discriminator judges pictures of {self.shape}, got {tuple(image.shape[1:])}:"
+                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
                 " set the configuration's size"
             )
         shown = torch.cat([image, mask], dim=1) if self.sees_mask else image
@@ -207,7 +206,7 @@ def crop_around(image: Tensor, mask: Tensor, size: int) -> Tensor:
     return image.movedim(1, 3)[sample, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
 
 
-class GLCIC(Family):
+class GLCIC(AdversarialInpainting):
     """Completion network, both discriminators, and the three periods of their training."""
 
     def __init__(self, config: GLCICConfig | None = None) -> None:
@@ -216,7 +215,7 @@ class GLCIC(Family):
         self.generator = CompletionNetwork(self.config)
         self.discriminator = Discriminator(self.config)
 
-    def completion_learns(self, step: int) -> bool:
+    def generator_learns(self, step: int) -> bool:
         """In the first period alone, and from the third on with the discriminator."""
         start = self.config.completion_steps
         return step < start or step >= start + self.config.discriminator_steps
@@ -228,48 +227,23 @@ class GLCIC(Family):
     def shared(self, batch: Batch) -> Tensor:
         return self.generator(*batch.holes())
 
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The observed pictures with their holes filled; draws nothing."""
-        observed, mask = batch.holes()
-        prediction = self.generator(observed, mask)
-        return composite(prediction, observed, mask)
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """Both discriminators'. A real picture is cropped where its own hole would be."""
+        return self.discriminator.features(image, mask)
+
+    def reconstruction(self, made: Tensor, batch: Batch) -> Terms:
+        """The squared error in the hole."""
+        return {"reconstruction": masked_l2(made, batch.image, batch.holes()[1])}
 
     def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        observed, mask = batch.holes()
         # In training mode BatchNorm's statistics would move while the network is said to be frozen.
-        self.generator.train(self.training and self.completion_learns(step))
-        with torch.no_grad():
-            prediction = self.generator(observed, mask) if made is None else made
-            completed = composite(prediction, observed, mask)
+        self.generator.train(self.training and self.generator_learns(step))
+        terms = super().discriminator_loss(batch, step, made)
         self.generator.train(self.training)
-        # A real picture is cropped where its own hole would be: masks are random, so is the place.
-        discriminator_loss, _ = ADVERSARIAL[self.config.adversarial]
-        loss = discriminator_loss(
-            real_logits=self.discriminator(batch.image, mask),
-            fake_logits=self.discriminator(completed, mask),
-        )
-        return {"adversarial": loss}
-
-    def completion_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        observed, mask = batch.holes()
-        prediction = self.generator(observed, mask) if made is None else made
-        terms = {"reconstruction": masked_l2(prediction, batch.image, mask)}
-        if self.discriminator_learns(step):
-            completed = composite(prediction, observed, mask)
-            judge = partial(self.discriminator.features, mask=mask)
-            terms |= fooling_terms(judge, completed, batch.image, self.config)
         return terms
 
     def optimizer(self, module: nn.Module) -> Optimizer:
+        """AdaDelta as in the paper, or Adam."""
         if self.config.adam:
-            return adam(module, self.config)
+            return super().optimizer(module)
         return Adadelta(module.parameters(), lr=self.config.learning_rate, rho=0.9, eps=1e-6)
-
-    def build_phases(self) -> list[Phase]:
-        rate = rate_of(self.config)
-        judge, fill, make = self.discriminator_learns, self.completion_learns, self.optimizer
-        d, g = self.discriminator, self.generator
-        return [
-            Phase("discriminator", [d], self.discriminator_loss, make(d), judge, rate),
-            Phase("completion", [g], self.completion_loss, make(g), fill, rate),
-        ]

@@ -5,34 +5,26 @@ base 32 (losses on the whole image), and a small patch discriminator of 35,553. 
 Ronneberger et al. 2015, the self-attention that of SAGAN (Zhang et al. 2018), the discriminator
 that of pix2pix (Isola et al. 2017).
 Ours differs: SSIM is a loss, as the source's text promises, not only a metric; the network is told
-the true hole, not the hole with its ring (its defect U10); Sobel gradients are not divided by their
-maximum (U11); smoothing is for the discriminator's real targets only (U6); the discriminator is
-judged on the patches with the hole in their middle: far from it both pictures are equal (U4, U5);
-it never skips a step (U3); no gradient clipping (U17); He initialisation instead of torch's own,
-which lets the signal fade in a network without normalisation.
+the true hole, not the hole with its ring; Sobel gradients are not divided by their maximum;
+smoothing is for the discriminator's real targets only, not for its fakes; the discriminator is
+scored on the patches with the hole in their middle, because far from it both pictures are equal; it
+never skips a step; no gradient clipping; He initialisation instead of torch's own, which lets the
+signal fade in a network without normalisation.
 LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
 normalisation, with the hinge loss, ten times the weight, and its features matched.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inpaintlib.images import Batch, check_pair, composite
-from inpaintlib.layers import PatchDiscriminator, SelfAttention2d, check_multiple
-from inpaintlib.losses import (
-    bce_discriminator_loss,
-    fooling_terms,
-    hinge_discriminator_loss,
-    masked_l1,
-    sobel_loss,
-    ssim_loss,
-)
+from inpaintlib.images import Batch, composite
+from inpaintlib.layers import PatchDiscriminator, SelfAttention2d, activations, check_multiple
+from inpaintlib.losses import masked_l1, sobel_loss, ssim_loss
 from inpaintlib.masks import dilate
-from inpaintlib.models.contract import Family, Phase, Terms, adam, rate_of
+from inpaintlib.models.contract import AdversarialInpainting, Terms
 
 
 @dataclass(frozen=True)
@@ -46,13 +38,12 @@ class UNetConfig:
     discriminator_widths: tuple[int, ...] = ()  # of one that sees the mask, in the other's place
     whole: bool = False  # losses on the whole image instead of the hole and its ring
     ring: int = 4  # pixels of known context around the hole that the losses include
-    adversarial: str = "bce"  # or "hinge"
+    adversarial: str = "bce smoothed"  # or "hinge"
     adversarial_weight: float = 1.0
     feature_weight: float = 0.0  # of feature matching
     l1_weight: float = 100.0
     sobel_weight: float = 10.0
     ssim_weight: float = 1.0
-    real_target: float = 0.9  # one-sided label smoothing, with "bce"
     adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
@@ -134,6 +125,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Picture to logits: (B, C, H, W) -> (B, 1, H/4 - 1, W/4 - 1), one a patch of 22×22."""
 
+    layers: nn.Sequential
+
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         base = config.discriminator_base
@@ -150,103 +143,54 @@ class Discriminator(nn.Module):
         return self.layers(image)
 
 
-class UNet(Family):
+class UNet(AdversarialInpainting):
     """The U-Net, its discriminator, and the four things asked of a fill."""
+
+    discriminator: PatchDiscriminator | Discriminator
 
     def __init__(self, config: UNetConfig | None = None) -> None:
         super().__init__()
         self.config = config or UNetConfig()
         self.generator = Generator(self.config)
         widths = self.config.discriminator_widths
-        self.discriminator: nn.Module = (
-            PatchDiscriminator(self.config.channels + 1, widths)
-            if widths
-            else Discriminator(self.config)
-        )
-
-    def prediction(self, batch: Batch) -> Tensor:
-        """The generator's raw picture, float32; nothing of `batch.image` is read."""
-        observed, mask = batch.holes()
-        return self.generator(observed, mask).float()
+        if widths:
+            self.discriminator = PatchDiscriminator(self.config.channels + 1, widths)
+        else:
+            self.discriminator = Discriminator(self.config)
 
     def shared(self, batch: Batch) -> Tensor:
-        return self.prediction(batch)
+        """The generator's raw picture, float32; nothing of `batch.image` is read."""
+        return self.generator(*batch.holes()).float()
 
-    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The filled pictures; nothing is drawn.
-
-        Raises:
-            ValueError: picture and mask do not fit, or a side is not divisible by 8.
-        """
-        observed, mask = batch.holes()
-        check_pair(observed, mask)
-        return composite(self.prediction(batch), observed, mask)
+    def extended(self, batch: Batch) -> Tensor:
+        """The raw picture: the losses include a ring around the hole, or all known pixels."""
+        return self.shared(batch)
 
     def region(self, mask: Tensor) -> Tensor:
         """The pixels that the losses compare: the hole and its ring, or the whole image."""
         return torch.ones_like(mask) if self.config.whole else dilate(mask, self.config.ring)
 
-    def reconstruction(self, prediction: Tensor, batch: Batch) -> Terms:
+    def reconstruction(self, made: Tensor, batch: Batch) -> Terms:
         """Colours, edges and structure; outside the region the windows see the truth."""
-        _, mask = batch.holes()
-        region = self.region(mask)
-        judged = composite(prediction, batch.image, region)
+        region = self.region(batch.holes()[1])
+        seen = composite(made, batch.image, region)
         return {
-            "l1": self.config.l1_weight * masked_l1(judged, batch.image, region),
-            "sobel": self.config.sobel_weight * sobel_loss(judged, batch.image, region),
-            "ssim": self.config.ssim_weight * ssim_loss(judged, batch.image, region),
+            "l1": self.config.l1_weight * masked_l1(seen, batch.image, region),
+            "sobel": self.config.sobel_weight * sobel_loss(seen, batch.image, region),
+            "ssim": self.config.ssim_weight * ssim_loss(seen, batch.image, region),
         }
 
-    def judge(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's activations, and last its logits, float32.
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The discriminator's, which sees the mask; the source's sees none.
 
-        The source's sees no mask; of its logits those count whose patch has the hole in its middle,
-        or all without a hole: (n,).
+        Of the source's logits those count whose patch has the hole in its middle, or all without a
+        hole: (n,).
         """
         if self.config.discriminator_widths:
-            return self.discriminator.features(torch.cat([image, mask], dim=1))
+            return activations(self.discriminator.layers, torch.cat([image, mask], dim=1))
         logits = self.discriminator(image).float()
         seen = F.adaptive_max_pool2d(mask, logits.shape[2:]).bool()
         return [logits[seen | ~seen.any()]]
-
-    def scores(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The logits that count, float32."""
-        return self.judge(image, mask)[-1]
-
-    def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        _, mask = batch.holes()
-        with torch.no_grad():
-            prediction = self.prediction(batch) if made is None else made
-            completed = composite(prediction, batch.image, mask)
-        real, fake = self.scores(batch.image, mask), self.scores(completed, mask)
-        if self.config.adversarial == "hinge":
-            loss = hinge_discriminator_loss(real_logits=real, fake_logits=fake)
-        else:
-            target = self.config.real_target
-            loss = bce_discriminator_loss(real_logits=real, fake_logits=fake, real_target=target)
-        return {"adversarial": loss}
-
-    def generator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
-        _, mask = batch.holes()
-        prediction = self.prediction(batch) if made is None else made
-        terms = self.reconstruction(prediction, batch)
-        if self.in_game(step):
-            completed = composite(prediction, batch.image, mask)
-            judge = partial(self.judge, mask=mask)
-            terms |= fooling_terms(judge, completed, batch.image, self.config)
-        return terms
-
-    def in_game(self, step: int) -> bool:
-        """Whether the discriminator takes part at this step."""
-        return step >= self.config.adversarial_start
-
-    def build_phases(self) -> list[Phase]:
-        d, g, config, rate = self.discriminator, self.generator, self.config, rate_of(self.config)
-        loss = self.discriminator_loss
-        return [
-            Phase("discriminator", [d], loss, adam(d, config), self.in_game, rate),
-            Phase("generator", [g], self.generator_loss, adam(g, config), rate=rate),
-        ]
 
 
 def double(x: Tensor) -> Tensor:

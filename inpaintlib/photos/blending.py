@@ -7,7 +7,7 @@ from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from inpaintlib.images import Batch, check_pair, composite
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Inpainting
 
 
 def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
@@ -47,9 +47,9 @@ def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
     return composite((prediction + shift).clamp(-1, 1), observed, mask)
 
 
-def blended(model: Family, batch: Batch) -> Tensor:
-    """What a model fills in, without a seam: shapes and ranges as `Family.generate`."""
-    return poisson_blend(model.prediction(batch), *batch.holes())
+def blended(model: Inpainting, batch: Batch) -> Tensor:
+    """What a model fills in, without a seam: shapes and ranges as `Inpainting.generate`."""
+    return poisson_blend(model.extended(batch), *batch.holes())
 
 
 def extend(values: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -10,11 +10,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from inpaintlib.images import composite, hide
-from inpaintlib.models.blind import Blind
-from inpaintlib.models.contract import Family
-from inpaintlib.models.dcgan import DCGAN
-from inpaintlib.models.gan import GAN
+from inpaintlib.images import hide
+from inpaintlib.models.contract import Inpainting, Model
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.masks import File
@@ -27,7 +24,7 @@ PATIENCE = 2  # seconds of work until its progress is shown
 
 
 class Inpainter:
-    """Fills holes of any photo with a trained family.
+    """Fills holes of any photo with a trained model.
 
     Example:
         >>> from inpaintlib.training import recipes
@@ -38,17 +35,18 @@ class Inpainter:
         (40, 60, 3)
     """
 
-    def __init__(self, model: Family | str | os.PathLike[str]) -> None:
-        """Take a family, the name of one that is shipped, such as "unet-celeba", or a file.
+    def __init__(self, model: Model | str | os.PathLike[str]) -> None:
+        """Take a model, the name of one that is shipped, such as "unet-celeba", or a file.
 
         Raises:
-            ValueError: no such name or file, or a family that draws new pictures or is not for
+            ValueError: no such name or file, or a model that draws new pictures or is not for
                 colours.
         """
-        self.family = model if isinstance(model, Family) else shipped.load(model)
-        if isinstance(self.family, (GAN, DCGAN)) or self.family.config.channels != 3:
-            name = type(model).__name__ if isinstance(model, Family) else model
-            raise ValueError(f"expected a family that fills holes of colour pictures, got {name}")
+        found = model if isinstance(model, Model) else shipped.load(model)
+        if not isinstance(found, Inpainting) or found.config.channels != 3:
+            name = type(model).__name__ if isinstance(model, Model) else model
+            raise ValueError(f"expected a model that fills holes of colour pictures, got {name}")
+        self.model = found
 
     @overload
     def fill(self, photo: np.ndarray, mask: Any, *, hole: str = ..., seam: str = ...) -> np.ndarray:
@@ -125,7 +123,7 @@ class Inpainter:
         """A copy of (H, W) or (H, W, C) pixels with the holes of (H, W) filled."""
         if seam not in ("hard", "poisson"):
             raise ValueError(f'expected seam "hard" or "poisson", got {seam!r}')
-        size, filled = self.family.config.size, photo.copy()
+        size, filled = self.model.config.size, photo.copy()
         pixels = filled.reshape(*filled.shape[:2], -1)  # the same memory with a channel axis
         holes, boxes = find_holes(hidden, reach=size // 8)
         tiles = [tile for each in enumerate(boxes, 1) for tile in cut(holes, *each, size)]
@@ -141,11 +139,9 @@ class Inpainter:
         self, pixels: np.ndarray, holes: np.ndarray, tiles: list[Tile], seam: str
     ) -> None:
         """Fill the cells of some tiles, in place, and take them off the map of holes."""
-        views = [look(pixels, holes, tile.window, self.family.config.size) for tile in tiles]
-        image, hidden = (
-            torch.cat(part).to(self.family.device) for part in zip(*views, strict=True)
-        )
-        with eval_mode(self.family):
+        views = [look(pixels, holes, tile.window, self.model.config.size) for tile in tiles]
+        image, hidden = (torch.cat(part).to(self.model.device) for part in zip(*views, strict=True))
+        with eval_mode(self.model):
             prediction = self.complete(image, hidden, seam).cpu()
         for tile, one in zip(tiles, prediction.split(1), strict=True):
             paste(pixels, holes, tile, one)
@@ -153,19 +149,8 @@ class Inpainter:
     def complete(self, image: Tensor, hidden: Tensor, seam: str) -> Tensor:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
         if seam == "poisson":
-            return blended(self.family, hide(image, hidden))
-        return fill_told(self.family, image, hidden)
-
-
-def fill_told(family: Family, image: Tensor, mask: Tensor) -> Tensor:
-    """The holes of (B, 3, H, W), [-1, 1], filled by a network that is told where they are.
-
-    So is the blind one, which in `generate` would look for them.
-    """
-    batch = hide(image, mask)
-    if isinstance(family, Blind):
-        return composite(family.generator(batch.seen(), mask), image, mask)
-    return family.generate(batch)
+            return blended(self.model, hide(image, hidden))
+        return self.model.told(hide(image, hidden))
 
 
 def continued(alpha: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from inpaintlib.models.deepfill import PAPER as DEEPFILL
 from inpaintlib.models.deepfill import DeepFill
-from inpaintlib.models.glcic import CELEBA as GLCIC_CELEBA
-from inpaintlib.models.glcic import GLCIC
+from inpaintlib.models.glcic import GLCIC, GLCICConfig
 from inpaintlib.training.checkpoints import save_weights
 
 DEEPFILL_SOURCE = "https://github.com/nipponjo/deepfillv2-pytorch"
@@ -125,7 +124,8 @@ def deepfill(tensors: Mapping[str, Tensor], path: Path) -> DeepFill:
 def glcic(tensors: Mapping[str, Tensor], path: Path) -> GLCIC:
     """GLCIC's completion network with these weights, and the mean pixel that holes are shown."""
     mean = mean_pixel(path.with_name("config.json"))
-    model = GLCIC(replace(GLCIC_CELEBA, fill=mean, unit_range=True))
+    sizes = {"size": 160, "local_size": 96, "global_levels": 5}  # of its training and its judges
+    model = GLCIC(GLCICConfig(**sizes, fill=mean, unit_range=True))
     names = {}
     for place, layer in enumerate(GLCIC_LAYERS):
         for part in ("weight", "bias"):

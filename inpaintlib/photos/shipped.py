@@ -7,14 +7,14 @@ step costs half as much for twice the pictures, and go on at 128×128.
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights
 
@@ -108,6 +108,8 @@ def path(model: str | os.PathLike[str]) -> Path:
     if model in SHIPPED:
         return folder() / f"{model}.safetensors"
     file = Path(model)
+    if not file.is_file() and (file.suffix or len(file.parts) > 1):
+        raise ValueError(f"{file}: no such file of weights")
     if not file.is_file():
         raise ValueError(
             f"no weights {os.fspath(model)!r}: expected one of {', '.join(SHIPPED)}, or a file"
@@ -136,7 +138,7 @@ def card(model: str | os.PathLike[str]) -> dict[str, Any]:
         ) from error
 
 
-def load(model: str | os.PathLike[str]) -> Family:
+def load(model: str | os.PathLike[str]) -> Model:
     """A trained family, ready to fill: in evaluation mode, on the CPU.
 
     Args:
@@ -146,17 +148,21 @@ def load(model: str | os.PathLike[str]) -> Family:
         ValueError: no such name or file, it is damaged, or it is a file of something else.
     """
     facts = card(model)
-    settings = {
-        field: tuple(value) if isinstance(value, list) else value
-        for field, value in facts["settings"].items()
-    }
     try:
-        # Not "shipped": what is newer than the file is off in "paper".
-        family = recipes.make(facts["family"], "paper", **settings)
-    except ValueError as error:  # a family or a setting that this version does not know
+        config = recipes.preset(facts["family"], "paper").config
+    except ValueError as error:  # no such family
         raise ValueError(f"{path(model)}: {error}") from error
-    load_weights(path(model), family.generator)
-    return family.eval().requires_grad_(False)
+    # What only trained may have other settings by now; a setting of the network that is missing or
+    # new would show at once, because the weights would not fit.
+    known = {field.name for field in fields(config)}
+    settings = {
+        setting: tuple(value) if isinstance(value, list) else value
+        for setting, value in facts["settings"].items()
+        if setting in known
+    }
+    found = recipes.make(facts["family"], "paper", **settings)
+    load_weights(path(model), found.generator)
+    return found.eval().requires_grad_(False)
 
 
 def weights_for(family: str, pictures: ImageSet) -> str:

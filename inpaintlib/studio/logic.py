@@ -76,7 +76,7 @@ def fill_of(method: str) -> Fill:
     if method not in methods():
         raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
     inpainter = Inpainter(method)
-    for module in inpainter.family.modules():
+    for module in inpainter.model.modules():
         module.register_forward_pre_hook(_stop_if_stale)
     return partial(_fill_as_photo, inpainter)
 

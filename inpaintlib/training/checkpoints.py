@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from inpaintlib.data.writing import write_whole
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.training.ema import EMA
 
 
@@ -25,8 +25,8 @@ def save_weights(
 
     Args:
         path: `….safetensors`; the folder is made if missing.
-        module: the network, usually `family.generator`.
-        card: JSON-compatible facts: family, settings, data, licence, steps, metrics.
+        module: the network, usually `model.generator`.
+        card: JSON-compatible facts: model, settings, data, licence, steps, metrics.
         half: whether floats are written in half precision.
 
     Raises:
@@ -63,12 +63,12 @@ def load_weights(path: str | Path, module: nn.Module) -> dict[str, Any]:
     return json.loads(metadata.get("card", "{}"))
 
 
-def save_state(path: str | Path, family: Family, *, step: int, ema: EMA | None = None) -> None:
+def save_state(path: str | Path, model: Model, *, step: int, ema: EMA | None = None) -> None:
     """Write all that a run needs to go on exactly: weights, optimisers, average, random state.
 
     Args:
         path: the file; the folder is made if missing.
-        family: the model being trained.
+        model: the model being trained.
         step: the step to resume at (one more than the last one made).
         ema: the run's average, if it keeps one.
 
@@ -77,20 +77,20 @@ def save_state(path: str | Path, family: Family, *, step: int, ema: EMA | None =
     """
     state = {
         "step": step,
-        "family": family.state_dict(),
-        "optimizers": {phase.name: phase.optimizer.state_dict() for phase in family.phases()},
+        "family": model.state_dict(),
+        "optimizers": {phase.name: phase.optimizer.state_dict() for phase in model.phases()},
         "ema": None if ema is None else ema.state_dict(),
         "rng": torch.get_rng_state(),
     }
     write_whole(path, lambda part: torch.save(state, part))
 
 
-def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> int:
+def load_state(path: str | Path, model: Model, *, ema: EMA | None = None) -> int:
     """Put a run back where `save_state` left it; returns the step to resume at.
 
     Args:
         path: a file of `save_state`.
-        family: a model of the same configuration, on its device.
+        model: a model of the same configuration, on its device.
         ema: the run's average, made with the same settings.
 
     Raises:
@@ -100,8 +100,8 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
         # Read on the CPU: each part goes to its own device, and Adam's step counts stay here, where
         # reading them does not wait for a GPU.
         state = torch.load(path, map_location="cpu", weights_only=True)
-        family.load_state_dict(state["family"])
-        for phase in family.phases():
+        model.load_state_dict(state["family"])
+        for phase in model.phases():
             phase.optimizer.load_state_dict(state["optimizers"][phase.name])
         if (ema is None) != (state["ema"] is None):
             raise ValueError("one run averages its weights (ema) and the other does not")
@@ -113,7 +113,7 @@ def load_state(path: str | Path, family: Family, *, ema: EMA | None = None) -> i
     return int(state["step"])
 
 
-def load_networks(path: str | Path, family: Family) -> None:
+def load_networks(path: str | Path, model: Model) -> None:
     """Take the networks from a state of `save_state`: the generator's average, and what judges it.
 
     A discriminator with dense layers fits one size of pictures only. Where any tensor of it has
@@ -121,17 +121,17 @@ def load_networks(path: str | Path, family: Family) -> None:
 
     Args:
         path: a file of `save_state` with an average.
-        family: a model with the same generator; its other settings may differ.
+        model: a model with the same generator; its other settings may differ.
 
     Raises:
         ValueError: the file is missing or damaged, has no average, or has another generator.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        family.generator.load_state_dict(state["ema"]["average"])
+        model.generator.load_state_dict(state["ema"]["average"])
         others = {k: v for k, v in state["family"].items() if not k.startswith("generator.")}
-        shapes = {name: value.shape for name, value in family.state_dict().items()}
+        shapes = {name: value.shape for name, value in model.state_dict().items()}
         if all(shapes.get(name) == value.shape for name, value in others.items()):
-            family.load_state_dict(others, strict=False)
+            model.load_state_dict(others, strict=False)
     except Exception as error:  # a damaged pickle raises almost anything
         raise ValueError(f"{path}: cannot begin with this state: {error}") from error

@@ -1,40 +1,27 @@
-"""From the words of `train` to a run: presets and defaults, or with `--resume` what was stored."""
+"""From the words of `train` to a run, or to its resumption."""
 
-import json
 import platform
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from inpaintlib import __version__
 from inpaintlib.data import runs_folder
-from inpaintlib.models.contract import Family, count_parameters
+from inpaintlib.models.contract import Model, count_parameters
 from inpaintlib.training import distributed, recipes
 from inpaintlib.training.checkpoints import load_networks, load_weights
 from inpaintlib.training.folder import RunFolder
-from inpaintlib.training.precision import faster, time_precisions
-from inpaintlib.training.recipes import Pictures, Preset
+from inpaintlib.training.precision import quickest
+from inpaintlib.training.recipes import Pictures
 from inpaintlib.training.run import Run, channels_last, prepare
+from inpaintlib.training.settings import RunSettings, check_same
 
-DEFAULTS: dict[str, Any] = {
-    "preset": "lesson",
-    "steps": None,  # the preset's
-    "folder": None,  # of the pictures; see `data.locations`
-    "large": False,  # learn from the larger set of faces
-    "start_from": None,  # weights that the generator begins with, or a run's state
-    "seed": 0,
-    "precision": "auto",
-    "accumulate": 1,
-}
 Say = Callable[[str], None]
 
 
 def launch(
-    family: str,
-    wishes: dict[str, Any],
+    given: Mapping[str, Any],
     *,
     out: Path | None = None,
     resume: bool = False,
@@ -45,10 +32,9 @@ def launch(
     """Begin a training run, or go on with one.
 
     Args:
-        family: its name, see `recipes.FAMILIES`.
-        wishes: values for some of `DEFAULTS`; None counts as no wish.
+        given: some of the `RunSettings`, the family at least; None counts as not given.
         out: the run's folder; `runs/<family>-<preset>` if None.
-        resume: go on in that folder; every wish must be what the run began with.
+        resume: go on in that folder; what is given must be what the run began with.
         device: "cpu", "cuda", …; the GPU where there is one if None.
         tensorboard: log there too, below the folder.
         say: takes each line for the user.
@@ -65,62 +51,58 @@ def launch(
     place = distributed.start(choose_device(device))
     if distributed.rank():
         say = silent
-    wishes = {name: value for name, value in wishes.items() if value is not None}
-    recipes.recipe(family)
-    folder = RunFolder(
-        out or runs_folder() / f"{family}-{wishes.get('preset', DEFAULTS['preset'])}"
-    )
-    stored = folder.config() if resume else {}
-    options = DEFAULTS | {name: stored[name] for name in DEFAULTS if name in stored} | wishes
-    if not resume:
-        folder.check_new()
-
-    preset = choose_preset(family, options)
-    with distributed.first_goes_first():
-        pictures = recipes.load(family, preset, root=options["folder"], large=options["large"])
-    say(f"{family} · {preset.config.steps:,} steps · {pictures.training}")
-    torch.manual_seed(options["seed"])
-    model = recipes.recipe(family).build(preset.config)
-    if options["start_from"] and not resume:
-        start_from(Path(options["start_from"]), model)
-    model = prepare(model, place)
-    if options["precision"] == "auto":
-        options["precision"] = stored.get("precision") or quickest(model, pictures, options, say)
-
-    facts = describe(family, options, pictures)
+    settings = RunSettings.of(given, {})
+    preset = settings.chosen_preset()
+    folder = RunFolder(out or runs_folder() / f"{settings.family}-{settings.preset}")
+    stored: dict[str, Any] = {}
     if resume:
-        check_same(stored, facts, folder)
+        stored = folder.config()
+        settings = RunSettings.of(given, stored)
+        preset = settings.chosen_preset()
+    else:
+        folder.check_new()
+    with distributed.first_goes_first():
+        pictures = recipes.load(settings.family, preset, root=settings.folder, large=settings.large)
+    facts = settings.facts(pictures)
+    say(f"{settings.family} · {preset.config.steps:,} steps · {pictures.training}")
+    model = make_model(settings, pictures, fresh=not resume)
+    model = prepare(model, place)
+    if settings.precision == "auto":  # in a resumed run it is never
+        facts["precision"] = try_precisions(model, pictures, settings.accumulate, say)
+    if resume:
+        check_same(stored, facts, folder.path)
     elif distributed.rank() == 0:
         folder.begin(facts)
-    run = Run(
-        folder,
-        model,
-        pictures,
-        seed=options["seed"],
-        precision=options["precision"],
-        accumulate=options["accumulate"],
-        board=open_board(folder) if tensorboard and not distributed.rank() else None,
-    )
+    board = open_board(folder) if tensorboard and not distributed.rank() else None
+    run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
-    card = {name: value for name, value in facts.items() if name not in ("folder", "start_from")}
-    return run.go(card | {"machine": machine(place)}, say)
+    return run.go(say)
 
 
-def start_from(path: Path, family: Family) -> None:
+def make_model(settings: RunSettings, pictures: Pictures, *, fresh: bool) -> Model:
+    """The model; in a fresh run with new weights, or those that it is to start from."""
+    torch.manual_seed(settings.seed)
+    model = pictures.recipe.build(pictures.preset.config)
+    if settings.start_from and fresh:
+        start_from(Path(settings.start_from), model)
+    return model
+
+
+def start_from(path: Path, model: Model) -> None:
     """Begin with what an earlier run learned.
 
     Args:
         path: weights of the generator, or a run's `state.pt`, of which the discriminator is taken
             too, if it fits: it need not learn again what a fill looks like.
-        family: with the same generator; nothing else of it changes.
+        model: with the same generator; nothing else of it changes.
 
     Raises:
         ValueError: the file is missing or damaged, or does not fit.
     """
     if path.suffix == ".pt":
-        load_networks(path, family)
+        load_networks(path, model)
     else:
-        load_weights(path, family.generator)
+        load_weights(path, model.generator)
 
 
 def machine(device: torch.device) -> str:
@@ -144,63 +126,12 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
-def choose_preset(family: str, options: dict[str, Any]) -> Preset:
-    """The family's preset with the wished number of steps, and the run's seed for its noise.
-
-    Raises:
-        ValueError: an unknown name, no step at all, or a batch that the parts cannot share equally.
-    """
-    steps, parts = options["steps"], options["accumulate"] * distributed.size()
-    changes = {} if steps is None else {"steps": steps}
-    if hasattr(recipes.preset(family, options["preset"]).config, "seed"):
-        changes["seed"] = options["seed"]
-    preset = recipes.preset(family, options["preset"], **changes)
-    if preset.config.steps < 1:
-        raise ValueError(f"expected at least one step, got {preset.config.steps}")
-    if parts < 1 or preset.config.batch_size % parts:
-        raise ValueError(
-            f"{family} learns from batches of {preset.config.batch_size}: they cannot be divided "
-            f"into {parts} equal parts (processes × --accumulate)"
-        )
-    return preset
-
-
-def quickest(model: Family, pictures: Pictures, options: dict[str, Any], say: Say) -> str:
-    """The precision that trains faster here, found by a few steps on copies."""
+def try_precisions(model: Model, pictures: Pictures, accumulate: int, say: Say) -> str:
+    """The precision that trains faster here, the same on all processes."""
     batch = next(map(channels_last, map(distributed.share, pictures.batches())))
-    seconds = time_precisions(
-        model, batch, last_step=model.config.steps, accumulate=options["accumulate"]
-    )
-    seconds = distributed.from_first(seconds)  # all must agree
-    times = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in seconds.items())
+    chosen, times = quickest(model, batch, accumulate=accumulate)
     say(f"a step takes: {times}")
-    return faster(seconds)
-
-
-def describe(family: str, options: dict[str, Any], pictures: Pictures) -> dict[str, Any]:
-    """All that decides how a run goes, as `config.json` holds it."""
-    config, training = pictures.preset.config, pictures.training
-    folder = options["folder"]
-    facts = options | {
-        "family": family,
-        "steps": config.steps,
-        "folder": None if folder is None else str(Path(folder).absolute()),
-        "start_from": options["start_from"] and str(options["start_from"]),
-        "settings": asdict(config),
-        "data": training.name,
-        "licence": training.licence,
-        "pictures": len(training),
-        "version": __version__,
-    }
-    return json.loads(json.dumps(facts))  # tuples become lists, as they do in the file
-
-
-def check_same(stored: dict[str, Any], facts: dict[str, Any], folder: RunFolder) -> None:
-    """Raise ValueError, naming the first difference, unless the run began with these facts."""
-    for name, value in facts.items():
-        if name not in ("folder", "version") and value != stored.get(name):
-            before, now = (str(v) for v in (stored.get(name), value))
-            raise ValueError(f"{folder.path} began with {name} {before}, not {now}")
+    return distributed.from_first(chosen)
 
 
 def open_board(folder: RunFolder) -> Any:

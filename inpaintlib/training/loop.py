@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch
-from inpaintlib.models.contract import Family, Phase, Terms
+from inpaintlib.models.contract import Model, Phase, Terms
 from inpaintlib.seeding import part_of_batch
 from inpaintlib.training import distributed
 from inpaintlib.training.ema import EMA
@@ -44,7 +44,7 @@ def eval_mode(module: nn.Module) -> Generator[None]:
 
 
 def train(
-    family: Family,
+    model: Model,
     batches: Iterator[Batch],
     *,
     steps: int,
@@ -61,7 +61,7 @@ def train(
     `start`.
 
     Args:
-        family: the model, on its device.
+        model: the model, on its device.
         batches: an iterator whose next item is the batch of step `start`.
         steps: the step to stop before: `steps - start` steps are made.
         start: the first step.
@@ -78,18 +78,18 @@ def train(
         raise ValueError(f"expected 0 <= start <= steps, got start {start}, steps {steps}")
     if precision not in PRECISIONS:
         raise ValueError(f"expected a precision among {list(PRECISIONS)}, got {precision!r}")
-    family.train()
+    model.train()
     for step in range(start, steps):
-        batch = next(batches).to(family.device)
-        active = [phase for phase in family.phases() if phase.active(step)]
+        batch = next(batches).to(model.device)
+        active = [phase for phase in model.phases() if phase.active(step)]
         made = None
         if len(active) > 1 and accumulate == 1:  # the graphs of all parts would fill the memory
-            with computing(family, precision, distributed.rank()):
-                made = family.shared(batch)
+            with computing(model, precision, distributed.rank()):
+                made = model.shared(batch)
         terms: Terms = {}
         for phase in active:
             done = run_phase(
-                family, phase, batch, step, precision=precision, accumulate=accumulate, made=made
+                model, phase, batch, step, precision=precision, accumulate=accumulate, made=made
             )
             terms |= {f"{phase.name}/{name}": value for name, value in done.items()}
         if ema is not None:
@@ -98,17 +98,17 @@ def train(
 
 
 @contextmanager
-def computing(family: Family, precision: str, part: int) -> Generator[None]:
+def computing(model: Model, precision: str, part: int) -> Generator[None]:
     """A forward pass in a precision; `part` says which part of the whole batch it sees."""
     with (
         part_of_batch(part),
-        torch.autocast(family.device.type, PRECISIONS[precision], enabled=precision != "float32"),
+        torch.autocast(model.device.type, PRECISIONS[precision], enabled=precision != "float32"),
     ):
         yield
 
 
 def run_phase(
-    family: Family,
+    model: Model,
     phase: Phase,
     batch: Batch,
     step: int,
@@ -127,11 +127,11 @@ def run_phase(
     every part, where a loss divides by the hole's area and the parts' areas differ, or where noise
     is drawn: every part draws its own.
     """
-    with only_training(family, phase.modules):
+    with only_training(model, phase.modules):
         phase.optimizer.zero_grad(set_to_none=True)
         done: list[Terms] = []
         for number, part in enumerate(distributed.split(batch, accumulate)):
-            with computing(family, precision, distributed.rank() * accumulate + number):
+            with computing(model, precision, distributed.rank() * accumulate + number):
                 terms = phase.loss(part, step, *([] if made is None else [made]))
             total = torch.stack(list(terms.values())).sum()
             check_finite(total, terms, f"step {step}, {phase.name}")
@@ -161,10 +161,10 @@ def set_rate(phase: Phase, step: int) -> None:
 
 
 @contextmanager
-def only_training(family: nn.Module, modules: Sequence[nn.Module]) -> Generator[None]:
+def only_training(model: nn.Module, modules: Sequence[nn.Module]) -> Generator[None]:
     """While the context lasts, only the parameters of `modules` ask for gradients."""
-    flags = {parameter: parameter.requires_grad for parameter in family.parameters()}
-    family.requires_grad_(False)
+    flags = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    model.requires_grad_(False)
     for module in modules:
         for parameter in module.parameters():
             parameter.requires_grad_(flags[parameter])

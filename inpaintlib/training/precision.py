@@ -7,35 +7,48 @@ from itertools import pairwise, repeat
 import torch
 
 from inpaintlib.images import Batch
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.training.loop import PRECISIONS, train
 
 GAIN = 1.1
 """bfloat16 must be at least so many times as fast: it rounds to three digits, for that it pays."""
 
 
-def time_precisions(
-    family: Family, batch: Batch, *, last_step: int, accumulate: int = 1, repeats: int = 3
-) -> dict[str, float]:
-    """Seconds of a training step in each precision, on copies: family and random state stay.
+def quickest(model: Model, batch: Batch, *, accumulate: int = 1) -> tuple[str, str]:
+    """The precision to train a model in here, and what each took, in words.
 
     Args:
-        family: the model on its device.
+        model: on its device; neither it nor the random state is changed.
         batch: a training batch.
-        last_step: the run's; near it all networks of a game take part.
         accumulate: parts of a batch.
-        repeats: timed steps, after one that does not count; the fastest does, for other work on
-            the machine can only slow a step down.
+
+    Returns:
+        "float32" or "bfloat16", and for example "float32 120 ms, bfloat16 70 ms".
     """
+    seconds = time_precisions(model, batch, accumulate=accumulate)
+    times = ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in seconds.items())
+    return faster(seconds), times
+
+
+def time_precisions(
+    model: Model, batch: Batch, *, accumulate: int = 1, repeats: int = 3
+) -> dict[str, float]:
+    """Seconds of a training step in each precision, on copies; arguments as for `quickest`.
+
+    Steps near the run's end are timed, because all networks of a game take part in them: `repeats`
+    after one that does not count. The fastest does, for other work on the machine can only slow a
+    step down.
+    """
+    last = model.config.steps
     seconds = {}
-    devices = [family.device] if family.device.type == "cuda" else []
+    devices = [model.device] if model.device.type == "cuda" else []
     for precision in PRECISIONS:
         with torch.random.fork_rng(devices):
             records = train(
-                copy.deepcopy(family),
+                copy.deepcopy(model),
                 repeat(batch),
-                start=max(0, last_step - repeats),
-                steps=max(0, last_step - repeats) + repeats + 1,
+                start=max(0, last - repeats),
+                steps=max(0, last - repeats) + repeats + 1,
                 precision=precision,
                 accumulate=accumulate,
             )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inpaintlib import metrics
 from inpaintlib.images import Batch, paint_holes
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 from inpaintlib.training.ema import EMA, refresh_statistics
 from inpaintlib.training.loop import eval_mode
@@ -24,17 +24,17 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Viewer:
-    """Looks at a family's averaged generator.
+    """Looks at a model's averaged generator.
 
     Attributes:
-        family: the model in training.
+        model: the model in training.
         ema: the average of its generator.
-        fixed: the pictures, with their holes if the family fills any.
+        fixed: the pictures, with their holes if the model fills any.
         refreshing: gives the training batches that BatchNorm's statistics are measured on.
-        damaged: whether the holes show a damage that the family must find.
+        damaged: whether the holes show a damage that the model must find.
     """
 
-    family: Family
+    model: Model
     ema: EMA
     fixed: Batch
     refreshing: Callable[[], Iterable[Batch]]
@@ -44,8 +44,8 @@ class Viewer:
     def averaged(self) -> Generator[None]:
         """The generator as it is shipped: averaged weights, and statistics that belong to them."""
         source = stream("refresh")
-        with self.ema.applied(), eval_mode(self.family):
-            refresh_statistics(self.family.generator, self._generate(source), self.refreshing())
+        with self.ema.applied(), eval_mode(self.model):
+            refresh_statistics(self.model.generator, self._generate(source), self.refreshing())
             yield
 
     def complete(self, size: int) -> Tensor:
@@ -78,4 +78,4 @@ class Viewer:
         return [before, completed[:SHOWN], image]
 
     def _generate(self, source: torch.Generator) -> Callable[[Batch], Tensor]:
-        return lambda batch: self.family.generate(batch.to(self.family.device), generator=source)
+        return lambda batch: self.model.generate(batch.to(self.model.device), generator=source)

@@ -20,7 +20,7 @@ from inpaintlib.data import ImageSet
 from inpaintlib.images import Batch
 from inpaintlib.masks import MaskSampler, brush, centre, mixture, rectangle, square, union
 from inpaintlib.models import blind, context_encoder, dcgan, deepfill, gan, glcic, unet
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 
 Damage = Callable[..., Tensor]
@@ -53,7 +53,7 @@ class Recipe:
         damage: what the holes show; None for a constant grey.
     """
 
-    build: Callable[[Any], Family]
+    build: Callable[[Any], Model]
     presets: Mapping[str, Preset]
     digits: bool = False
     damage: Damage | None = None
@@ -134,7 +134,7 @@ def presets(
     return found
 
 
-FAMILIES: dict[str, Recipe] = {
+RECIPES: dict[str, Recipe] = {
     "gan": Recipe(gan.GAN, presets(gan.LESSON, gan.SHIPPED, gan.PAPER), digits=True),
     "dcgan": Recipe(dcgan.DCGAN, presets(dcgan.LESSON, dcgan.SHIPPED, dcgan.PAPER)),
     "context-encoder": Recipe(
@@ -165,9 +165,9 @@ def recipe(name: str) -> Recipe:
     Raises:
         ValueError: no family of that name.
     """
-    if name not in FAMILIES:
-        raise ValueError(f"no family {name!r}: expected one of {', '.join(FAMILIES)}")
-    return FAMILIES[name]
+    if name not in RECIPES:
+        raise ValueError(f"no family {name!r}: expected one of {', '.join(RECIPES)}")
+    return RECIPES[name]
 
 
 def preset(name: str, which: str = "lesson", **changes: Any) -> Preset:
@@ -195,7 +195,7 @@ def preset(name: str, which: str = "lesson", **changes: Any) -> Preset:
     return replace(known[which], config=config)
 
 
-def make(name: str, which: str = "lesson", **changes: Any) -> Family:
+def make(name: str, which: str = "lesson", **changes: Any) -> Model:
     """A family with new weights; arguments and errors as for `preset`.
 
     Weights come from torch's global random stream: seed it before.

@@ -19,7 +19,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from inpaintlib.images import Batch
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 from inpaintlib.training import distributed
 from inpaintlib.training.checkpoints import load_state, save_state, save_weights
@@ -54,50 +54,48 @@ class Rhythm:
 
 
 class Run:
-    """A family in training, and everything around it.
+    """A model in training, and everything around it.
 
     Args:
         folder: where the run writes.
-        family: the model, see `prepare`.
+        model: the model, see `prepare`.
         pictures: what it learns from and is measured on.
-        seed: of everything that is drawn.
-        precision, accumulate: see `training.train`.
+        facts: what decided how it goes, see `RunSettings.facts`; the weights' card holds them too.
         board: a TensorBoard writer, or None.
     """
 
     def __init__(
         self,
         folder: RunFolder,
-        family: Family,
+        model: Model,
         pictures: Pictures,
+        facts: dict[str, Any],
         *,
-        seed: int,
-        precision: str,
-        accumulate: int = 1,
         board: Any = None,
     ) -> None:
-        self.folder, self.family, self.pictures, self.board = folder, family, pictures, board
-        self.seed, self.precision, self.accumulate = seed, precision, accumulate
-        self.steps: int = family.config.steps
+        self.folder, self.model, self.pictures, self.board = folder, model, pictures, board
+        self.seed, self.precision = facts["seed"], facts["precision"]
+        self.accumulate = facts["accumulate"]
+        private = ("folder", "start_from")  # places on this machine
+        self.card = {name: value for name, value in facts.items() if name not in private}
+        self.steps: int = model.config.steps
         self.rhythm = Rhythm.of(self.steps)
-        self.ema = EMA(family.generator)
+        self.ema = EMA(model.generator)
         self.viewer = Viewer(
-            family,
+            model,
             self.ema,
-            pictures.fixed(seed),
+            pictures.fixed(self.seed),
             refreshing=lambda: islice(self.batches(0), REFRESHED),
             damaged=pictures.recipe.damage is not None,
         )
-        self.card: dict[str, Any] = {}
         self.scores: dict[str, float] = {}  # of the last look
         self.earlier = 0.0  # seconds spent before this process began
         self.began = perf_counter()
 
-    def go(self, card: dict[str, Any], say: Callable[[str], None]) -> int:
+    def go(self, say: Callable[[str], None]) -> int:
         """Train to the end or to a signal.
 
         Args:
-            card: what the weights' card says, besides steps and measurements.
             say: takes each line for the user.
 
         Returns:
@@ -107,7 +105,6 @@ class Run:
             FloatingPointError: a term or a weight is not finite; the last good state is kept.
             OSError: the folder cannot be written; the last state is kept.
         """
-        self.card = card
         start = self.load()
         with ExitStack() as stack:
             caught = stack.enter_context(stop_signals())
@@ -133,7 +130,7 @@ class Run:
         if distributed.from_first(not self.folder.state.exists()):
             self.save(0)
             distributed.from_first(None)  # the others wait until the file is there
-        step = load_state(self.folder.state, self.family, ema=self.ema)
+        step = load_state(self.folder.state, self.model, ema=self.ema)
         if distributed.rank() == 0:
             self.earlier = self.folder.cut_log(step)
         return step
@@ -141,7 +138,7 @@ class Run:
     def records(self, start: int) -> Iterator[Record]:
         """The training loop, with the global random stream seeded before each step."""
         records = train(
-            self.family,
+            self.model,
             self.batches(start),
             start=start,
             steps=self.steps,
@@ -156,7 +153,7 @@ class Run:
     def batches(self, start: int) -> Iterator[Batch]:
         """This process's part of every batch, from the batch of step `start` on."""
         made = map(channels_last, map(distributed.share, self.pictures.batches(self.seed, start)))
-        return ahead(made) if self.family.device.type == "cuda" else made
+        return ahead(made) if self.model.device.type == "cuda" else made
 
     def after(self, record: Record, *, stopping: bool) -> None:
         """What is due after a step; at the end of the run, everything."""
@@ -176,7 +173,7 @@ class Run:
 
     def check_finite(self, step: int) -> None:
         """Raise FloatingPointError if a weight or a statistic is spoilt: no loss shows that yet."""
-        for name, values in self.family.state_dict().items():
+        for name, values in self.model.state_dict().items():
             if values.is_floating_point() and not torch.isfinite(values).all():
                 raise FloatingPointError(f"step {step}: not finite after its update: {name}")
 
@@ -187,11 +184,11 @@ class Run:
         the most blurred: averages win it, and fine detail that is not exactly right loses it.
         """
         with self.viewer.averaged():
-            completed = self.viewer.complete(self.family.config.batch_size)
+            completed = self.viewer.complete(self.model.config.batch_size)
             self.scores = self.viewer.scores(completed)
             if distributed.rank() == 0:
                 facts = {"steps": step, "seconds": round(self.seconds()), **self.scores}
-                save_weights(self.folder.weights, self.family.generator, card=self.card | facts)
+                save_weights(self.folder.weights, self.model.generator, card=self.card | facts)
         if self.scores:
             self.write({"step": step, "seconds": round(self.seconds(), 1), **self.scores})
         if distributed.rank() == 0:
@@ -210,22 +207,22 @@ class Run:
     def save(self, step: int) -> None:
         """Write the state."""
         if distributed.rank() == 0:
-            save_state(self.folder.state, self.family, step=step, ema=self.ema)
+            save_state(self.folder.state, self.model, step=step, ema=self.ema)
 
     def seconds(self) -> float:
         """Time spent on this run, with what came before a resumption."""
         return self.earlier + perf_counter() - self.began
 
 
-def prepare(family: Family, device: torch.device) -> Family:
-    """The family on its device, in the memory layout that convolutions like best.
+def prepare(model: Model, device: torch.device) -> Model:
+    """The model on its device, in the memory layout that convolutions like best.
 
     With several GPUs BatchNorm becomes SyncBatchNorm, which sees the whole batch. It exists for
     GPUs only: processes on CPUs normalise each its own part.
     """
     if distributed.size() > 1 and device.type == "cuda":
-        nn.SyncBatchNorm.convert_sync_batchnorm(family)
-    return family.to(device).to(memory_format=torch.channels_last)
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model.to(device).to(memory_format=torch.channels_last)
 
 
 def channels_last(batch: Batch) -> Batch:

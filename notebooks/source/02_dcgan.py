@@ -61,7 +61,7 @@ from inpaintlib.layers import ResizeConv2d, initialise_normal
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
 from inpaintlib.models import dcgan, gan
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_rows, use_style
@@ -989,7 +989,7 @@ settings = {"generator_width": WIDTH, "discriminator_width": WIDTH, "learning_ra
 model = recipes.make("dcgan", "lesson", seed=run.seed, **settings).to(run.device)
 static = Static()
 model.discriminator = nn.Sequential(static, model.discriminator)
-precision = faster(time_precisions(model, batch.to(run.device), last_step=STEPS))
+precision = quickest(model, batch.to(run.device))[0]
 print(f"{count_parameters(model.generator):,} parameters in the generator, trained in {precision}")
 
 # %% tags=["train"]

@@ -54,11 +54,11 @@ from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
 from inpaintlib.filters import sobel
 from inpaintlib.images import composite, hide, paint_holes
-from inpaintlib.layers import initialise_normal
+from inpaintlib.layers import PatchDiscriminator, initialise_normal
 from inpaintlib.losses import lsgan_discriminator_loss, lsgan_generator_loss, masked_l1, region_mean
 from inpaintlib.models import context_encoder
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import (
@@ -480,7 +480,7 @@ settings = replace(context_encoder.LESSON, steps=STEPS)
 torch.manual_seed(run.seed)
 family = context_encoder.ContextEncoder(settings).to(run.device)
 feed = batches(train, batch_size=settings.batch_size, mask=box, flip=True, seed=run.seed)
-precision = faster(time_precisions(family, batch.to(run.device), last_step=STEPS))
+precision = quickest(family, batch.to(run.device))[0]
 
 
 def fill(network, batch):
@@ -813,7 +813,7 @@ show_rows(rows | {"truth": again.image}, label_width=1.5, width=6.4)
 def judge(generator, raw, hole=box):
     """A discriminator trained on raw outputs, or on composites."""
     torch.manual_seed(run.seed)
-    network = context_encoder.Discriminator(SMALL).to(run.device)
+    network = PatchDiscriminator(3, SMALL.discriminator_widths, spectral=False).to(run.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.5, 0.99))
     feed = batches(small, batch_size=16, mask=hole, flip=True, seed=7)
     for _, batch in zip(range(SHORT), feed, strict=False):

@@ -67,7 +67,7 @@ from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked
 # %%
 from inpaintlib.models import glcic
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import show_images, show_rows, use_style
@@ -598,9 +598,8 @@ config = replace(config, completion_steps=T_C, discriminator_steps=T_D, steps=ST
 reference_family = glcic.GLCIC(config).to(run.device)
 
 # %%
-seconds = time_precisions(reference_family, batch.to(run.device), last_step=STEPS, repeats=2)
-PRECISION = faster(seconds)
-print(f"a step of both: {', '.join(f'{k} {v:.2f} s' for k, v in seconds.items())} → {PRECISION}")
+PRECISION, times = quickest(reference_family, batch.to(run.device))
+print(f"a step takes: {times} → {PRECISION}")
 
 
 def rounding():

@@ -65,7 +65,7 @@ from inpaintlib.layers import contextual_weights, spectral_norm
 from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss, masked_l1
 from inpaintlib.models import deepfill
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.shipped import load, weights_for
@@ -483,7 +483,7 @@ print(f"{coarse:,} + {refine:,} + attention {attention:,} = {coarse + refine + a
 
 # %%
 with torch.no_grad():
-    stages = shipped.predict(look)
+    stages = shipped.shared(look)
 rough, fine = (composite(stage, look.observed, look.mask) for stage in stages)
 notes = {
     name: [f"{value:.1f} dB" for value in metrics.psnr(x, look.image, look.mask).tolist()]
@@ -1185,7 +1185,7 @@ torch.manual_seed(run.seed)
 family = deepfill.DeepFill(settings).to(run.device)
 holes = masks.union([partial(masks.rectangle, low=0.375, high=0.5), masks.brush])
 feed = batches(faces, batch_size=settings.batch_size, mask=holes, flip=True, seed=run.seed)
-timing = time_precisions(family, next(feed).to(run.device), last_step=STEPS, repeats=1)
+precision, _ = quickest(family, next(feed).to(run.device))
 strip = fixed_batch(validation, [3, 11, 20, 31, 42, 47, 58, 60], mask=holes, seed=3)
 
 
@@ -1196,7 +1196,7 @@ def fill(network, batch):
 
 moments, losses = {}, {}
 start = metrics.l1(fill(family, strip), strip.image, strip.mask).mean()
-steps = training.train(family, feed, steps=STEPS, precision=faster(timing))
+steps = training.train(family, feed, steps=STEPS, precision=precision)
 for record in tqdm(steps, total=STEPS):
     for name, value in record.terms.items():
         losses.setdefault(name, []).append(value.item())
@@ -1220,10 +1220,10 @@ print(f"γ after {STEPS} steps: {awake:+.4f}")
 
 # %%
 check_batch = next(feed).to(run.device)
-_, refined = family.predict(check_batch)
+_, refined = family.shared(check_batch)
 refined = refined.detach().requires_grad_()
 completed = composite(refined, check_batch.image, check_batch.mask)
-scores = family.scores(completed, check_batch.mask)
+scores = family.activations(completed, check_batch.mask)[-1]
 terms = {"L1": family.l1(refined, check_batch), "judge": hinge_generator_loss(fake_logits=scores)}
 pull = {n: torch.autograd.grad(term, refined)[0].norm().item() for n, term in terms.items()}
 pulls = {"L1": 1.0, "judge × 1": pull["judge"] / pull["L1"]}

@@ -65,7 +65,7 @@ from inpaintlib.images import composite, paint_holes, to_unit
 from inpaintlib.layers import SelfAttention2d
 from inpaintlib.models import unet
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import GREEN, RED, show_images, show_rows, use_style
@@ -868,9 +868,8 @@ config = replace(unet.LESSON, steps=STEPS, adversarial_start=STEPS // 2)
 config = replace(config, learning_rate=5e-4, warm_up=0)
 torch.manual_seed(run.seed)
 family = unet.UNet(config).to(run.device)
-seconds = time_precisions(family, batch.to(run.device), last_step=STEPS, repeats=2)
-PRECISION = faster(seconds)
-print(f"a step of both: {', '.join(f'{k} {v:.2f} s' for k, v in seconds.items())} → {PRECISION}")
+PRECISION, times = quickest(family, batch.to(run.device))
+print(f"a step takes: {times} → {PRECISION}")
 
 # %%
 view = fixed_batch(validation, [3, 11, 14, 20, 31, 42, 47, 55], mask=box, seed=3)

@@ -58,14 +58,14 @@ from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, load_faces
 from inpaintlib.notebook.exercises import check
 from inpaintlib.images import apply_mask, composite, paint_holes
-from inpaintlib.layers import ResizeConv2d
+from inpaintlib.layers import PatchDiscriminator, ResizeConv2d
 
 # %%
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss, masked_l1
 from inpaintlib.models import blind
-from inpaintlib.notebook import genfill
+import genfill
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.training.precision import faster, time_precisions
+from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.notebook.viz import (
@@ -97,7 +97,7 @@ large = load_faces("validation", size=128, limit=60)
 look = fixed_batch(large, [2, 9, 17, 26, 33, 41], mask=recipes.EVERY_KIND, seed=1)
 given = blind.corrupt(look.image, look.mask, generator=stream(3))
 with torch.no_grad():
-    filled, _, found = shipped.fill(given)
+    filled, _, found = shipped.repair(given)
 rows = {"given": given, "found": paint_holes(given, found), "filled": filled}
 show_rows(rows | {"truth": look.image}, width=6)
 
@@ -299,11 +299,8 @@ def damaged(pictures, mask, corrupt, seed=0, size=8):
 
 
 batch = next(damaged(faces, VARIED, blind.corrupt))
-seconds = time_precisions(
-    blind.Blind(blind.LESSON).to(run.device), batch, last_step=1300, repeats=2
-)
-PRECISION = faster(seconds)
-print(f"a step: {', '.join(f'{k} {v:.2f} s' for k, v in seconds.items())} → {PRECISION}")
+PRECISION, times = quickest(blind.Blind(blind.LESSON).to(run.device), batch)
+print(f"a step takes: {times} → {PRECISION}")
 
 
 # %%
@@ -555,7 +552,7 @@ def complaint(paste):
     raw.requires_grad_(True)
     given = double(one.observed)  # at full contrast, as a composite needs it
     shown = composite(raw, given, one.mask) if paste else raw
-    loss = bce_generator_loss(fake_logits=original.eval().judge(one, shown))
+    loss = bce_generator_loss(fake_logits=original.eval().scores(one, shown))
     return torch.autograd.grad(loss, raw)[0]
 
 
@@ -736,11 +733,10 @@ class Trial(nn.Module):
         torch.manual_seed(seed)
         self.rung, widths = rung, (16, 32, 64, 64)
         if rung.overlap:
-            self.filler = blind.UNet(3 if rung.scales else 4, 3, widths, masked=rung.scales)
+            self.filler = blind.MaskedUNet(3 if rung.scales else 4, 3, widths, masked=rung.scales)
         else:
             self.filler = Filler(widths[:3], 2)
-        settings = blind.BlindConfig(discriminator_widths=(16, 32))
-        self.judge = blind.Discriminator(settings) if rung.patch else cell_judge(6, widths[:3], 2)
+        self.judge = PatchDiscriminator(6, (16, 32)) if rung.patch else cell_judge(6, widths[:3], 2)
 
     def corrupt(self, image, mask, *, generator):
         damage = blind.corrupt if self.rung.hide else genfill.corrupt
@@ -918,7 +914,7 @@ def verdicts(b, judge, conditioned):
 def educate_judge(conditioned, seed):
     """A small judge's share of right verdicts on unseen faces."""
     torch.manual_seed(seed)
-    judge = blind.Discriminator(blind.BlindConfig(discriminator_widths=(32, 64))).to(run.device)
+    judge = PatchDiscriminator(6, (32, 64)).to(run.device)
     optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3, betas=(0.5, 0.99))
     for b in islice(damaged(small, cells_small, blind.corrupt, seed, size=16), PAIR_STEPS):
         real, fake = verdicts(b, judge, conditioned)
@@ -1092,7 +1088,7 @@ LOCATOR_STEPS = run.pick(ci=30, laptop=240, gpu=2000)
 def educate_locator(diet, seed, steps, rate=1e-3):
     """The lesson preset's locator, trained alone; returns it and its losses."""
     torch.manual_seed(seed)
-    locator = blind.UNet(3, 1, blind.LESSON.locator_widths, masked=False).to(run.device)
+    locator = blind.MaskedUNet(3, 1, blind.LESSON.locator_widths, masked=False).to(run.device)
     optimizer = torch.optim.Adam(locator.parameters(), lr=rate, betas=(0.5, 0.99))
     losses = []
     for step, b in enumerate(islice(damaged(faces, *DIETS[diet], seed), steps)):
@@ -1262,7 +1258,7 @@ test = replace(plain, observed=blind.corrupt(plain.image, plain.mask, generator=
 def complete(family, observed):
     """Completed pictures and the holes that were found, on the CPU."""
     with training.eval_mode(family):
-        completed, _, hole = family.fill(observed.to(run.device))
+        completed, _, hole = family.repair(observed.to(run.device))
     return completed.cpu(), hole.cpu()
 
 

@@ -46,12 +46,11 @@ from IPython.display import Markdown
 from inpaintlib.measure import comparison
 from inpaintlib import metrics
 from inpaintlib.notebook import session
-from inpaintlib.photos import shipped
 from inpaintlib.measure.cards import best_classical, markdown, read_cards
 from inpaintlib.data import load_faces
 from inpaintlib.measure.comparison import BAND_HOLES, HOLES, System, fixed_masks, paired
 from inpaintlib.notebook.exercises import check
-from inpaintlib.measure.features import frechet_distance
+from inpaintlib.measure.features import features_for, frechet_distance
 from inpaintlib.filters import sobel
 from inpaintlib.images import composite, hide, paint_holes
 from inpaintlib.notebook.viz import BLUE, ORANGE, show_bars, show_curves
@@ -558,7 +557,7 @@ check(sharpness, sharpness_reference, test_sharpness)
 cheats = {name.rpartition("-")[0]: filled[name] for name in LINE_UP[3:]}
 cheats["mean of three"] = torch.stack([filled[name] for name in LINE_UP[4:7]]).mean(dim=0)
 cheats["another face"] = composite(image.roll(1, dims=0), image, mask)
-eyes = shipped.features_for(faces)
+eyes = features_for(faces)
 judged = {}
 for name, completed in cheats.items():
     decibels = metrics.psnr(completed, image, mask).mean().item()

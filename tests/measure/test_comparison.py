@@ -303,7 +303,8 @@ def test_a_file_of_weights_is_compared_like_a_name(tmp_path, pictures):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no-such.safetensors", "no system 'no-such.safetensors': expected one of truth, .* file"),
+        ("no-such", "no system 'no-such': expected one of truth, .* file"),
+        ("no-such.safetensors", "no-such.safetensors: no such file of weights"),
         ("{}/text.safetensors", "text.safetensors: expected weights that `train` or `convert`"),
         ("{}/gan.safetensors", "gan.safetensors: its family, gan, cannot do that"),
         ("gan-drawn", "no system 'gan-drawn'"),

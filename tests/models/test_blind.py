@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
+import genfill
+from genfill import BlindOriginal, BlindOriginalConfig
 from inpaintlib.images import hide
 from inpaintlib.masks import blocks, dilate
 from inpaintlib.models import blind
 from inpaintlib.models.blind import Blind, BlindConfig
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.notebook import genfill
-from inpaintlib.notebook.genfill import BlindOriginal, BlindOriginalConfig
 from inpaintlib.training.loop import train
 
 ORIGINAL = BlindOriginalConfig(
@@ -85,7 +85,7 @@ def test_original_shapes_at_128(paper):
     with torch.no_grad():
         assert paper.generate(batch).shape == (1, 3, 128, 128)
         assert paper.generator.predictor(batch.observed).shape == (1, 1, 8, 8)
-        assert paper.judge(batch, batch.image).shape == (1, 1, 8, 8)
+        assert paper.scores(batch, batch.image).shape == (1, 1, 8, 8)
 
 
 def test_original_corruption_statistics():

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+import genfill
 from inpaintlib import masks, metrics
 from inpaintlib.data import ImageSet, batches, draw_faces, fixed_batch
 from inpaintlib.images import Batch
 from inpaintlib.models import blind
-from inpaintlib.models.contract import Family
-from inpaintlib.notebook import genfill
+from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 from inpaintlib.training.loop import eval_mode, train
 from inpaintlib.training.recipes import ONE_BOX, Damage
@@ -47,7 +47,7 @@ def observe(batch: Batch, corrupt: Damage) -> Batch:
     return replace(batch, observed=corrupt(batch.image, batch.mask, generator=stream(9)))
 
 
-def educate(family: Family, source: Iterator[Batch]) -> None:
+def educate(family: Model, source: Iterator[Batch]) -> None:
     for _ in train(family, source, steps=family.config.steps, precision="bfloat16"):
         pass
 
@@ -69,7 +69,7 @@ def test_the_repair_finds_the_holes_and_beats_the_controls(faces: ImageSet, unse
     educate(family, damaged(faces, VARIED, blind.corrupt))
     given = observe(unseen, blind.corrupt)
     with eval_mode(family):
-        completed, _, _ = family.fill(given.observed)
+        completed, _, _ = family.repair(given.observed)
         found = family.generator.locate(given.observed) > 0.5
     true = given.mask.bool()
     assert (found & true).sum() / (found | true).sum() >= 0.9

@@ -81,9 +81,9 @@ def test_the_mean_and_the_sum_of_the_reconstruction():
     total = ContextEncoder(replace(SMALL, reconstruction_sum=True))
     data = batch(3)
     prediction = data.image + 0.5
-    assert mean.reconstruction(prediction, data).item() == pytest.approx(0.5, abs=1e-6)
+    assert mean.error(prediction, data).item() == pytest.approx(0.5, abs=1e-6)
     values = 3 * data.mask.sum().item()
-    assert total.reconstruction(prediction, data).item() == pytest.approx(0.5 * values, rel=1e-5)
+    assert total.error(prediction, data).item() == pytest.approx(0.5 * values, rel=1e-5)
 
 
 def test_the_adversarial_term_sees_nothing_outside_the_hole():

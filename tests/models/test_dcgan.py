@@ -63,7 +63,7 @@ def test_each_size_has_its_levels(size, channels):
 def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match="power of two from 8 on, got 96"):
         DCGANConfig(size=96)
-    with pytest.raises(ValueError, match=r"judges pictures of \(3, 64, 64\), got \(3, 128, 128\)"):
+    with pytest.raises(ValueError, match=r"takes pictures of \(3, 64, 64\), got \(3, 128, 128\)"):
         DCGAN(LESSON).discriminator(torch.zeros(1, 3, 128, 128))
 
 

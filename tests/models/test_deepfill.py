@@ -60,7 +60,7 @@ def test_layers_of_the_coarse_stage_are_the_papers():
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40)])
 def test_shapes_and_known_pixels(attention, height, width):
     family, batch = small(base=8, attention=attention), holes(3, height, width)
-    coarse, refined = family.predict(batch)
+    coarse, refined = family.shared(batch)
     filled = family.generate(batch)
     assert coarse.shape == refined.shape == filled.shape == (3, 3, height, width)
     assert max(coarse.abs().max(), refined.abs().max()) <= 1
@@ -89,7 +89,7 @@ def test_both_stages_see_what_the_paper_says():
     for name in ("coarse", "refinement"):
         part = getattr(family.generator, name)
         part.register_forward_hook(lambda _, inputs, out, name=name: seen.update({name: inputs}))
-    coarse, _ = family.predict(batch)
+    coarse, _ = family.shared(batch)
     ones = torch.ones_like(batch.mask)
     assert torch.equal(seen["coarse"][0], torch.cat([batch.observed, ones, batch.mask], dim=1))
     assert torch.equal(seen["refinement"][0], composite(coarse, batch.observed, batch.mask))
@@ -113,13 +113,13 @@ def test_the_discriminator_judges_completed_pictures(sees_mask):
 def test_terms_and_their_weights():
     family, batch = small(l1_weight=2.0, hole_l1_weight=3.0, adversarial_weight=0.5), holes()
     family.eval()  # spectral normalisation moves its vectors while training
-    coarse, refined = family.predict(batch)
+    coarse, refined = family.shared(batch)
     terms = family.generator_loss(batch, 0)
     for name, prediction in (("l1_coarse", coarse), ("l1_refined", refined)):
         error = (prediction - batch.image).abs()
         hole = error[batch.mask.expand_as(error) == 1].mean()
         torch.testing.assert_close(terms[name], 2 * error.mean() + 3 * hole)
-    scores = family.scores(composite(refined, batch.image, batch.mask), batch.mask)
+    scores = family.activations(composite(refined, batch.image, batch.mask), batch.mask)[-1]
     torch.testing.assert_close(terms["adversarial"], -0.5 * scores.mean())
 
 
@@ -127,8 +127,8 @@ def test_scores_are_linear_and_two_evaluations_are_equal():
     family, batch = small(), holes()
     assert isinstance(family.discriminator.layers[-1], torch.nn.Conv2d)
     family.eval()
-    first = family.scores(batch.image, batch.mask)
-    assert torch.equal(first, family.scores(batch.image, batch.mask))
+    first = family.activations(batch.image, batch.mask)[-1]
+    assert torch.equal(first, family.activations(batch.image, batch.mask)[-1])
     assert first.shape == (2, 8, 8, 12)
 
 
@@ -157,7 +157,7 @@ def test_sizes_must_be_divisible_by_eight(height, width):
 
 
 def test_unknown_attention_is_refused():
-    with pytest.raises(ValueError, match="expected attention of .* got .soft"):
+    with pytest.raises(ValueError, match=r"expected attention of .* got .soft"):
         DeepFill(replace(SMALL, attention="soft"))
 
 

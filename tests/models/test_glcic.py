@@ -10,9 +10,10 @@ from inpaintlib.images import Batch, composite, hide
 from inpaintlib.losses import masked_l2
 from inpaintlib.masks import bounding_box, rectangle
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.models.glcic import CELEBA, GLCIC, LESSON, PAPER, GLCICConfig, crop_around
+from inpaintlib.models.glcic import GLCIC, LESSON, PAPER, GLCICConfig, crop_around
 from inpaintlib.training.loop import train
 
+AT_160 = replace(PAPER, size=160, local_size=96, global_levels=5)  # as source 002 has it
 SMALL = GLCICConfig(
     size=16,
     local_size=8,
@@ -42,7 +43,7 @@ def test_completion_network_layer_by_layer():
     assert [layer.dilation[0] for layer in network.layers if isinstance(layer, nn.Conv2d)] == [
         *(1, 1, 1, 1, 1, 1, 2, 4, 8, 16, 1, 1, 1, 1, 1)
     ]
-    network = GLCIC(replace(CELEBA, discriminator_width=1, features=1)).generator
+    network = GLCIC(replace(AT_160, discriminator_width=1, features=1)).generator
     convolutions = [6_464, 73_856, 147_584, 295_168, *[590_080] * 8]
     convolutions += [524_416, 147_584, 131_136, 18_464, 867]
     assert counts(network, nn.Conv2d, nn.ConvTranspose2d) == convolutions
@@ -55,7 +56,7 @@ def test_completion_network_layer_by_layer():
     ("config", "local", "whole", "total", "dense", "buffers"),
     [
         (PAPER, 19_253_248, 25_808_384, 45_063_681, [8_389_632, 8_389_632, 2_049], 6_923),
-        (CELEBA, 15_583_232, 23_971_840, 39_557_121, [13_108_224, 4_719_616, 2_049], 5_898),
+        (AT_160, 15_583_232, 23_971_840, 39_557_121, [13_108_224, 4_719_616, 2_049], 5_898),
     ],
 )
 def test_discriminators_branch_by_branch(config, local, whole, total, dense, buffers):
@@ -69,7 +70,7 @@ def test_discriminators_branch_by_branch(config, local, whole, total, dense, buf
 
 
 def test_shapes_at_the_celeba_size():
-    family = GLCIC(CELEBA).eval()
+    family = GLCIC(AT_160).eval()
     data = batch(1, 160, 160)
     with torch.no_grad():
         assert family.discriminator(family.generate(data), data.mask).shape == (1, 1)
@@ -117,11 +118,11 @@ def test_the_three_periods():
         step: [phase.name for phase in family.phases() if phase.active(step)]
         for step in (0, 9, 10, 11, 14, 15, 16)
     }
-    assert active[0] == active[9] == ["completion"]
+    assert active[0] == active[9] == ["generator"]
     assert active[10] == active[11] == active[14] == ["discriminator"]
-    assert active[15] == active[16] == ["discriminator", "completion"]
-    assert list(family.completion_loss(batch(), 9)) == ["reconstruction"]
-    assert list(family.completion_loss(batch(), 15)) == ["reconstruction", "adversarial"]
+    assert active[15] == active[16] == ["discriminator", "generator"]
+    assert list(family.generator_loss(batch(), 9)) == ["reconstruction"]
+    assert list(family.generator_loss(batch(), 15)) == ["reconstruction", "adversarial"]
 
 
 def test_training_passes_through_the_periods_and_freezes_the_network_in_the_second():
@@ -130,9 +131,9 @@ def test_training_passes_through_the_periods_and_freezes_the_network_in_the_seco
     for record in train(family, iter([batch(4)] * 8), steps=8):
         states.append({k: v.clone() for k, v in family.generator.state_dict().items()})
         terms.append(set(record.terms))
-    first = {"completion/reconstruction"}
+    first = {"generator/reconstruction"}
     second = {"discriminator/adversarial"}
-    assert terms == [first] * 3 + [second] * 2 + [first | second | {"completion/adversarial"}] * 3
+    assert terms == [first] * 3 + [second] * 2 + [first | second | {"generator/adversarial"}] * 3
     assert all(torch.equal(states[2][k], states[4][k]) for k in states[2])  # buffers included
     assert not all(torch.equal(states[4][k], states[5][k]) for k in states[2])
     assert all(module.training for module in family.modules())
@@ -142,7 +143,7 @@ def test_the_weight_alpha_is_on_the_completion_network_alone():
     light, heavy = (GLCIC(replace(SMALL, adversarial_weight=w)).eval() for w in (1e-3, 1.0))
     heavy.load_state_dict(light.state_dict())
     data = batch()
-    terms = [family.completion_loss(data, 7) for family in (light, heavy)]
+    terms = [family.generator_loss(data, 7) for family in (light, heavy)]
     torch.testing.assert_close(terms[0]["adversarial"] * 1e3, terms[1]["adversarial"])
     losses = [family.discriminator_loss(data, 7)["adversarial"] for family in (light, heavy)]
     assert losses[0] == losses[1]
@@ -157,7 +158,7 @@ def test_the_discriminator_judges_the_completed_picture():
         judged.append((image, mask)) or look(image, mask)
     )
     family.discriminator_loss(data, 7)
-    family.completion_loss(data, 7)
+    family.generator_loss(data, 7)
     prediction = family.generator(data.observed, data.mask)
     completed = composite(prediction, data.image, data.mask)
     for (image, mask), expected in zip(judged, (data.image, completed, completed), strict=True):
@@ -173,7 +174,7 @@ def test_the_reconstruction_is_divided_by_the_holes_area():
         assert masked_l2(image + 0.5, image, mask).item() == pytest.approx(0.25)
         family = GLCIC(SMALL).eval()
         family.generator.forward = lambda observed, mask: observed + 0.5
-        terms = family.completion_loss(Batch(image, mask, image), 0)
+        terms = family.generator_loss(Batch(image, mask, image), 0)
         assert terms["reconstruction"].item() == pytest.approx(0.25)
 
 

@@ -14,7 +14,7 @@ from inpaintlib.images import Batch, apply_mask, from_bytes
 from inpaintlib.losses import masked_l1
 from inpaintlib.masks import centre
 from inpaintlib.models import blind, context_encoder, deepfill, glcic, unet
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 from inpaintlib.training.loop import eval_mode, train
 
@@ -47,7 +47,7 @@ def eight_faces(*, is_blind: bool) -> Batch:
     return Batch(image, mask, apply_mask(image, mask))
 
 
-def hole_error(family: Family, batch: Batch) -> float:
+def hole_error(family: Model, batch: Batch) -> float:
     """Mean absolute error in the true holes."""
     with eval_mode(family):
         return masked_l1(family.generate(batch), batch.image, batch.mask).item()

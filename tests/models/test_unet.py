@@ -63,7 +63,7 @@ def test_presets_are_the_sources():
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (24, 40)])
 def test_shapes_and_known_pixels(height, width):
     family, batch = small(), holes(3, height, width)
-    prediction, filled = family.prediction(batch), family.generate(batch)
+    prediction, filled = family.shared(batch), family.generate(batch)
     assert prediction.shape == filled.shape == (3, 3, height, width)
     assert prediction.abs().max() <= 1
     known = batch.mask.expand_as(filled) == 0
@@ -95,7 +95,7 @@ def test_sizes_must_be_divisible_by_eight(height, width):
 @pytest.mark.parametrize("whole", [False, True])
 def test_each_term_is_present_weighted_and_on_its_region(whole):
     family, batch = small(whole=whole), holes()
-    prediction = family.prediction(batch)
+    prediction = family.shared(batch)
     region = torch.zeros_like(batch.mask)  # the hole and 4 pixels around it, by hand
     region[0, :, 4:22, 6:24] = 1
     region[1, :, 4:23, 7:24] = 1
@@ -122,26 +122,26 @@ def test_a_perfect_prediction_costs_nothing_and_an_error_outside_the_region_neit
 def test_only_patches_that_see_the_hole_are_judged():
     family, batch = small(), holes(1, 64, 64)
     logits = family.discriminator(batch.image)
-    judged = family.scores(batch.image, batch.mask)
+    judged = family.activations(batch.image, batch.mask)[-1]
     assert logits.shape == (1, 1, 15, 15)
     assert 0 < judged.numel() < 30
     nothing = torch.zeros_like(batch.mask)
-    assert torch.equal(family.scores(batch.image, nothing), logits.flatten())
+    assert torch.equal(family.activations(batch.image, nothing)[-1], logits.flatten())
 
 
 def test_a_discriminator_with_widths_sees_the_mask_and_every_patch_counts():
     family, batch = small(**PAINTING).eval(), holes(1, 64, 64)  # in training its norm moves
     logits = family.discriminator(torch.cat([batch.image, batch.mask], dim=1))
     assert logits.shape == (1, 1, 16, 16)
-    torch.testing.assert_close(family.scores(batch.image, batch.mask), logits)
-    assert not torch.equal(family.scores(batch.image, 1 - batch.mask), logits)
+    torch.testing.assert_close(family.activations(batch.image, batch.mask)[-1], logits)
+    assert not torch.equal(family.activations(batch.image, 1 - batch.mask)[-1], logits)
 
 
 def test_the_painting_terms_and_their_weights():
     family, batch = small(**PAINTING, adversarial_weight=0.5).eval(), holes()
     completed = family.generate(batch)
     terms = family.generator_loss(batch, 0)
-    fake, real = (family.judge(image, batch.mask) for image in (completed, batch.image))
+    fake, real = (family.activations(image, batch.mask) for image in (completed, batch.image))
     torch.testing.assert_close(terms["adversarial"], -0.5 * fake[-1].mean())
     gaps = [(f - r).abs().mean() for f, r in zip(fake[:2], real[:2], strict=True)]
     torch.testing.assert_close(terms["features"], 2 * (gaps[0] + gaps[1]) / 2)

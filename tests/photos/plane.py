@@ -1,4 +1,4 @@
-"""A family that fits a plane, a + b·x + c·y, to what is known of each channel.
+"""A model that fits a plane, a + b·x + c·y, to what is known of each channel.
 
 A picture that *is* a plane must therefore come back whole, however its holes lie, and only if
 scale, place and colours are right and nothing hidden is read.
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inpaintlib.images import Batch, composite
-from inpaintlib.models.contract import Family
+from inpaintlib.models.contract import Inpainting
 
 SIZE = 32
 
@@ -22,7 +22,7 @@ class PlaneConfig:
     channels: int = 3
 
 
-class Plane(Family):
+class Plane(Inpainting):
     """Fills with the plane that fits the known pixels best, raised by `offset`."""
 
     def __init__(self, offset: float = 0.0) -> None:

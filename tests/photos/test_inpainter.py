@@ -284,5 +284,5 @@ def test_families_that_fill_no_holes_are_refused():
     with pytest.raises(ValueError, match="no weights 'unet-cats'"):
         Inpainter("unet-cats")
     for name in ("gan", "dcgan"):
-        with pytest.raises(ValueError, match="expected a family that fills holes"):
+        with pytest.raises(ValueError, match="expected a model that fills holes"):
             Inpainter(recipes.make(name))

@@ -10,7 +10,7 @@ from inpaintlib import data
 from inpaintlib.images import Batch
 from inpaintlib.models.unet import UNet
 from inpaintlib.training import recipes
-from inpaintlib.training.recipes import FAMILIES, load, make, preset
+from inpaintlib.training.recipes import RECIPES, load, make, preset
 
 NAMES = ["gan", "dcgan", "context-encoder", "glcic", "deepfill", "unet", "unet-whole", "blind"]
 
@@ -18,13 +18,13 @@ NAMES = ["gan", "dcgan", "context-encoder", "glcic", "deepfill", "unet", "unet-w
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tiny families and pictures in the places of the full ones."""
-    monkeypatch.setattr(recipes, "FAMILIES", tiny.table())
+    monkeypatch.setattr(recipes, "RECIPES", tiny.table())
     monkeypatch.setattr(data, "load_faces", tiny.pictures)
     return
 
 
 def test_the_names_are_those_of_the_command():
-    assert list(FAMILIES) == NAMES
+    assert list(RECIPES) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +33,7 @@ def test_every_preset_makes_a_family_that_takes_its_own_pictures(name, which):
     chosen = preset(name, which)
     assert min(chosen.config.size, chosen.config.batch_size, chosen.config.steps) > 0
     with torch.device("meta"):  # shapes without memory
-        family = FAMILIES[name].build(chosen.config)
+        family = RECIPES[name].build(chosen.config)
     assert family.config == chosen.config
     if chosen.mask is None:
         assert name in ("gan", "dcgan")

@@ -35,7 +35,7 @@ TINY = Path(tiny.__file__)
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny families and pictures in the places of the full ones."""
-    monkeypatch.setattr(recipes, "FAMILIES", tiny.table())
+    monkeypatch.setattr(recipes, "RECIPES", tiny.table())
     monkeypatch.setattr(data, "load_faces", tiny.pictures)
     monkeypatch.setattr(data, "load_digits", partial(tiny.pictures, channels=1))
 
@@ -296,7 +296,7 @@ def test_spoilt_weights_replace_nothing_good(family, tmp_path, monkeypatch, caps
 
     def spoil() -> None:
         with torch.no_grad():
-            next(runs_made[0].family.generator.parameters()).fill_(torch.nan)
+            next(runs_made[0].model.generator.parameters()).fill_(torch.nan)
 
     runs_made, go = [], run.Run.go
     monkeypatch.setattr(
@@ -323,7 +323,7 @@ def test_timing_the_precisions_moves_nothing():
     family = recipes.make("gan")  # dropout draws from the global stream
     before, rng = {k: v.clone() for k, v in family.state_dict().items()}, torch.get_rng_state()
     pictures = recipes.load("gan", recipes.preset("gan"))
-    seconds = time_precisions(family, next(pictures.batches()), last_step=6)
+    seconds = time_precisions(family, next(pictures.batches()))
     assert seconds.keys() == {"float32", "bfloat16"}
     assert min(seconds.values()) > 0
     assert all(torch.equal(before[k], v) for k, v in family.state_dict().items())

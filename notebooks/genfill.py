@@ -1,7 +1,7 @@
 """genFill: the blind inpainting experiment that did not converge, rebuilt as it was (lesson 07).
 
 Source 003. A hole predictor (10,133,385 parameters) finds the damaged cells, a filler (68,722,675)
-redraws the picture, a discriminator (57,330,333) judges pairs. Kept on purpose: holes that are
+redraws the picture, a discriminator (57,330,333) scores pairs. Kept on purpose: holes that are
 half-transparent noise over a picture at half contrast (defects F2, F3), an adversarial term alone
 (F1), no composite (F4), kernels that never overlap (F5, F6), a hole map at the coarsest scale only
 (F8), a predictor in training mode (F10). `blind.py` has the repair. Ours differs: logits instead of
@@ -19,7 +19,7 @@ from torch.nn import functional
 from inpaintlib.images import Batch, check_pair
 from inpaintlib.layers import check_multiple
 from inpaintlib.losses import bce_generator_loss
-from inpaintlib.models.contract import Family, Phase, Terms, constant
+from inpaintlib.models.contract import Inpainting, Phase, Terms
 from inpaintlib.seeding import stream
 
 
@@ -184,7 +184,7 @@ class BlindGenerator(nn.Module):
         return self.filler(observed, hole_map)
 
 
-class BlindOriginal(Family):
+class BlindOriginal(Inpainting):
     """Predictor, filler, discriminator; `batch.mask` is the predictor's label, never an input."""
 
     def __init__(self, config: BlindOriginalConfig | None = None) -> None:
@@ -208,7 +208,7 @@ class BlindOriginal(Family):
         observed = batch.seen()
         with torch.no_grad():
             fake = self.generator(observed)
-        real_logits, fake_logits = self.judge(batch, batch.image), self.judge(batch, fake)
+        real_logits, fake_logits = self.scores(batch, batch.image), self.scores(batch, fake)
         noise = torch.rand(real_logits.shape, generator=stream(self.config.seed, "labels", step))
         noise = self.config.label_noise * noise.to(real_logits)  # one draw for both
         bce = functional.binary_cross_entropy_with_logits
@@ -216,10 +216,10 @@ class BlindOriginal(Family):
 
     def filler_loss(self, batch: Batch, step: int) -> Terms:
         observed = batch.seen()
-        fake_logits = self.judge(batch, self.generator(observed))
+        fake_logits = self.scores(batch, self.generator(observed))
         return {"adversarial": bce_generator_loss(fake_logits=fake_logits)}
 
-    def judge(self, batch: Batch, candidate: Tensor) -> Tensor:
+    def scores(self, batch: Batch, candidate: Tensor) -> Tensor:
         """Logits a cell of the pair (damaged picture, candidate)."""
         observed = batch.seen()
         return self.discriminator(torch.cat([observed, candidate], dim=1))
@@ -238,7 +238,7 @@ class BlindOriginal(Family):
     def build_phases(self) -> list[Phase]:
         config, generator = self.config, self.generator
 
-        def phase(name, module, loss, betas, active, rate=constant) -> Phase:
+        def phase(name, module, loss, betas, active, rate=lambda step: 1.0) -> Phase:
             adam = torch.optim.Adam(module.parameters(), lr=config.learning_rate, betas=betas)
             return Phase(name, [module], loss, adam, active, rate)
 

@@ -1,0 +1,79 @@
+"""All that decides how a training run goes: what `config.json` holds, and `--resume` compares."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from inpaintlib import __version__
+from inpaintlib.training import distributed, recipes
+from inpaintlib.training.recipes import Pictures, Preset
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The words of `train`, or what stands for those that were left out."""
+
+    family: str  # see `recipes.RECIPES`
+    preset: str = "lesson"
+    steps: int | None = None  # None: the preset's
+    folder: str | Path | None = None  # of the pictures; see `data.locations` for what None means
+    large: bool = False  # learn from the larger set of faces
+    start_from: str | Path | None = None  # weights of the generator, or a run's state
+    seed: int = 0  # of everything that is drawn at random
+    precision: str = "auto"  # or "float32" or "bfloat16"; auto tries which is faster
+    accumulate: int = 1  # parts that each batch is worked through in
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], stored: Mapping[str, Any]) -> "RunSettings":
+        """The settings that were given; the others as a run was begun with, or the defaults.
+
+        Args:
+            given: values by name; None counts as not given.
+            stored: of the run that is resumed, as `facts` made it; empty for a new one.
+        """
+        names = {field.name for field in fields(cls)}
+        before = {name: value for name, value in stored.items() if name in names}
+        return cls(**before | {name: value for name, value in given.items() if value is not None})
+
+    def chosen_preset(self) -> Preset:
+        """The family's preset with this run's number of steps, and its seed for its noise.
+
+        Raises:
+            ValueError: an unknown name, no step at all, or a batch that the parts cannot share.
+        """
+        changes: dict[str, Any] = {} if self.steps is None else {"steps": self.steps}
+        if hasattr(recipes.preset(self.family, self.preset).config, "seed"):
+            changes["seed"] = self.seed
+        preset = recipes.preset(self.family, self.preset, **changes)
+        if preset.config.steps < 1:
+            raise ValueError(f"expected at least one step, got {preset.config.steps}")
+        parts = self.accumulate * distributed.size()
+        if parts < 1 or preset.config.batch_size % parts:
+            raise ValueError(
+                f"{self.family} learns from batches of {preset.config.batch_size}: they cannot be "
+                f"divided into {parts} equal parts (processes × --accumulate)"
+            )
+        return preset
+
+    def facts(self, pictures: Pictures) -> dict[str, Any]:
+        """The settings as JSON, with those of the preset, and what is known of the pictures."""
+        config, training = pictures.preset.config, pictures.training
+        folder = None if self.folder is None else Path(self.folder).absolute()
+        found = asdict(replace(self, steps=config.steps, folder=folder)) | {
+            "settings": asdict(config),
+            "data": training.name,
+            "licence": training.licence,
+            "pictures": len(training),
+            "version": __version__,
+        }
+        return json.loads(json.dumps(found, default=str))  # as they come back from the file
+
+
+def check_same(stored: Mapping[str, Any], facts: Mapping[str, Any], where: Path) -> None:
+    """Raise ValueError, naming the first difference, unless the run began with these facts."""
+    for name, value in facts.items():
+        if name not in ("folder", "version") and value != stored.get(name):
+            before, now = (str(v) for v in (stored.get(name), value))
+            raise ValueError(f"{where} began with {name} {before}, not {now}")
