@@ -246,6 +246,7 @@ def _add_studio(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     studio.add_argument("--port", type=int, default=8866, metavar="N", help="of the page (8866)")
     studio.add_argument("--no-browser", action="store_true", help="only print the address")
     studio.add_argument("--theme", choices=["light", "dark"], default="light")
+    studio.add_argument("--models", nargs="+", default=[], metavar="FILE", help="your own weights")
     studio.set_defaults(run=_studio)
 
 
@@ -253,7 +254,8 @@ def _studio(options: argparse.Namespace) -> int:
     """Serve the studio on this computer until Ctrl-C."""
     from inpaintlib.studio.serve import serve  # slow to import
 
-    serve(port=options.port, browser=not options.no_browser, theme=options.theme)
+    how = {"port": options.port, "theme": options.theme, "models": options.models}
+    serve(browser=not options.no_browser, **how)
     return 0
 
 

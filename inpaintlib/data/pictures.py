@@ -33,7 +33,7 @@ def walk_pictures(folder: Path) -> Iterator[str]:
                 yield Path(parent, name).relative_to(folder).as_posix()
 
 
-def read_picture(path: Path, size: int) -> np.ndarray:
+def read_picture(path: Path, size: int | None) -> np.ndarray:
     """Decode a picture of any kind: upright, in colour, cropped to its middle square, resized.
 
     The square's side is the picture's shorter side: 178 for CelebA's 178×218. Resizing is bilinear
@@ -42,10 +42,10 @@ def read_picture(path: Path, size: int) -> np.ndarray:
 
     Args:
         path: the file.
-        size: side of the result, pixels.
+        size: side of the result, pixels; None leaves the picture whole, at its own size.
 
     Returns:
-        (3, size, size), uint8.
+        (3, size, size), or (3, H, W), uint8.
 
     Raises:
         Exception: Pillow's many kinds, where the file is broken, too large or no picture.
@@ -53,8 +53,11 @@ def read_picture(path: Path, size: int) -> np.ndarray:
     know_heic()
     with Image.open(path) as file:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size wanted leaves enough to resize.
-        file.draft(None, (2 * size, 2 * size))
+        if size is not None:
+            file.draft(None, (2 * size, 2 * size))
         image = _to_rgb(ImageOps.exif_transpose(file))
+    if size is None:
+        return np.asarray(image).transpose(2, 0, 1)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))

@@ -127,7 +127,9 @@ class Inpainter:
         pixels = filled.reshape(*filled.shape[:2], -1)  # the same memory with a channel axis
         holes, boxes = find_holes(hidden, reach=size // 8)
         tiles = [tile for each in enumerate(boxes, 1) for tile in cut(holes, *each, size)]
-        with tqdm(total=len(tiles), desc="filling", leave=False, delay=PATIENCE) as progress:
+        with tqdm(
+            total=len(tiles), desc="filling", leave=False, delay=PATIENCE, disable=None
+        ) as progress:
             for together in rounds(tiles):
                 self._fill_tiles(pixels, holes, together, seam)
                 progress.update(len(together))

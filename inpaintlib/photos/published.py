@@ -124,8 +124,10 @@ def deepfill(tensors: Mapping[str, Tensor], path: Path) -> DeepFill:
 def glcic(tensors: Mapping[str, Tensor], path: Path) -> GLCIC:
     """GLCIC's completion network with these weights, and the mean pixel that holes are shown."""
     mean = mean_pixel(path.with_name("config.json"))
-    sizes = {"size": 160, "local_size": 96, "global_levels": 5}  # of its training and its judges
-    model = GLCIC(GLCICConfig(**sizes, fill=mean, unit_range=True))
+    config = GLCICConfig(  # the sizes of its training
+        size=160, local_size=96, global_levels=5, fill=mean, unit_range=True
+    )
+    model = GLCIC(config)
     names = {}
     for place, layer in enumerate(GLCIC_LAYERS):
         for part in ("weight", "bias"):

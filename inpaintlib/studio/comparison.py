@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from inpaintlib.studio.holes import png
+from inpaintlib.studio.holes import view, view_size
 from inpaintlib.studio.logic import Filled
 from inpaintlib.studio.painter import bytes_trait, sources_of
 
@@ -19,6 +19,7 @@ class Comparison(anywidget.AnyWidget):
         left, right: what they stand on; the reader changes them.
         working: what is being computed, "" when nothing is.
         message: what went wrong, shown in place.
+        scaled: whether the pictures are larger than what is shown; then the kernel saves them.
     """
 
     _esm = sources_of("view.js", "comparison.js")
@@ -30,6 +31,7 @@ class Comparison(anywidget.AnyWidget):
     right_picture = bytes_trait()
     errors = bytes_trait()
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    scaled = traitlets.Bool().tag(sync=True)  # whether pictures are larger than what is shown
     working = traitlets.Unicode().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
@@ -37,8 +39,10 @@ class Comparison(anywidget.AnyWidget):
         """Show two answers, left and right."""
         left, right = filled
         with self.hold_sync():
-            self.left_picture, self.right_picture = png(left.picture), png(right.picture)
-            self.errors = b"" if right.errors is None else png(right.errors)
+            self.left_picture, self.right_picture = view(left.picture), view(right.picture)
+            self.errors = b"" if right.errors is None else view(right.errors)
+            size = tuple(right.picture.shape[2:])
+            self.scaled = view_size(*size) != size
             self.rows = [_row(answer) for answer in filled]
             self.working = self.message = ""
 

@@ -14,6 +14,7 @@ from inpaintlib.images import check_mask, to_bytes
 from inpaintlib.masks import MaskSampler
 
 SIZES = (0.05, 0.95)
+VIEW = 1024  # pixels: the longest side that the browser shows; what is larger is scaled
 
 
 def _brush(size: float) -> MaskSampler:
@@ -102,4 +103,27 @@ def png(image: Tensor, *, scale: int = 1) -> bytes:
     file = io.BytesIO()
     large = (picture.width * scale, picture.height * scale)
     picture.resize(large, Image.Resampling.NEAREST).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def view_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of a picture as the browser shows it.
+
+    Example:
+        >>> view_size(3000, 4000), view_size(128, 128)
+        ((768, 1024), (128, 128))
+    """
+    longest = max(height, width, VIEW)
+    return max(1, round(height * VIEW / longest)), max(1, round(width * VIEW / longest))
+
+
+def view(image: Tensor) -> bytes:
+    """A picture (1, C, H, W), [-1, 1], as the browser shows it: PNG, or a smaller JPEG."""
+    height, width = view_size(*image.shape[2:])
+    if (height, width) == tuple(image.shape[2:]):
+        return png(image)
+    pixels = to_bytes(image)[0].permute(1, 2, 0).numpy()
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    file = io.BytesIO()
+    picture.resize((width, height), Image.Resampling.LANCZOS).save(file, "JPEG", quality=90)
     return file.getvalue()

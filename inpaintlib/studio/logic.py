@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ def fill_of(method: str) -> Fill:
     """
     if method in CLASSICAL:
         return CLASSICAL[method]
-    if method not in methods():
+    if method not in methods() and not Path(method).is_file():
         raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
     inpainter = Inpainter(method)
     for module in inpainter.model.modules():

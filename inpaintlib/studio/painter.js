@@ -189,8 +189,18 @@ class Page {
     this.root.querySelector("[data-do=redo]").disabled = !this.past[this.place + 1];
   }
 
-  /** The mask as a black and white canvas: white = hole. */
+  /** The mask as a black and white canvas as large as the picture, so that `fill` takes it: white = hole. */
   maskPicture() {
+    const shown = this.shownMask(), canvas = document.createElement("canvas");
+    canvas.width = this.model.get("full_width");
+    canvas.height = this.model.get("full_height");
+    const context = canvas.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(shown, 0, 0, canvas.width, canvas.height);
+    return canvas;
+  }
+
+  shownMask() {
     const canvas = document.createElement("canvas");
     canvas.width = this.width;
     canvas.height = this.height;

@@ -11,16 +11,20 @@ import anywidget
 import numpy as np
 import traitlets
 from torch import Tensor
+from torch.nn import functional
 
 from inpaintlib.images import check_image, paint_holes
 from inpaintlib.masks import hole_fraction
 from inpaintlib.studio.holes import (
     SIZED,
+    VIEW,
     as_mask,
     draw_hole,
     mask_from_bytes,
     mask_to_bytes,
     png,
+    view,
+    view_size,
 )
 from inpaintlib.studio.pictures import DRAWN, FOLDER, UPLOAD, load_picture, read_upload, sources
 
@@ -71,6 +75,7 @@ class Painter(anywidget.AnyWidget):
     Attributes:
         message: what went wrong last, shown in the widget.
         source, number: where the picture is from; "" if the caller gave it.
+        upload: name and bytes of the file that the reader gave last.
 
     Example:
         >>> painter = Painter(load_picture("cat", size=64))
@@ -83,8 +88,10 @@ class Painter(anywidget.AnyWidget):
     _css = sources_of("look.css", "painter.css")
     picture = bytes_trait()
     mask_bytes = bytes_trait()
-    height = traitlets.Int().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)  # of what is shown and painted on
     width = traitlets.Int().tag(sync=True)
+    full_height = traitlets.Int().tag(sync=True)  # of the picture, and of the mask that is saved
+    full_width = traitlets.Int().tag(sync=True)
     stroke = traitlets.Int().tag(sync=True)  # the browser's last change of the mask
     received = traitlets.Int().tag(sync=True)  # the last one that came here
     sources = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -105,7 +112,7 @@ class Painter(anywidget.AnyWidget):
             ValueError: not one image.
         """
         super().__init__(sources=sources())
-        self.size = size
+        self.size, self.upload = size, ("", b"")
         if image is None:
             self._choose(DRAWN, 0)
         else:
@@ -123,32 +130,39 @@ class Painter(anywidget.AnyWidget):
 
     @property
     def mask(self) -> Tensor:
-        """The mask: (1, 1, H, W), {0, 1}, 1 = hole. Set it to that or to an array (H, W)."""
-        return mask_from_bytes(self.mask_bytes, self.height, self.width)
+        """The mask: (1, 1, H, W), {0, 1}, 1 = hole. Set it to that or to an array (H, W).
+
+        A picture too large to be shown whole is painted on as it is shown.
+        """
+        painted = mask_from_bytes(self.mask_bytes, self.height, self.width)
+        full = (self.full_height, self.full_width)
+        return painted if painted.shape[2:] == full else functional.interpolate(painted, full)
 
     @mask.setter
     def mask(self, mask: Tensor | np.ndarray) -> None:
         tensor = as_mask(mask)
-        if tensor.shape[2:] != (self.height, self.width):
+        if tensor.shape[2:] != (self.full_height, self.full_width):
             raise ValueError(
-                f"expected a mask of {self.height}×{self.width}, the picture's size, "
+                f"expected a mask of {self.full_height}×{self.full_width}, the picture's size, "
                 f"got {tensor.shape[2]}×{tensor.shape[3]}"
             )
-        self.mask_bytes = mask_to_bytes(tensor)
+        shown = (self.height, self.width)
+        self.mask_bytes = mask_to_bytes(functional.adaptive_max_pool2d(tensor, shown))
 
     def _show(self, image: Tensor, source: str, number: int = 0) -> None:
         check_image(image)
         if len(image) != 1:
             raise ValueError(f"expected one image (1, C, H, W), got {len(image)}")
-        height, width = image.shape[2:]
+        height, width = view_size(*image.shape[2:])
         emptied = (height, width) != (self.height, self.width)
         with self.hold_sync():
             self._image = image.detach().float().cpu()
             self.source, self.number = source, number
+            self.full_height, self.full_width = image.shape[2:]
             self.height, self.width = height, width
             if emptied:
                 self.mask_bytes = bytes(height * width)
-            self.picture = png(self._image)
+            self.picture = view(self._image)
 
     def _choose(self, source: str, number: int) -> None:
         self._show(load_picture(source, number, size=self.size), source, number)
@@ -160,9 +174,11 @@ class Painter(anywidget.AnyWidget):
             case {"kind": "picture", "source": source, "number": number}:
                 self._choose(source, number)
             case {"kind": "upload", "name": name}:
-                self._show(read_upload(name, bytes(buffers[0]), size=self.size), UPLOAD)
+                self._show(read_upload(name, bytes(buffers[0])), UPLOAD)
+                self.upload = (name, bytes(buffers[0]))
             case {"kind": "hole", "family": family, "size": size, "seed": seed}:
-                self.mask = draw_hole(family, size, seed, self.height, self.width)
+                drawn = draw_hole(family, size, seed, self.height, self.width)
+                self.mask_bytes = mask_to_bytes(drawn)
             case _:
                 raise ValueError(f"expected a picture, an upload or a hole, got {content}")
 
@@ -184,6 +200,9 @@ class Painter(anywidget.AnyWidget):
 def with_picture(bundle: Any, image: Tensor) -> tuple[dict, dict]:
     """A widget's forms of output with a PNG as one more: what shows where no browser runs."""
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    longest = max(image.shape[2:])
+    if longest > VIEW:
+        image = functional.interpolate(image, scale_factor=VIEW / longest, mode="area")
     scale = max(1, STATIC_SIDE // image.shape[2])
     picture = base64.b64encode(png(image, scale=scale)).decode("ascii")
     return {**data, "image/png": picture}, metadata

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inpaintlib.data import ImageSet, draw_faces, load_faces
 from inpaintlib.data.locations import find_faces
-from inpaintlib.data.pictures import read_picture
+from inpaintlib.data.pictures import know_heic, read_picture
 from inpaintlib.images import from_bytes
 
 DRAWN, FOLDER, UPLOAD = "drawn faces", "data folder", "upload"
@@ -70,20 +70,21 @@ def load_picture(source: str, number: int = 0, *, size: int = 128) -> Tensor:
     return read_upload(source, file.getvalue(), size=size)
 
 
-def read_upload(name: str, content: bytes, *, size: int = 128) -> Tensor:
-    """A picture that a user gave: checked before it is decoded, then its middle square, resized.
+def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor:
+    """A picture that a user gave, checked before it is decoded: whole, or its middle square.
 
     Args:
         name: of the file, for the message.
         content: its bytes.
-        size: height and width of the result, pixels.
+        size: height and width that the middle square is scaled to, pixels; None: the whole picture.
 
     Returns:
-        (1, 3, size, size), [-1, 1].
+        (1, 3, size, size) or (1, 3, H, W), [-1, 1].
 
     Raises:
         ValueError: not a picture, damaged, under 8 pixels a side, or over 40 megapixels.
     """
+    know_heic()
     try:
         with Image.open(io.BytesIO(content)) as file:
             width, height = file.size
@@ -104,8 +105,8 @@ def read_upload(name: str, content: bytes, *, size: int = 128) -> Tensor:
         return from_bytes(_decode(name, path, size))
 
 
-def _decode(name: str, path: Path, size: int) -> Tensor:
-    """(1, 3, size, size), uint8; the ValueError names the upload, not the temporary file."""
+def _decode(name: str, path: Path, size: int | None) -> Tensor:
+    """(1, 3, H, W), uint8; the ValueError names the upload, not the temporary file."""
     try:
         return torch.from_numpy(read_picture(path, size).copy())[None]
     except Exception as error:  # a broken file makes Pillow raise almost anything

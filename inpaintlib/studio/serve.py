@@ -1,15 +1,25 @@
 """The studio as a page of its own: Voilà runs its one cell, for this computer only."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 
-CELL = "from inpaintlib.studio.studio import Studio\n\nStudio()"
+from inpaintlib.photos.inpainter import Inpainter
+
+CELL = """import os
+
+os.chdir({here!r})  # where the command was given, and where pictures are saved
+from inpaintlib.studio.studio import Studio
+
+Studio(models={models!r})"""
 
 
-def serve(*, port: int = 8866, browser: bool = True, theme: str = "light") -> None:
+def serve(
+    *, port: int = 8866, browser: bool = True, theme: str = "light", models: Sequence[str] = ()
+) -> None:
     """Serve the studio at http://127.0.0.1:`port`, reachable from this computer only.
 
     Returns when it is stopped (Ctrl-C).
@@ -18,22 +28,27 @@ def serve(*, port: int = 8866, browser: bool = True, theme: str = "light") -> No
         port: of the address; the next free one if it is taken.
         browser: whether to open it.
         theme: "light" or "dark".
+        models: files of weights, offered beside the course's own methods.
 
     Raises:
+        ValueError: a file that is none of weights that fill holes.
         ImportError: Voilà is not installed.
     """
     if importlib.util.find_spec("voila") is None:
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")
     from voila.app import Voila  # an extra
 
+    for model in models:
+        Inpainter(model)  # before the page is there
     with TemporaryDirectory() as folder:
-        notebook = write_notebook(Path(folder))
+        notebook = write_notebook(Path(folder), [str(Path(model).resolve()) for model in models])
         Voila.launch_instance(arguments(notebook, port=port, browser=browser, theme=theme))
 
 
-def write_notebook(folder: Path) -> Path:
+def write_notebook(folder: Path, models: Sequence[str] = ()) -> Path:
     """The notebook that Voilà shows: one cell."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    cell = CELL.format(here=str(Path.cwd()), models=list(models))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     path = folder / "Inpainting studio.ipynb"
     nbformat.write(notebook, path)

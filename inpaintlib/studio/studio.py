@@ -1,18 +1,25 @@
 """The studio: paint a hole, choose a method, see what it fills in, and how far it is off."""
 
 import asyncio
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
+from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import torch
+from PIL import Image
 from torch import Tensor
 
+from inpaintlib.images import to_bytes
+from inpaintlib.photos.reading import read_photo
+from inpaintlib.photos.saving import save_photo
 from inpaintlib.studio import logic
 from inpaintlib.studio.comparison import Comparison
-from inpaintlib.studio.holes import draw_hole
+from inpaintlib.studio.holes import draw_hole, mask_to_bytes
 from inpaintlib.studio.logic import ORIGINAL, SIZE, Filled
 from inpaintlib.studio.painter import Painter, explain, with_picture
 from inpaintlib.studio.pictures import DRAWN, UPLOAD
@@ -36,14 +43,19 @@ class Studio(ipywidgets.HBox):
         torch.Size([1, 1, 128, 128])
     """
 
-    def __init__(self, image: Tensor | None = None) -> None:
-        """A studio over a picture (1, 3, 128, 128), [-1, 1], or a drawn face."""
+    def __init__(self, image: Tensor | None = None, *, models: Sequence[str] = ()) -> None:
+        """A studio over a picture (1, 3, H, W), [-1, 1], or a drawn face.
+
+        Args:
+            models: files of weights, offered beside the course's own methods.
+        """
         self.painter = Painter(image, size=SIZE)
-        self.painter.mask = draw_hole(*AT_START, self.painter.height, self.painter.width)
+        hole = draw_hole(*AT_START, self.painter.height, self.painter.width)
+        self.painter.mask_bytes = mask_to_bytes(hole)
         self.comparison = Comparison(
-            choices=[ORIGINAL, *logic.methods()],
+            choices=[ORIGINAL, *models, *logic.methods()],
             left=ORIGINAL,
-            right=logic.best_method(drawn=self.painter.source in (DRAWN, "")),
+            right=(*models, logic.best_method(drawn=self.painter.source in (DRAWN, "")))[0],
         )
         super().__init__([self.painter, self.comparison])
         self.add_class("inpaint-studio")
@@ -53,6 +65,7 @@ class Studio(ipywidgets.HBox):
         self.comparison.show(self.answers)
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
         self.comparison.observe(self._changed, ["left", "right"])
+        self.comparison.on_msg(self._asked)
 
     def _request(self) -> Callable[[], list[Filled]]:
         """The work to do for what the reader sees now."""
@@ -101,12 +114,47 @@ class Studio(ipywidgets.HBox):
         self.answers = answers
         self.comparison.show(answers)
 
+    def _asked(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        """A button in the browser: save the right picture, too large to go through it."""
+        try:
+            self.comparison.message = f"Saved: {self.save()}"
+        except Exception as error:
+            self.comparison.message = explain(error)
+
+    def save(self) -> Path:
+        """Write the right picture beside where the kernel runs, with what belongs to the upload.
+
+        Returns:
+            The new file, UPLOAD-filled or the method's name; no file is overwritten.
+
+        Raises:
+            ValueError: see `photos.saving.save_photo`.
+            OSError: it cannot be written.
+        """
+        pixels = to_bytes(self.answers[-1].picture)[0].permute(1, 2, 0).numpy()
+        name, content = self.painter.upload
+        name = name if self.painter.source == UPLOAD else "studio.png"
+        if self.painter.source == UPLOAD:
+            photo = read_photo(io.BytesIO(content))
+        if self.painter.source != UPLOAD or photo.pixels.shape != pixels.shape or photo.deep:
+            photo, name = read_photo(Image.fromarray(pixels)), f"{Path(name).stem}.png"
+        out = free_name(Path.cwd() / f"{Path(name).stem}-filled{Path(name).suffix}")
+        mask = self.painter.mask[0, 0].byte().numpy()
+        save_photo(photo.filled(pixels, mask), out, mask)
+        return out
+
     def _fail(self, message: str) -> None:
         self.comparison.working, self.comparison.message = "", message
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
         pictures = torch.cat([self.painter.static_picture(), self.answers[-1].picture], dim=3)
         return with_picture(super()._repr_mimebundle_(**options), pictures)
+
+
+def free_name(path: Path) -> Path:
+    """The path, or with the first number from 2 on that makes it a new one."""
+    tries = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(one for one in chain([path], tries) if not one.exists())
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

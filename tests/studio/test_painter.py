@@ -159,10 +159,28 @@ def test_a_chosen_picture_is_shown_and_one_of_another_size_empties_the_mask(pain
     assert (painter.number, painter.mask.mean()) == (4, 1)  # same size: the mask stays
 
 
+def test_a_large_upload_is_shown_smaller_and_its_mask_is_as_large(painter):
+    ask(painter, {"kind": "upload", "name": "a.jpg"}, picture_file(3000, 2000, "JPEG", "blue"))
+    assert painter.image.shape == (1, 3, 2000, 3000)
+    assert (painter.height, painter.width) == (683, 1024)
+    assert (painter.full_height, painter.full_width) == (2000, 3000)
+    with Image.open(io.BytesIO(painter.picture)) as shown:
+        assert shown.size == (1024, 683)
+    painted = np.zeros((683, 1024), np.uint8)
+    painted[100:200, 300:400] = 1
+    painter.set_state({"mask_bytes": painted.tobytes()})
+    mask = painter.mask[0, 0].numpy()
+    assert mask.shape == (2000, 3000)
+    rows, columns = mask.nonzero()
+    assert [rows.min(), rows.max(), columns.min(), columns.max()] == [293, 585, 879, 1171]
+    painter.mask = np.eye(2000, 3000)  # no hole is lost on the way to a smaller view
+    assert painter.mask[0, 0].numpy()[np.eye(2000, 3000) > 0].all()
+
+
 def test_an_upload_becomes_the_picture(painter):
     ask(painter, {"kind": "upload", "name": "wide.jpg"}, picture_file(300, 200, "JPEG", "blue"))
     assert (painter.source, painter.message) == ("upload", "")
-    assert painter.image.shape == (1, 3, 128, 128)
+    assert painter.image.shape == (1, 3, 200, 300)
     assert painter.image[0, 2].mean() > 0.9
 
 

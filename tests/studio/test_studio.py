@@ -1,14 +1,19 @@
 """The studio without a browser: methods, scores, cancelling, errors, and how it is served."""
 
+import io
 import threading
 import time
+from dataclasses import asdict
 
+import cv2
 import nbformat
 import numpy as np
 import pytest
+import skimage.data
 import skimage.metrics
 import torch
 from nbconvert import HTMLExporter
+from PIL import Image
 from torch import nn
 
 from inpaintlib import cli
@@ -22,6 +27,7 @@ from inpaintlib.studio.logic import Newest, StaleError, best_method, fill, fill_
 from inpaintlib.studio.pictures import load_picture
 from inpaintlib.studio.studio import Studio
 from inpaintlib.training import recipes
+from inpaintlib.training.checkpoints import save_weights
 
 NETWORKS = {
     "unet-drawn": "unet",
@@ -263,16 +269,62 @@ def test_a_picture_stands_in_where_no_browser_is():
 
 def test_the_studio_is_served_on_this_computer_only(tmp_path, monkeypatch):
     notebook = serve.write_notebook(tmp_path)
-    assert "Studio()" in notebook.read_text(encoding="utf-8")
+    assert "Studio(models=[])" in notebook.read_text(encoding="utf-8")
     words = serve.arguments(notebook, port=9000, browser=False, theme="dark")
     assert {"--Voila.ip=127.0.0.1", "--port=9000", "--theme=dark", "--no-browser"} <= set(words)
     asked = []
     monkeypatch.setattr(serve, "serve", lambda **options: asked.append(options))
     assert cli.main(["studio", "--no-browser", "--theme", "dark"]) == 0
-    assert asked == [{"port": 8866, "browser": False, "theme": "dark"}]
+    assert asked == [{"port": 8866, "browser": False, "theme": "dark", "models": []}]
 
 
 def test_without_voila_the_command_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["studio"]) == 2
     assert "pip install 'inpaintlib[app]'" in capsys.readouterr().err
+
+
+def test_a_large_photo_is_filled_and_saved_at_its_own_size(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    facts = Image.Exif()
+    facts[0x010F] = "a camera"
+    source = np.kron(
+        np.asarray(Image.fromarray(skimage.data.coffee())), np.ones((3, 3, 1), np.uint8)
+    )
+    file = io.BytesIO()
+    Image.fromarray(source).save(file, "JPEG", exif=facts, quality=90)
+    (tmp_path / "phone.jpg").write_bytes(file.getvalue())
+    studio = Studio()
+    studio.comparison.right = "Telea"
+    studio.painter._asked(
+        studio.painter, {"kind": "upload", "name": "phone.jpg"}, [file.getvalue()]
+    )
+    mask = np.zeros(source.shape[:2], bool)
+    mask[300:400, 500:700] = True
+    studio.painter.mask = mask
+    studio._show(studio._compute())
+    assert studio.comparison.scaled
+    for name in ("phone-filled.jpg", "phone-filled-2.jpg"):
+        studio._asked(studio.comparison, {"kind": "save"}, [])
+        assert studio.comparison.message == f"Saved: {tmp_path / name}"
+    with Image.open(tmp_path / "phone-filled.jpg") as saved, Image.open(file) as before:
+        assert saved.size == before.size == (1800, 1200)
+        assert saved.getexif()[0x010F] == "a camera"
+        changed = (np.asarray(saved) != np.asarray(before)).any(axis=2)
+    hidden = studio.painter.mask[0, 0].numpy() > 0
+    near = cv2.dilate(hidden.astype(np.uint8), np.ones((35, 35), np.uint8)) > 0
+    assert changed[hidden].mean() > 0.5
+    assert not changed[~near].any()
+
+
+def test_own_weights_are_offered(tmp_path):
+    family = recipes.make("unet", size=32)
+    file = str(tmp_path / "mine.safetensors")
+    save_weights(file, family.generator, card={"family": "unet", "settings": asdict(family.config)})
+    studio = Studio(models=[file])
+    assert studio.comparison.choices[1] == studio.comparison.right == file
+    assert studio.answers[-1].method == file
+    notebook = serve.write_notebook(tmp_path, [file])
+    assert f"Studio(models=['{file}'])" in nbformat.read(notebook, 4).cells[0].source
+    with pytest.raises(ValueError, match="no such file of weights"):
+        serve.serve(models=["nowhere.safetensors"])
