@@ -594,7 +594,9 @@ plt.show()
 T_C, T_D, STEPS = run.pick(ci=(16, 2, 22), laptop=(470, 50, 850), gpu=(6000, 600, 20_000))
 RATE, ALPHA = 1e-3, 1e-3
 config = replace(glcic.LESSON, fill=mpv, learning_rate=RATE, adversarial_weight=ALPHA)
-config = replace(config, completion_steps=T_C, discriminator_steps=T_D, steps=STEPS)
+config = replace(config, completion_steps=T_C, discriminator_steps=T_D, steps=STEPS, batch_size=8)
+config = replace(config, adversarial="bce", feature_weight=0.0, warm_up=0)
+config = replace(config, discriminator_sees_mask=False)
 reference_family = glcic.GLCIC(config).to(run.device)
 
 # %%
