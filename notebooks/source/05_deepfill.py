@@ -498,7 +498,7 @@ show_rows(rows | {"change × 4": change, "truth": look.image}, notes=notes, widt
 # %%
 many = fixed_batch(large, run.pick(ci=16, laptop=60, gpu=60), mask=masks.brush, seed=2)
 with torch.no_grad():
-    scores = [metrics.psnr(stage, many.image, many.mask) for stage in shipped.predict(many)]
+    scores = [metrics.psnr(stage, many.image, many.mask) for stage in shipped.shared(many)]
 gain = paired(scores[1].tolist(), scores[0].tolist())
 print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain['high']:+.2f})")
 
