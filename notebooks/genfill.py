@@ -2,10 +2,10 @@
 
 Source 003. A hole predictor (10,133,385 parameters) finds the damaged cells, a filler (68,722,675)
 redraws the picture, a discriminator (57,330,333) scores pairs. Kept on purpose: holes that are
-half-transparent noise over a picture at half contrast (defects F2, F3), an adversarial term alone
-(F1), no composite (F4), kernels that never overlap (F5, F6), a hole map at the coarsest scale only
-(F8), a predictor in training mode (F10). `blind.py` has the repair. Ours differs: logits instead of
-a Sigmoid in the predictor's loss, which is the same number.
+half-transparent noise over a picture at half contrast, an adversarial term alone, no composite,
+kernels that never overlap, a hole map at the coarsest scale only, a predictor in training mode.
+`inpaintlib.models.blind` has the repair. Ours differs: logits instead of a Sigmoid in the
+predictor's loss, which is the same number.
 """
 
 from collections.abc import Callable

@@ -153,3 +153,35 @@ def test_the_root_of_an_installed_package_is_the_course_that_is_worked_in(tmp_pa
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert root_seen(elsewhere, installed) == elsewhere, "never inside of site-packages"
+
+
+# Licences and citation -------------------------------------------------------------------------
+
+
+def test_the_licence_is_there_and_named_everywhere():
+    assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "license: Apache-2.0" in citation
+    assert f"version: {PYPROJECT['project']['version']}" in citation
+    for word in ("Apache-2.0", "CC BY 4.0", "non-commercial"):
+        assert word in README.split("## Licences")[1].split("##")[0]
+
+
+def test_every_source_that_code_or_lessons_name_is_on_the_page_of_sources():
+    page = (ROOT / "notebooks" / "sources.md").read_text(encoding="utf-8")
+    files = [*ROOT.glob("inpaintlib/**/*.py"), *ROOT.glob("notebooks/source/*.py")]
+    named = {n for path in files for n in re.findall(r"[Ss]ource (00\d)", path.read_text("utf-8"))}
+    assert named == set(re.findall(r"## Source (00\d)", page))
+
+
+def test_no_code_of_a_defect_points_to_a_list_that_is_not_here():
+    files = [*ROOT.glob("inpaintlib/**/*.py"), *ROOT.glob("notebooks/*.py")]
+    found = [
+        f"{path.name}: {code}"
+        for path in files
+        for code in re.findall(
+            r"\((?:GL|DF|[SUVWF])\d{1,2}\)|defects? (?:GL|DF|[SUVWF])\d", path.read_text("utf-8")
+        )
+    ]
+    assert found == []

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from inpaintlib.images import Batch, apply_mask, check_pair, composite
 from inpaintlib.layers import PatchDiscriminator, ResizeConv2d, activations, check_multiple
-from inpaintlib.losses import fooling_terms, hinge_discriminator_loss, masked_l1
+from inpaintlib.losses import ADVERSARIAL, fooling_terms, masked_l1
 from inpaintlib.masks import dilate
 from inpaintlib.models.contract import Inpainting, Phase, Terms, adam, schedule
 
@@ -190,10 +190,9 @@ class Blind(Inpainting):
         with torch.no_grad():
             completed, _, hole = made or self.repair(batch.seen())
         see = partial(self.activations, batch, hole)
-        loss = hinge_discriminator_loss(
-            real_logits=see(batch.image)[-1], fake_logits=see(completed.detach())[-1]
-        )
-        return {"adversarial": loss}
+        loss, _ = ADVERSARIAL[self.config.adversarial]
+        real_logits, fake_logits = see(batch.image)[-1], see(completed.detach())[-1]
+        return {"adversarial": loss(real_logits=real_logits, fake_logits=fake_logits)}
 
     def filler_loss(self, batch: Batch, step: int, made: Repair | None = None) -> Terms:
         completed, prediction, hole = made or self.repair(batch.seen())

@@ -2,7 +2,7 @@
 
 Paper: Goodfellow et al. 2014, "Generative adversarial nets". Layers: source 002 (GNR652), whose
 generator has 1,486,352 parameters and whose discriminator has 1,460,225.
-Ours differs: data in [-1, 1] as Tanh makes them (the source feeds [0, 1]: its defect V4), logits
+Ours differs: data in [-1, 1] as Tanh makes them (the source feeds [0, 1]), logits
 instead of a Sigmoid, and Adam's first beta 0.5 instead of 0.9.
 """
 

@@ -19,7 +19,7 @@ def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
     of Poisson's equation.
 
     Nothing hidden is read: of `observed` only known pixels. Public GLCIC code blends into the true
-    picture, and so leaks the truth into the hole (its defect GL4).
+    picture, and so leaks the truth into the hole.
 
     Args:
         prediction: (B, C, H, W), [-1, 1]: the network's whole output, not composited, because what

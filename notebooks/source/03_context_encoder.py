@@ -471,12 +471,14 @@ check(game, game_reference, test_game)
 # ## 7 · Train
 #
 # The package's family plays that game with the loop of lesson 1. Besides the hole we ask, with weight 0.2,
-# for the known pixels: our choice, explained in section 9. `faster` tries float32 and bfloat16 for a few
+# for the known pixels: our choice, explained in section 9. `quickest` tries float32 and bfloat16 for a few
 # steps and takes what this machine does better.
 
 # %% tags=["train"]
 STEPS = run.pick(ci=40, laptop=900, gpu=15_000)
-settings = replace(context_encoder.LESSON, steps=STEPS)
+settings = replace(context_encoder.LESSON, steps=STEPS, learning_rate=1e-3, warm_up=0)
+settings = replace(settings, adversarial="lsgan", adversarial_weight=0.001, feature_weight=0.0)
+settings = replace(settings, discriminator_sees_mask=False, discriminator_widths=(32, 64, 128))
 torch.manual_seed(run.seed)
 family = context_encoder.ContextEncoder(settings).to(run.device)
 feed = batches(train, batch_size=settings.batch_size, mask=box, flip=True, seed=run.seed)
@@ -600,7 +602,7 @@ show_rows(answers, width=6.2)
 
 # %%
 SHORT = run.pick(ci=30, laptop=250, gpu=2000)
-SMALL = replace(context_encoder.LESSON, size=32, widths=(16, 32, 64), discriminator_widths=(32, 64))
+SMALL = replace(settings, size=32, widths=(16, 32, 64), discriminator_widths=(32, 64))
 small, unseen = load_faces("train", size=32), load_faces("validation", size=32)
 small_test = fixed_batch(unseen, 200, mask=box)
 

@@ -498,7 +498,7 @@ show_rows(rows | {"change × 4": change, "truth": look.image}, notes=notes, widt
 # %%
 many = fixed_batch(large, run.pick(ci=16, laptop=60, gpu=60), mask=masks.brush, seed=2)
 with torch.no_grad():
-    scores = [metrics.psnr(stage, many.image, many.mask) for stage in shipped.predict(many)]
+    scores = [metrics.psnr(stage, many.image, many.mask) for stage in shipped.shared(many)]
 gain = paired(scores[1].tolist(), scores[0].tolist())
 print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain['high']:+.2f})")
 
@@ -1180,7 +1180,11 @@ show_bars(
 
 # %% tags=["train"]
 STEPS = run.pick(ci=10, laptop=300, gpu=6000)
-settings = replace(deepfill.LESSON, steps=STEPS, adversarial_start=STEPS // 3)
+settings = replace(deepfill.LESSON, steps=STEPS, adversarial_start=STEPS // 3, batch_size=8)
+settings = replace(
+    settings, adversarial_weight=0.01, feature_weight=0.0, learning_rate=1e-3, warm_up=0
+)
+settings = replace(settings, discriminator_sees_mask=False, discriminator_widths=(32, 64, 128, 128))
 torch.manual_seed(run.seed)
 family = deepfill.DeepFill(settings).to(run.device)
 holes = masks.union([partial(masks.rectangle, low=0.375, high=0.5), masks.brush])

@@ -601,7 +601,7 @@ LOUD = {"sobel_weight": 100.0, "ssim_weight": 10.0}  # ten times as published
 
 def pulls(**weights):
     """Each term's share of the pull on the prediction, in percent."""
-    family = unet.UNet(replace(unet.LESSON, base=8, **weights))
+    family = unet.UNet(replace(unet.PAPER, size=64, base=8, **weights))
     prediction = blur(batch.image, 2.5).requires_grad_()
     terms = family.reconstruction(prediction, batch)
     norms = {
@@ -793,6 +793,7 @@ tiny_exam = fixed_batch(
     load_faces("validation", size=32), run.pick(ci=24, laptop=100, gpu=100), mask=box, seed=2
 ).to(run.device)
 arms = defaultdict(list)  # name of a variant to one result a seed
+PUBLISHED = replace(unet.PAPER, size=64, base=24, betas=(0.5, 0.99), decay=True, batch_size=8)
 
 
 # %%
@@ -800,7 +801,7 @@ def small_run(seed, pictures=tiny, steps=SMALL_STEPS, skips=True, flip=True, jit
     """Train a small U-Net without a discriminator; returns the family."""
     settings = {"size": 32, "base": 16, "ring": 2, "learning_rate": 5e-4, "warm_up": 0}
     settings |= {"steps": steps, "adversarial_start": steps}
-    config = replace(unet.LESSON, **(settings | changes))
+    config = replace(PUBLISHED, **(settings | changes))
     torch.manual_seed(seed)
     family = unet.UNet(config)
     family.generator = UNet(config.base, skips=skips)
@@ -864,8 +865,7 @@ show_arms(["L1 alone", "× 10"])
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
-config = replace(unet.LESSON, steps=STEPS, adversarial_start=STEPS // 2)
-config = replace(config, learning_rate=5e-4, warm_up=0)
+config = replace(PUBLISHED, steps=STEPS, adversarial_start=STEPS // 2, learning_rate=5e-4)
 torch.manual_seed(run.seed)
 family = unet.UNet(config).to(run.device)
 PRECISION, times = quickest(family, batch.to(run.device))
