@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from inpaintlib.data.pictures import know_heic
 from inpaintlib.data.writing import write_whole
 from inpaintlib.photos.facts import PROFILE, RESOLUTION, XMP_TAG
 from inpaintlib.photos.jpeg import keep_blocks, source_options
@@ -35,6 +36,7 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     Raises:
         ValueError: none that can be written and read again.
     """
+    know_heic()
     name = Image.registered_extensions().get(Path(path).suffix.lower(), "")
     if name not in Image.SAVE or name not in Image.OPEN:
         raise ValueError(f"{path}: expected a picture's suffix, such as .png, .jpg, .tif or .webp")
