@@ -98,8 +98,10 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="minutes on a laptop, as data/weights was made, or the source's size",
     )
     add("--steps", type=int, metavar="N", help="instead of the preset's")
+    add("--batch", type=int, metavar="N", help="pictures a batch, instead of the preset's")
+    add("--masks", type=Path, metavar="DIR", help="your own masks to learn from, white is the hole")
     add("--large", action="store_true", default=None, help="learn from the larger set of faces")
-    add("--start-from", type=Path, metavar="FILE", help="weights or a run's state to begin with")
+    add("--start-from", metavar="NAME|FILE", help="weights or a run's state to begin with")
     add("--resume", action="store_true", help="go on exactly where the run in --out stopped")
     add("--out", type=Path, metavar="DIR", help="the run's folder (runs/FAMILY-PRESET)")
     add("--seed", type=int, metavar="N", help="of everything that is drawn (0)")
@@ -109,7 +111,7 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="auto, the default, tries which is faster",
     )
     add("--accumulate", type=int, metavar="N", help="work through each batch in N parts")
-    add("--device", help="cpu, cuda, … (a GPU if there is one)")
+    add("--device", help="cpu, cuda, mps, … (a GPU if there is one)")
     add("--tensorboard", action="store_true", help="write a log for TensorBoard too")
     train.set_defaults(run=_train)
 
@@ -118,15 +120,18 @@ def _train(options: argparse.Namespace) -> int:
     """Train; status 130 or 143 if Ctrl-C or SIGTERM stopped it, saved."""
     from torch import OutOfMemoryError
 
-    from inpaintlib.training.launch import launch  # slow to import
+    from inpaintlib.photos import shipped  # slow to import
+    from inpaintlib.training.launch import launch
 
     given = {
         "family": options.family,
         "preset": options.preset,
         "steps": options.steps,
+        "batch": options.batch,
+        "masks": options.masks,
         "folder": options.data,
         "large": options.large,
-        "start_from": options.start_from,
+        "start_from": options.start_from and shipped.path(options.start_from),
         "seed": options.seed,
         "precision": options.precision,
         "accumulate": options.accumulate,

@@ -32,14 +32,15 @@ def load_folder(
         folder: searched at any depth; hidden files and folders are left out.
         size: side of the pictures, pixels.
         split: "train", "validation" or "test": the first 80 %, the next 10 % and the rest of the
-            names; None for all.
+            names; None for all. Of fewer than ten pictures the last one is both validation and
+            test, and trained on only if it is the only one.
         limit: at most so many, from the start of the split.
 
     Returns:
         N images (N, 3, size, size).
 
     Raises:
-        ValueError: no such folder, no picture in it or in the split, more than 1 % unreadable.
+        ValueError: no such folder, no picture in it, more than 1 % unreadable.
     """
     check_request(split or SPLITS[0], size, limit)
     place = existing_folder(folder)
@@ -47,8 +48,6 @@ def load_folder(
     if not names:
         raise ValueError(f"no pictures in {place}: looked for .jpg, .png and others at any depth")
     chosen = names if split is None else names[split_range(len(names), split)]
-    if not chosen:
-        raise ValueError(f"{place}: {len(names)} pictures are too few for a {split} split")
     part = part_name(split or "all", limit)
     images, kept, skipped = load_pictures(place, chosen[:limit], size=size, part=part)
     terms = f"your own pictures: from {place.name}, under the terms you have them"
@@ -61,7 +60,12 @@ def split_range(count: int, split: str) -> slice:
     Example:
         >>> [split_range(1024, split) for split in SPLITS]
         [slice(0, 819, None), slice(819, 921, None), slice(921, 1024, None)]
+        >>> [split_range(3, split) for split in SPLITS]
+        [slice(0, 2, None), slice(2, 3, None), slice(2, 3, None)]
     """
+    if count < 10:
+        last = slice(max(0, count - 1), count)
+        return slice(0, max(1, count - 1)) if split == SPLITS[0] else last
     train = count * 8 // 10
     validation = train + count // 10
     ranges = (slice(0, train), slice(train, validation), slice(validation, count))

@@ -25,8 +25,17 @@ def know_heic() -> None:
 
 
 def walk_pictures(folder: Path) -> Iterator[str]:
-    """The picture files below a folder, relative to it; hidden files and folders are left out."""
-    for parent, folders, files in os.walk(folder):
+    """The picture files below a folder, relative to it; hidden files and folders are left out.
+
+    Linked folders are followed, but none is entered twice: a link may lead back to where it is.
+    """
+    entered = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        place = os.path.realpath(parent)
+        if place in entered:
+            folders.clear()
+            continue
+        entered.add(place)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):

@@ -10,11 +10,11 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from inpaintlib.data.mask_files import File
 from inpaintlib.images import hide
 from inpaintlib.models.contract import Inpainting, Model
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
-from inpaintlib.photos.masks import File
 from inpaintlib.photos.reading import check_array, read_mask, read_photo
 from inpaintlib.photos.saving import picture_format, save_photo
 from inpaintlib.photos.tiles import Tile, cut, find_holes, look, paste, rounds
@@ -65,7 +65,7 @@ class Inpainter:
             photo: a file, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 or
                 uint16. A photo that says how it was held (EXIF) is turned upright first.
             mask: the same size upright: a file, a PIL image, an array (H, W) or a tensor; see
-                `photos.masks.from_picture`. Or "alpha": what is transparent in the photo.
+                `data.mask_files.from_picture`. Or "alpha": what is transparent in the photo.
             hole: "white" (or true, or 1), "black" or "transparent": the hole in the mask.
             seam: "poisson" shifts the fill's colours smoothly until they meet the known pixels (see
                 `blending`), which made every shipped network better on strokes; "hard" pastes it.

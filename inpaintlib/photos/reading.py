@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from inpaintlib.data.mask_files import File, from_picture, picture_name, unreadable
 from inpaintlib.data.pictures import know_heic
 from inpaintlib.photos.facts import Facts, facts_of
-from inpaintlib.photos.masks import File, from_picture, picture_name, unreadable
 
 Mask = File | Image.Image | np.ndarray | torch.Tensor
 MODES = {
@@ -200,7 +200,7 @@ def read_mask(mask: Mask, hole: str, pixels: np.ndarray) -> np.ndarray:
     Warns if more than half is hidden, which is mostly a mask read the wrong way round.
 
     Args:
-        mask, hole: as for `photos.masks.from_picture`; or the word "alpha": what is not quite
+        mask, hole: as for `data.mask_files.from_picture`; or the word "alpha": what is not quite
             opaque in the photo itself, such as an object erased to transparency.
         pixels: the photo, (H, W) or (H, W, C).
 

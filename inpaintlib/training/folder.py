@@ -8,6 +8,7 @@ weights.safetensors       the averaged generator at its last look, with its card
 """
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ class RunFolder:
         """Make the folder and write what the run is; OSError if that cannot be done."""
         text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
         write_whole(self.path / "config.json", lambda part: part.write_text(text, "utf-8"))
+
+    def forget_start(self) -> None:
+        """Leave nothing in the way of the next try, if the run failed before its first state.
+
+        The folder was new or empty (`check_new`), so all that is in it is this run's.
+        """
+        if not self.state.exists():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def config(self) -> dict[str, Any]:
         """What the run is, as `begin` wrote it.

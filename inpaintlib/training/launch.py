@@ -63,6 +63,11 @@ def launch(
         folder.check_new()
     with distributed.first_goes_first():
         pictures = recipes.load(settings.family, preset, root=settings.folder, large=settings.large)
+    if len(pictures.training) < preset.config.batch_size:
+        raise ValueError(
+            f"{len(pictures.training)} pictures to learn from are fewer than a batch of "
+            f"{preset.config.batch_size}: try --batch {len(pictures.training)}"
+        )
     facts = settings.facts(pictures)
     say(f"{settings.family} · {preset.config.steps:,} steps · {pictures.training}")
     model = make_model(settings, pictures, fresh=not resume)
@@ -76,7 +81,12 @@ def launch(
     board = open_board(folder) if tensorboard and not distributed.rank() else None
     run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
     say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
-    return run.go(say)
+    try:
+        return run.go(say)
+    except Exception:
+        if not resume and not distributed.rank():
+            folder.forget_start()
+        raise
 
 
 def make_model(settings: RunSettings, pictures: Pictures, *, fresh: bool) -> Model:
@@ -113,17 +123,25 @@ def machine(device: torch.device) -> str:
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The device of that name; if None, the GPU if there is one, else the CPU.
+    """The device of that name; if None, the GPU (NVIDIA's or Apple's) if there is one, or the CPU.
 
     Raises:
         ValueError: no such device.
     """
     try:
-        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+        device = torch.device(name or best_device())
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
-        raise ValueError(f"no device {name!r} here: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0][:100]  # some go on for a page
+        raise ValueError(f"no device {name!r} here: {reason}") from error
     return device
+
+
+def best_device() -> str:
+    """The name of the fastest kind of device that is here."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def try_precisions(model: Model, pictures: Pictures, accumulate: int, say: Say) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from inpaintlib import __version__
+from inpaintlib.data.mask_files import FolderMasks
 from inpaintlib.training import distributed, recipes
 from inpaintlib.training.recipes import Pictures, Preset
 
@@ -18,8 +19,10 @@ class RunSettings:
     family: str  # see `recipes.RECIPES`
     preset: str = "lesson"
     steps: int | None = None  # None: the preset's
+    batch: int | None = None  # pictures a batch; None: the preset's
     folder: str | Path | None = None  # of the pictures; see `data.locations` for what None means
     large: bool = False  # learn from the larger set of faces
+    masks: str | Path | None = None  # folder of masks to learn from; None: the preset's holes
     start_from: str | Path | None = None  # weights of the generator, or a run's state
     seed: int = 0  # of everything that is drawn at random
     precision: str = "auto"  # or "float32" or "bfloat16"; auto tries which is faster
@@ -43,12 +46,19 @@ class RunSettings:
         Raises:
             ValueError: an unknown name, no step at all, or a batch that the parts cannot share.
         """
-        changes: dict[str, Any] = {} if self.steps is None else {"steps": self.steps}
+        given = {"steps": self.steps, "batch_size": self.batch}
+        changes: dict[str, Any] = {name: n for name, n in given.items() if n is not None}
         if hasattr(recipes.preset(self.family, self.preset).config, "seed"):
             changes["seed"] = self.seed
         preset = recipes.preset(self.family, self.preset, **changes)
         if preset.config.steps < 1:
             raise ValueError(f"expected at least one step, got {preset.config.steps}")
+        if preset.config.batch_size < 1:
+            raise ValueError(f"expected a batch of at least one, got {preset.config.batch_size}")
+        if self.masks is not None:
+            if preset.mask is None:
+                raise ValueError(f"{self.family} draws whole pictures: it learns from no masks")
+            preset = replace(preset, mask=FolderMasks(self.masks, size=preset.config.size))
         parts = self.accumulate * distributed.size()
         if parts < 1 or preset.config.batch_size % parts:
             raise ValueError(
@@ -60,8 +70,9 @@ class RunSettings:
     def facts(self, pictures: Pictures) -> dict[str, Any]:
         """The settings as JSON, with those of the preset, and what is known of the pictures."""
         config, training = pictures.preset.config, pictures.training
-        folder = None if self.folder is None else Path(self.folder).absolute()
-        found = asdict(replace(self, steps=config.steps, folder=folder)) | {
+        folder, masks = (p and Path(p).absolute() for p in (self.folder, self.masks))
+        chosen = replace(self, steps=config.steps, batch=config.batch_size)
+        found = asdict(replace(chosen, folder=folder, masks=masks)) | {
             "settings": asdict(config),
             "data": training.name,
             "licence": training.licence,
@@ -74,6 +85,6 @@ class RunSettings:
 def check_same(stored: Mapping[str, Any], facts: Mapping[str, Any], where: Path) -> None:
     """Raise ValueError, naming the first difference, unless the run began with these facts."""
     for name, value in facts.items():
-        if name not in ("folder", "version") and value != stored.get(name):
+        if name not in ("folder", "masks", "version") and value != stored.get(name):
             before, now = (str(v) for v in (stored.get(name), value))
             raise ValueError(f"{where} began with {name} {before}, not {now}")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from inpaintlib.data import folders, load_folder
+from inpaintlib.data.folders import SPLITS, split_range
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +97,6 @@ def test_folder_errors(tmp_path, album):
         load_folder(tmp_path / "missing", size=8)
     with pytest.raises(ValueError, match=r"not a folder: .*0000\.png"):
         load_folder(album / "0000.png", size=8)
-    with pytest.raises(ValueError, match="4 pictures are too few for a validation split"):
-        load_folder(fill(tmp_path / "few", 4), size=8, split="validation")
     with pytest.raises(ValueError, match="train, validation, test, got 'val'"):
         load_folder(album, size=8, split="val")
     with pytest.raises(ValueError, match="at least 8 pixels, got 0"):
@@ -160,3 +159,18 @@ def test_a_cache_that_cannot_be_written_is_no_error(album, own_cache):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert values(load_folder(album, size=8)) == list(range(20))
+
+
+def test_linked_folders_are_followed_once(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "set").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "real" / "a.png")
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "set" / "loop").symlink_to(tmp_path / "set")
+    assert load_folder(tmp_path / "set", size=8).names == ["linked/a.png"]
+
+
+@pytest.mark.parametrize(("count", "train", "last"), [(1, [0], 0), (2, [0], 1), (9, range(8), 8)])
+def test_few_pictures_are_split_all_the_same(count, train, last):
+    splits = [list(range(count))[split_range(count, split)] for split in SPLITS]
+    assert splits == [list(train), [last], [last]]

@@ -23,7 +23,7 @@ from inpaintlib import cli, data
 from inpaintlib.images import Batch
 from inpaintlib.models import gan
 from inpaintlib.models.contract import Terms
-from inpaintlib.training import recipes, run
+from inpaintlib.training import launch, recipes, run
 from inpaintlib.training.checkpoints import load_weights
 from inpaintlib.training.folder import RunFolder
 from inpaintlib.training.precision import time_precisions
@@ -418,3 +418,55 @@ def test_batches_made_ahead_come_in_order_one_ahead():
     assert made.acquire(timeout=10), "nothing is made while the first is worked on"
     assert [batch.image.item() for batch in islice(coming, 3)] == [1, 2, 3]
     coming.close()
+
+
+# what people have ----------------------------------------------------------------------------
+
+
+def test_a_batch_too_large_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "load_faces", lambda *a, **k: tiny.pictures(*a, **k).take([0]))
+    assert train(tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "1 pictures to learn from are fewer than a batch of" in error
+    assert "try --batch 1" in error
+    assert not (tmp_path / "run").exists()
+    assert train(tmp_path / "run", "context-encoder", "--batch", "1", "--steps", "1") == 0
+    assert RunFolder(tmp_path / "run").config()["settings"]["batch_size"] == 1
+
+
+def test_a_run_that_fails_at_once_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "train", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_own_masks_are_learned_from(tmp_path, capsys):
+    (tmp_path / "masks").mkdir()
+    hole = Image.new("L", (40, 40))
+    hole.paste(255, (10, 10, 20, 30))
+    hole.save(tmp_path / "masks" / "one.png")
+    words = ("--steps", "1", "--masks", str(tmp_path / "masks"))
+    assert train(tmp_path / "run", "context-encoder", *words) == 0
+    assert RunFolder(tmp_path / "run").config()["masks"] == str(tmp_path / "masks")
+    assert train(tmp_path / "gan", "gan", *words) == 2
+    assert "draws whole pictures: it learns from no masks" in capsys.readouterr().err
+
+
+def test_start_from_takes_a_name(tmp_path, monkeypatch, capsys):
+    assert train(tmp_path / "run", "context-encoder", "--start-from", "unet-cats") == 2
+    assert "no weights 'unet-cats': expected one of" in capsys.readouterr().err
+    asked = []
+    monkeypatch.setattr(launch, "start_from", lambda path, model: asked.append(path))
+    train(tmp_path / "run", "context-encoder", "--steps", "1", "--start-from", "unet-drawn")
+    assert [path.name for path in asked] == ["unet-drawn.safetensors"]
+
+
+def test_apples_gpu_is_chosen_where_it_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert launch.best_device() == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert launch.best_device() == "cpu"
+    with pytest.raises(ValueError, match=r"no device 'mps' here: .{1,100}$"):
+        launch.choose_device("mps")

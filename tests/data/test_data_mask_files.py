@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from inpaintlib.data.mask_files import FolderMasks, from_picture
 from inpaintlib.masks import brush
-from inpaintlib.photos.masks import from_picture
 
 
 def seeded(seed=0):
@@ -109,3 +109,66 @@ class TestFromPicture:
     def test_bad_arrays(self, array):
         with pytest.raises(ValueError, match="mask array"):
             from_picture(array)
+
+
+class TestLayers:
+    """What paint programs save: paint on a transparent layer, or an object erased."""
+
+    hole = np.zeros((20, 30), bool)
+    hole[5:15, 10:20] = True
+
+    def layer(self, colour, alpha):
+        image = Image.new("RGB", (30, 20), colour)
+        image.putalpha(Image.fromarray(alpha.astype(np.uint8) * 255))
+        return image
+
+    @pytest.mark.parametrize("colour", ["white", "black", "red", (10, 200, 90)])
+    @pytest.mark.parametrize("hole", ["white", "black"])
+    def test_paint_of_any_colour_on_a_transparent_layer_is_the_hole(self, colour, hole):
+        mask = from_picture(self.layer(colour, self.hole), hole=hole)
+        np.testing.assert_array_equal(mask[0, 0].numpy() > 0, self.hole)
+
+    def test_an_erased_object_is_a_transparent_hole(self):
+        mask = from_picture(self.layer("white", ~self.hole), hole="transparent")
+        np.testing.assert_array_equal(mask[0, 0].numpy() > 0, self.hole)
+        for opaque in (Image.new("RGB", (4, 4)), np.zeros((4, 4)), np.zeros((4, 4, 3), np.uint8)):
+            with pytest.raises(ValueError, match="expected a transparent hole, but nothing in it"):
+                from_picture(opaque, hole="transparent")
+
+    @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int64, np.float32, bool])
+    @pytest.mark.parametrize("label", [1, 2, 200])
+    def test_any_two_values_are_black_and_white(self, kind, label, tmp_path):
+        array = (self.hole * label).astype(kind)
+        shapes = [array, array[..., None], torch.from_numpy(array.copy())[None, None]]
+        if kind in (np.uint8, np.uint16):
+            Image.fromarray(array).save(tmp_path / "labels.png")
+            shapes += [tmp_path / "labels.png", io.BytesIO((tmp_path / "labels.png").read_bytes())]
+        for mask in shapes:
+            np.testing.assert_array_equal(from_picture(mask)[0, 0].numpy() > 0, self.hole)
+
+    def test_a_palette_of_labels(self):
+        image = Image.fromarray(self.hole.astype(np.uint8))
+        image.putpalette([0, 0, 0, 128, 0, 0])
+        np.testing.assert_array_equal(from_picture(image)[0, 0].numpy() > 0, self.hole)
+
+
+class TestFolderMasks:
+    def test_only_the_folders_masks_and_their_mirror_images_are_drawn(self, tmp_path):
+        made = [canvas((0, 0, 4, 4), size=(8, 8)), canvas((5, 1, 8, 2), size=(8, 8))]
+        for number, mask in enumerate(made):
+            save((255 * mask[0, 0]).byte().numpy(), tmp_path / f"{number}.png")
+        known = [one for mask in made for one in (mask, mask.flip(-1))]
+        drawn = FolderMasks(tmp_path, size=8)(50, 8, 8, generator=seeded(0))
+        assert drawn.shape == (50, 1, 8, 8)
+        seen = {next(i for i, one in enumerate(known) if torch.equal(one[0], x)) for x in drawn}
+        assert seen == {0, 1, 2, 3}
+        again = FolderMasks(tmp_path, size=8)(50, 8, 8, generator=seeded(0))
+        assert torch.equal(drawn, again)
+
+    def test_useless_masks_are_named(self, tmp_path):
+        with pytest.raises(ValueError, match="no masks in"):
+            FolderMasks(tmp_path, size=8)
+        for value, what in ((0, "nothing"), (255, "everything")):
+            save(np.full((8, 8), value, np.uint8), tmp_path / "bad.png")
+            with pytest.raises(ValueError, match=rf"bad\.png: .* this hides {what}"):
+                FolderMasks(tmp_path, size=8)

@@ -1,6 +1,7 @@
 """Masks from pictures: painted by hand, or saved by another program."""
 
 import os
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -9,7 +10,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-from inpaintlib.data.pictures import know_heic
+from inpaintlib.data.locations import existing_folder
+from inpaintlib.data.pictures import know_heic, walk_pictures
 
 File = str | os.PathLike[str] | BinaryIO
 HOLES = ("white", "black", "transparent")
@@ -153,3 +155,46 @@ def _white(levels: np.ndarray, name: str) -> np.ndarray:
             "pixels: threshold it first, or paint with a hard brush"
         )
     return grey > 127
+
+
+class FolderMasks:
+    """A folder's masks as a kind of hole to learn from: drawn at random, mirrored at random.
+
+    Call it as every kind of `masks`: `(batch, height, width, *, generator)`.
+    """
+
+    def __init__(self, folder: str | Path, *, size: int) -> None:
+        """Read every mask below the folder, white = hole.
+
+        Args:
+            folder: of the masks.
+            size: height and width that they are scaled to, pixels.
+
+        Raises:
+            ValueError: no such folder, no picture in it, or one that is no mask, hides nothing or
+                everything.
+        """
+        place = existing_folder(folder)
+        files = [place / name for name in sorted(walk_pictures(place))]
+        if not files:
+            raise ValueError(f"no masks in {place}: looked for .png, .jpg and others at any depth")
+        self.masks = torch.cat([_checked(file, (size, size)) for file in files])
+
+    def __call__(
+        self, batch: int, height: int, width: int, *, generator: torch.Generator
+    ) -> Tensor:
+        """(batch, 1, height, width), {0, 1}, 1 = hole."""
+        chosen = torch.randint(len(self.masks), (batch,), generator=generator)
+        mirrored = torch.rand(batch, generator=generator) < 0.5
+        masks = self.masks[chosen]
+        masks = torch.where(mirrored.view(-1, 1, 1, 1), masks.flip(-1), masks)
+        return functional.adaptive_max_pool2d(masks, (height, width))
+
+
+def _checked(file: Path, size: tuple[int, int]) -> Tensor:
+    """A mask from a file; ValueError if it hides nothing or everything."""
+    mask = from_picture(file, size=size)
+    if mask.min() == mask.max():
+        what = "everything" if mask.any() else "nothing"
+        raise ValueError(f"{file}: a mask to learn from hides a part, white; this hides {what}")
+    return mask
