@@ -3,8 +3,10 @@
 import pytest
 import scipy.linalg
 import torch
+import torch.nn.functional as F
 
-from inpaintlib.data import ImageSet
+from inpaintlib import shipped
+from inpaintlib.data import ImageSet, load_faces
 from inpaintlib.features import (
     LENGTH,
     FaceFeatures,
@@ -114,3 +116,40 @@ def test_faces_without_attributes_are_refused():
     blanks = ImageSet(torch.zeros(4, 3, 64, 64, dtype=torch.uint8), "blanks", "free: zeros")
     with pytest.raises(ValueError, match="blanks has none"):
         learn_features(blanks)
+
+
+def damaged(image: torch.Tensor, other: torch.Tensor) -> dict[str, list[torch.Tensor]]:
+    """Kind of damage in the middle of every face to three strengths of it, the mildest first."""
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    blurs = [F.avg_pool2d(image, k, 1, k // 2, count_include_pad=False) for k in (3, 7, 15)]
+    swapped = [
+        torch.where(torch.arange(len(image)).view(-1, 1, 1, 1) < n, other, image)
+        for n in (9, 30, 90)
+    ]
+    kinds = {
+        "blur": blurs,
+        "noise": [image + strength * noise for strength in (0.1, 0.3, 0.6)],
+        "seam": [image + step for step in (0.1, 0.3, 0.6)],
+        "other face": swapped,
+    }
+    inside = torch.zeros_like(image[:1])
+    inside[..., 16:48, 16:48] = 1
+    return {
+        kind: [torch.where(inside == 1, values.clamp(-1, 1), image) for values in strengths]
+        for kind, strengths in kinds.items()
+    }
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+@pytest.mark.parametrize("distance", [frechet_distance, kernel_distance])
+def test_the_shipped_features_order_known_damages(drawn, distance, request, monkeypatch):
+    folder = "drawn" if drawn else str(request.getfixturevalue("real_data"))
+    monkeypatch.setenv("INPAINTLIB_DATA", folder)
+    pictures = load_faces("validation", limit=90)
+    eyes = shipped.features_for(pictures)
+    if eyes is None:
+        pytest.skip("no features are shipped for these pictures")
+    image, other = pictures.floats(), load_faces("train", limit=90).floats()
+    for kind, strengths in damaged(image, other).items():
+        mild, middle, strong = (distance(eyes(fill), eyes(image)) for fill in strengths)
+        assert 0 < mild < middle < strong, kind

@@ -176,7 +176,7 @@ def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
     monkeypatch.setenv("INPAINTLIB_DATA", "somewhere")
     seen = []
     monkeypatch.setattr(
-        make_weights, "load_faces", lambda _: seen.append(os.environ[DATA]) or FACES
+        make_weights, "load_faces", lambda _, large: seen.append(os.environ[DATA]) or FACES
     )
     monkeypatch.setattr(make_weights, "learn_features", lambda _: torch.nn.Linear(1, 1))
     make_weights.main(["features-drawn", "features-celeba"])

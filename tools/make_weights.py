@@ -48,10 +48,10 @@ def target(name: str) -> Path:
 
 
 def make_features(name: str) -> None:
-    """Train a small classifier of attributes."""
+    """Train a small classifier of attributes; CelebA's half-size pictures have none."""
     with patch.dict(os.environ, surroundings(FEATURES[name])):
-        faces = load_faces("train")
-    card = {"data": faces.name, "licence": faces.licence}
+        faces = load_faces("train", large=FEATURES[name])
+    card = {"data": faces.name, "licence": faces.licence, "pictures": len(faces)}
     save_weights(target(name), learn_features(faces), card=card)
 
 
