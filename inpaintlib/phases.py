@@ -66,9 +66,9 @@ def rate_of(config: Any) -> Callable[[int], float]:
     return schedule(config.steps, warm_up=config.warm_up, flat=FLAT if config.decay else 1.0)
 
 
-def adam(module: nn.Module, config: Any) -> Adam:
-    """Adam for a network, at a configuration's `learning_rate` and `betas`."""
-    return Adam(module.parameters(), lr=config.learning_rate, betas=config.betas)
+def adam(module: nn.Module, config: Any, *, factor: float = 1.0) -> Adam:
+    """Adam for a network, at a configuration's `learning_rate`, times a factor, and `betas`."""
+    return Adam(module.parameters(), lr=factor * config.learning_rate, betas=config.betas)
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,18 @@ class Shipped:
         drawn: whether it learns from drawn pictures.
         stages: its runs; each begins with the networks of the one before, and the learning rate up
             again.
+        ancestor: a commit of this repository, if the first run begins with its file of that name.
     """
 
     family: str
     drawn: bool
     stages: tuple[Stage, ...]
+    ancestor: str | None = None
+
+
+AVERAGES = "6390319"
+"""The last commit whose weights were trained as the sources weigh the terms: blurred, and many
+thousand steps ahead in everything but detail. Some families go on from there."""
 
 
 def both_sizes(small: int, full: int) -> tuple[Stage, ...]:

@@ -1,6 +1,7 @@
 """The trained networks: their table, their files, and what loading promises."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 import inpaintlib
 from inpaintlib import data, families, shipped
-from inpaintlib.checkpoints import save_weights
+from inpaintlib.checkpoints import load_weights, save_weights
 from inpaintlib.data import ImageSet
 from inpaintlib.images import Batch, hide
 from inpaintlib.shipped import SHIPPED, load, weights_for
@@ -170,6 +171,24 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     assert words[0] == "--preset shipped-64 --steps 30 --seed 0 --large"
     assert words[1] == f"--preset shipped --steps 20 --seed 1 --large --start-from {states[0]}"
     assert words[2] == f"--preset shipped --steps 10 --seed 2 --start-from {states[1]}"
+
+
+def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(make_weights, "RUNS", tmp_path)
+    starts = []
+    monkeypatch.setattr(
+        make_weights,
+        "train",
+        lambda recipe, folder, options: starts.append(options[-1]) or folder / "w",
+    )
+    log = ["git", "log", "-1", "--format=%h", "--", "data/weights/gan-drawn.safetensors"]
+    done = subprocess.run(log, cwd=make_weights.ROOT, capture_output=True, text=True)
+    if not done.stdout:
+        pytest.skip("no repository here")
+    recipe = shipped.Shipped("gan", True, (shipped.Stage("shipped", 4),), done.stdout.strip())
+    make_weights.make("gan-drawn", recipe)
+    assert starts == [str(tmp_path / "weights" / f"gan-drawn-{done.stdout.strip()}.safetensors")]
+    load_weights(starts[0], families.make("gan").generator)
 
 
 def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
