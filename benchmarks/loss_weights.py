@@ -32,7 +32,7 @@ from inpaintlib.data.writing import write_whole
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
 from inpaintlib.measure.cards import folder_of
-from inpaintlib.models.unet import LESSON, UNet
+from inpaintlib.models.unet import PAPER, UNet
 from inpaintlib.training.loop import eval_mode, train
 
 L1 = 100.0
@@ -58,8 +58,13 @@ def make_run(setting: Setting, seed: int, training: ImageSet, look: Batch) -> di
     """Train one U-Net and measure it: its weights, its seed, its mean metrics in the hole."""
     sobel_weight, ssim_weight, adversarial = setting
     config = replace(
-        LESSON,
+        PAPER,
+        size=SIZE,
         base=BASE,
+        learning_rate=1e-3,
+        betas=(0.5, 0.99),
+        decay=True,
+        batch_size=8,
         steps=STEPS,
         warm_up=STEPS // 10,
         l1_weight=L1,

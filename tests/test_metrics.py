@@ -127,7 +127,7 @@ def test_sharpness_by_hand():
     mask[..., 1:4, 1:4] = 1
     image[..., 2, 2] = 0.5  # in the hole: once -4 and four times 1, times half of 0.5
     fill = image.clone()
-    fill[..., 2, 2], fill[..., 0, 0] = -0.1, 0.9  # a fifth of the contrast; the corner is known
+    fill[..., 2, 2], fill[..., 0, 2] = 0.1, 0.9  # a fifth of the contrast; the other is known
     assert sharpness(fill, image, mask).item() == pytest.approx(0.2, abs=1e-6)
     image[..., 0, 2] = 0.5  # known, yet its pixel below is in the hole: 0.25 ± 0.25 there
     truth, blank = 16 + 3 + 4, 1  # in squares of 0.25

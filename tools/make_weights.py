@@ -48,10 +48,10 @@ def target(name: str) -> Path:
 
 
 def make_features(name: str) -> None:
-    """Train a small classifier of attributes."""
+    """Train a small classifier of attributes; CelebA's half-size pictures have none."""
     with patch.dict(os.environ, surroundings(FEATURES[name])):
-        faces = load_faces("train")
-    card = {"data": faces.name, "licence": faces.licence}
+        faces = load_faces("train", large=FEATURES[name])
+    card = {"data": faces.name, "licence": faces.licence, "pictures": len(faces)}
     save_weights(target(name), learn_features(faces), card=card)
 
 
@@ -63,11 +63,22 @@ def surroundings(drawn: bool) -> dict[str, str]:
 def make(name: str, recipe: Shipped) -> Path:
     """All runs of one name; returns the file of the weights."""
     made = None
+    begun = recipe.ancestor and ancestor(name, recipe.ancestor)
     for folder, options in runs(name, recipe):
-        start = [] if made is None else ["--start-from", str(made.with_name("state.pt"))]
+        before = begun if made is None else made.with_name("state.pt")
+        start = ["--start-from", str(before)] if before else []
         made = train(recipe, folder, [*options, *start])
     assert made is not None
     return made
+
+
+def ancestor(name: str, commit: str) -> Path:
+    """The file of a name as an earlier commit had it, taken from git."""
+    path = runs_folder() / "weights" / f"{name}-{commit}.safetensors"
+    shown = ["git", "show", f"{commit}:data/weights/{name}.safetensors"]
+    content = subprocess.run(shown, check=True, cwd=ROOT, stdout=subprocess.PIPE).stdout
+    write_whole(path, lambda part: part.write_bytes(content))
+    return path
 
 
 def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:

@@ -126,14 +126,18 @@ def metrics(name: str) -> list[str]:
 
 
 def curve(logs: list[list[dict]]) -> list[str]:
-    """PSNR in the validation pictures' holes as training went on; each run has its own holes."""
+    """How the validation pictures' holes were filled as training went on; each run has its own."""
     looks = [
-        " · ".join(f"{line['step']:,}: {line['psnr']:.2f}" for line in log if "psnr" in line)
+        " · ".join(
+            f"{line['step']:,}: {line['psnr']:.2f}, {line['sharpness']:.2f}"
+            for line in log
+            if "psnr" in line
+        )
         for log in logs
     ]
     if not any(looks):
         return []
-    text = "Validation PSNR in training's mixture of holes, step: dB. "
+    text = "Validation in training's mixture of holes, step: PSNR in dB, sharpness. "
     return [text + "; then, with other draws of the holes, ".join(filter(None, looks)), ""]
 
 

@@ -29,6 +29,13 @@ from inpaintlib.photos import shipped
 Card = dict[str, Any]
 METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
 """Metric to the digits that it is shown with."""
+CROWDS = {
+    "sharpness": "sharpness",
+    "fréchet": "Fréchet",
+    "kernel": "kernel distance",
+    "told apart": "told from the truth",
+}
+"""What is measured of all pictures together: part of a card to the name in a table."""
 ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
 
 
@@ -118,7 +125,7 @@ def markdown(cards: Sequence[Card]) -> str:
     first = cards[0]
     main = main_hole(first)
     head = ["system", "parameters", *(f"PSNR, {kind}" for kind in first["holes"])]
-    head += [f"{metric}, {main}" for metric in ("L1", "SSIM", "Fréchet", "PSNR over classical")]
+    head += [f"{name}, {main}" for name in ("L1", "SSIM", *CROWDS.values(), "PSNR over classical")]
     head += ["ms", "MiB"]
     downloaded = any(card["lpips"] for card in cards)
     head += [f"{metric}, {main}" for metric in ("LPIPS", "FID") if downloaded]
@@ -151,12 +158,19 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
         *(plus_minus(summary["psnr"], 2) for summary in card["holes"].values()),
         plus_minus(card["holes"][main]["l1"], 3),
         plus_minus(card["holes"][main]["ssim"], 3),
-        f"{card['fréchet'][main]:.2f}" if card["fréchet"] else "",
+        *(_crowd(card.get(part, {}).get(main)) for part in CROWDS),
         ahead,
         f"{card['milliseconds']:.1f}",
         "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
         *(_downloaded(card, main) if any(other["lpips"] for other in cards) else []),
     ]
+
+
+def _crowd(value: float | dict[str, float | None] | None) -> str:
+    """One of `CROWDS`; empty where it was not measured."""
+    if value is None:
+        return ""
+    return plus_minus(value, 2) if isinstance(value, dict) else f"{value:.2f}"
 
 
 def _downloaded(card: Card, kind: str) -> list[str]:

@@ -5,9 +5,8 @@ stored a system is a card: every picture's values, their means with 95 % confide
 attribute's slice, time and memory. Two cards together give the paired difference.
 """
 
-import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -29,9 +28,12 @@ from inpaintlib.masks import (
 )
 from inpaintlib.measure import perceptual
 from inpaintlib.measure.cost import peak_memory, seconds
-from inpaintlib.measure.features import FaceFeatures, frechet_distance
+from inpaintlib.measure.features import FaceFeatures, frechet_distance, kernel_distance
+from inpaintlib.measure.summaries import interval, rounded, short, slices
+from inpaintlib.measure.summaries import paired as paired  # offered here too
 from inpaintlib.measure.systems import System
 from inpaintlib.measure.systems import systems as systems  # offered here too
+from inpaintlib.measure.two_sample import told_apart
 from inpaintlib.seeding import stream
 
 Values = dict[str, Tensor]
@@ -52,7 +54,12 @@ BAND_HOLES: dict[str, MaskSampler] = {
 """Strokes and boxes, sorted by the share of the picture that they hide."""
 
 METRICS = ("l1", "psnr", "ssim", "l1 whole", "psnr whole", "ssim whole")
-PARTS = ("holes", "bands", "values", "attributes", "fréchet", "lpips", "fid")
+PARTS = (
+    *("holes", "bands", "values", "attributes"),
+    *("sharpness", "fréchet", "kernel", "told apart", "lpips", "fid"),
+)
+JUDGED = "centre"
+"""The kind of hole whose fills a classifier tries to tell from the truth: it must be trained."""
 BATCH = 17  # pictures filled at a time
 
 
@@ -71,11 +78,11 @@ def complete(system: System, image: Tensor, mask: Tensor, *key: int | str) -> Te
 
 
 def measure(completed: Tensor, image: Tensor, mask: Tensor) -> Values:
-    """Every metric of every picture, in the hole and over the whole image."""
+    """Every metric of every picture, in the hole and, but for sharpness, over the whole image."""
     functions = {"l1": metrics.l1, "psnr": metrics.psnr, "ssim": metrics.ssim}
     inside = {name: function(completed, image, mask) for name, function in functions.items()}
     whole = {f"{name} whole": function(completed, image) for name, function in functions.items()}
-    return inside | whole
+    return inside | whole | {"sharpness": metrics.sharpness(completed, image, mask)}
 
 
 def fixed_masks(kind: str, seed: int, count: int, size: int) -> Tensor:
@@ -107,12 +114,13 @@ def evaluate(
         kinds: of `HOLES` and `BAND_HOLES`, one of `HOLES` at least; None for all.
         seeds: of the masks; a picture's value is its mean over them. The centre needs one only;
             bands take the first, on half of the pictures.
-        features: for the Fréchet distance of the completed pictures to the true ones.
+        features: for the Fréchet and the kernel distance of the completed pictures to the true.
         downloaded: whether to measure LPIPS and FID too; see `perceptual`.
 
     Returns:
         JSON-compatible: "holes" and "bands" (kind to metric to mean, low, high), "values" (kind to
-        metric to the pictures' values), the other `PARTS`, "milliseconds", "mebibytes".
+        metric to the pictures' values), "sharpness" (kind to the median: of a picture that is flat
+        behind its hole the value has no bounds), the other `PARTS`, "milliseconds", "mebibytes".
 
     Raises:
         ValueError: unknown holes, or what `downloaded` needs is missing.
@@ -142,19 +150,25 @@ def evaluate(
         runs = [measure(completed, shown, mask) for completed, mask in fills]
         values = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in METRICS}
         summary = {name: interval(value) for name, value in values.items()}
+        sharp = torch.cat([run["sharpness"] for run in runs])
+        facts["sharpness"][kind] = short(sharp.nanmedian().item())
         facts["holes" if is_hole else "bands"][kind] = summary
         kept = ("l1", "psnr", "ssim") if is_hole else ("psnr",)
         facts["values"][kind] = {name: rounded(values[name]) for name in kept}
         if is_hole:
             facts["attributes"][kind] = slices(values["psnr"], pictures.attributes)
         if features is not None and known is not None and is_hole:
-            seen = torch.cat([features(completed) for completed, _ in fills])
-            facts["fréchet"][kind] = _short(frechet_distance(seen, known))
+            seen = [features(completed) for completed, _ in fills]
+            facts["fréchet"][kind] = short(frechet_distance(torch.cat(seen), known))
+            distances = [kernel_distance(one, known) for one in seen]
+            facts["kernel"][kind] = short(statistics.mean(distances))
+        if kind == JUDGED:
+            facts["told apart"][kind] = interval(told_apart(fills[0][0], shown, fills[0][1]))
         if downloaded and is_hole:
-            distances = [perceptual.lpips(completed, shown) for completed, _ in fills]
-            facts["lpips"][kind] = interval(torch.stack(distances).mean(dim=0))
+            apart = [perceptual.lpips(completed, shown) for completed, _ in fills]
+            facts["lpips"][kind] = interval(torch.stack(apart).mean(dim=0))
             crowd = torch.cat([completed for completed, _ in fills])
-            facts["fid"][kind] = _short(perceptual.fid(crowd, shown))
+            facts["fid"][kind] = short(perceptual.fid(crowd, shown))
     return facts | cost(system, image, fixed_masks(chosen[0], seeds[0], len(image), size))
 
 
@@ -166,46 +180,6 @@ def cost(system: System, image: Tensor, mask: Tensor) -> dict[str, Any]:
         memory = peak_memory(lambda: system.fill(batches[0]))
         times = [seconds(lambda batch=batch: system.fill(batch)) for batch in batches]
     return {"milliseconds": round(1000 * statistics.median(times), 2), "mebibytes": memory}
-
-
-# Summaries -----------------------------------------------------------------------------------
-
-
-def interval(values: Tensor) -> dict[str, float | None]:
-    """Mean and 95 % confidence interval over pictures; None where nothing is finite.
-
-    A perfect fill has infinite PSNR; it does not count in the mean of the others.
-    """
-    finite = values[values.isfinite()].double()
-    if len(finite) < 2:
-        return {"mean": None, "low": None, "high": None}
-    mean, error = float(finite.mean()), 1.96 * float(finite.std()) / math.sqrt(len(finite))
-    return {"mean": _short(mean), "low": _short(mean - error), "high": _short(mean + error)}
-
-
-def paired(one: Sequence[float | None], other: Sequence[float | None]) -> dict[str, Any]:
-    """The mean of `one - other`, picture by picture, with its interval: cards' "values"."""
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-    return interval(torch.tensor([a - b for a, b in pairs]))
-
-
-def slices(values: Tensor, attributes: Mapping[str, Tensor]) -> dict[str, Any]:
-    """For each attribute that 5 pictures have and 5 have not: both means with their intervals."""
-    found = {}
-    for name, flags in attributes.items():
-        if min(int(flags.sum()), int((~flags).sum())) >= 5:
-            with_it, without = interval(values[flags]), interval(values[~flags])
-            found[name] = {"count": int(flags.sum()), "with": with_it, "without": without}
-    return found
-
-
-def rounded(values: Tensor) -> list[float | None]:
-    """For a card: four digits, None for what is not finite."""
-    return [_short(value) if math.isfinite(value) else None for value in values.tolist()]
-
-
-def _short(value: float) -> float:
-    return round(value, 4)
 
 
 def best(cards: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:

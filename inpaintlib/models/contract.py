@@ -62,9 +62,9 @@ def rate_of(config: Any) -> Callable[[int], float]:
     return schedule(config.steps, warm_up=config.warm_up, flat=FLAT if config.decay else 1.0)
 
 
-def adam(module: nn.Module, config: Any) -> Adam:
-    """Adam for a network, at a configuration's `learning_rate` and `betas`."""
-    return Adam(module.parameters(), lr=config.learning_rate, betas=config.betas)
+def adam(module: nn.Module, config: Any, *, factor: float = 1.0) -> Adam:
+    """Adam for a network, at a configuration's `learning_rate`, times a factor, and `betas`."""
+    return Adam(module.parameters(), lr=factor * config.learning_rate, betas=config.betas)
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,15 @@ class FromNoise(Model):
         _, loss = ADVERSARIAL[self.config.adversarial]
         return {"adversarial": loss(fake_logits=self.discriminator(self.generator(z)))}
 
+    def discriminator_optimizer(self) -> Optimizer:
+        """The discriminator's optimiser: the generator's kind."""
+        return adam(self.discriminator, self.config)
+
     def build_phases(self) -> list[Phase]:
         d, g = self.discriminator, self.generator
+        quicker = self.discriminator_optimizer()
         return [
-            Phase("discriminator", [d], self.discriminator_loss, adam(d, self.config)),
+            Phase("discriminator", [d], self.discriminator_loss, quicker),
             Phase("generator", [g], self.generator_loss, adam(g, self.config)),
         ]
 

@@ -81,9 +81,9 @@ LESSON = replace(
     warm_up=50,
     decay=True,
     batch_size=16,
-    steps=1000,
+    steps=500,
 )
-SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_200)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=700)
 
 
 def encoder(

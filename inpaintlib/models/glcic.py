@@ -73,7 +73,7 @@ LESSON = GLCICConfig(
     discriminator_sees_mask=True,
     completion_steps=0,
     discriminator_steps=0,
-    steps=1500,
+    steps=800,
     batch_size=16,
     adversarial="hinge",
     adversarial_weight=0.1,
@@ -90,7 +90,7 @@ SHIPPED = replace(
     global_levels=5,
     local_levels=4,
     batch_size=8,
-    steps=1_500,
+    steps=600,
 )
 
 

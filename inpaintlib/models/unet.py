@@ -68,10 +68,10 @@ LESSON = replace(
     warm_up=50,
     decay=True,
     batch_size=16,
-    steps=1100,
+    steps=700,
 )
 LESSON_WHOLE = replace(LESSON, whole=True)
-SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_800)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=800)
 SHIPPED_WHOLE = replace(SHIPPED, whole=True)
 
 

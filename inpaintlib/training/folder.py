@@ -47,12 +47,15 @@ class RunFolder:
         write_whole(self.path / "config.json", lambda part: part.write_text(text, "utf-8"))
 
     def forget_start(self) -> None:
-        """Leave nothing in the way of the next try, if the run failed before its first state.
+        """Leave nothing in the way of the next try, if the run failed before it saved any step.
 
         The folder was new or empty (`check_new`), so all that is in it is this run's.
         """
-        if not self.state.exists():
-            shutil.rmtree(self.path, ignore_errors=True)
+        if self.state.exists():
+            saved = torch.load(self.state, map_location="cpu", weights_only=True)["step"]
+            if saved > 0:
+                return
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def config(self) -> dict[str, Any]:
         """What the run is, as `begin` wrote it.

@@ -1,12 +1,14 @@
 """The DCGAN of lesson 02: the paper's layers, initialisation and sizes."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 
 from inpaintlib.images import Batch
 from inpaintlib.models.contract import count_parameters
-from inpaintlib.models.dcgan import DCGAN, LESSON, PAPER, DCGANConfig
+from inpaintlib.models.dcgan import DCGAN, LESSON, PAPER, SHIPPED, DCGANConfig
 from inpaintlib.training.loop import train
 
 
@@ -65,6 +67,20 @@ def test_wrong_sizes_are_refused():
         DCGANConfig(size=96)
     with pytest.raises(ValueError, match=r"takes pictures of \(3, 64, 64\), got \(3, 128, 128\)"):
         DCGAN(LESSON).discriminator(torch.zeros(1, 3, 128, 128))
+
+
+def test_the_shipped_networks_repeat_pixels_and_are_normalised_spectrally():
+    family = DCGAN(SHIPPED)
+    assert count_parameters(family.generator) == 4 * 4 * 384 * 100 + sum(
+        9 * wide * narrow for wide, narrow in pairwise((384, 384, 192, 96, 48, 3))
+    ) + 2 * (384 + 384 + 192 + 96 + 48)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in family.discriminator.modules())
+    convolutions = [m for m in family.discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == 5
+    assert all(hasattr(layer, "parametrizations") for layer in convolutions)
+    assert family.generate(Batch(torch.zeros(2, 3, 64, 64))).shape == (2, 3, 64, 64)
+    rates = [phase.optimizer.param_groups[0]["lr"] for phase in family.phases()]
+    assert rates == [4e-4, 2e-4]
 
 
 def test_initialisation_moments():

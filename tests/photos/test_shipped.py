@@ -1,6 +1,7 @@
 """The trained networks: their table, their files, and what loading promises."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from inpaintlib.images import Batch, hide
 from inpaintlib.photos import shipped
 from inpaintlib.photos.shipped import SHIPPED, load, weights_for
 from inpaintlib.training import recipes
-from inpaintlib.training.checkpoints import save_weights
+from inpaintlib.training.checkpoints import load_weights, save_weights
 from tools import make_weights
 
 DATA = "INPAINTLIB_DATA"
@@ -175,11 +176,29 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     assert words[2] == f"--preset shipped --steps 10 --seed 2 --start-from {states[1]}"
 
 
+def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, tmp_path):
+    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path))
+    starts = []
+    monkeypatch.setattr(
+        make_weights,
+        "train",
+        lambda recipe, folder, options: starts.append(options[-1]) or folder / "w",
+    )
+    log = ["git", "log", "-1", "--format=%h", "--", "data/weights/gan-drawn.safetensors"]
+    done = subprocess.run(log, cwd=make_weights.ROOT, capture_output=True, text=True)
+    if not done.stdout:
+        pytest.skip("no repository here")
+    recipe = shipped.Shipped("gan", True, (shipped.Stage("shipped", 4),), done.stdout.strip())
+    make_weights.make("gan-drawn", recipe)
+    assert starts == [str(tmp_path / "weights" / f"gan-drawn-{done.stdout.strip()}.safetensors")]
+    load_weights(starts[0], recipes.make("gan").generator)
+
+
 def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
     monkeypatch.setenv("INPAINTLIB_DATA", "somewhere")
     seen = []
     monkeypatch.setattr(
-        make_weights, "load_faces", lambda _: seen.append(os.environ[DATA]) or FACES
+        make_weights, "load_faces", lambda _, large: seen.append(os.environ[DATA]) or FACES
     )
     monkeypatch.setattr(make_weights, "learn_features", lambda _: torch.nn.Linear(1, 1))
     make_weights.main(["features-drawn", "features-celeba"])

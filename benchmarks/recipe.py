@@ -1,0 +1,166 @@
+"""What makes fills sharp? One factor at a time, on the U-Net of lesson 6 at 64×64.
+
+Each setting differs from one of the others in a single thing: no discriminator, the adversarial
+term at a hundredth of L1's weight, as the sources have it, or at a tenth, feature matching; then a
+discriminator that is not shown the holes, and one that gives a picture a single score. Settings
+that share a seed begin with the same weights and see the same pictures and holes. Every run is kept
+under runs/recipe: a stopped experiment goes on.
+
+    python benchmarks/recipe.py [--steps N] [--seeds 0 1 2] [--runs N]
+
+The card goes to data/cards/experiments: recipe.json for drawn faces, recipe_celeba.json for the
+photographs that INPAINTLIB_DATA names.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inpaintlib import metrics
+from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
+from inpaintlib.data.writing import write_whole
+from inpaintlib.images import Batch
+from inpaintlib.masks import centre
+from inpaintlib.measure.cards import folder_of
+from inpaintlib.measure.features import (
+    FaceFeatures,
+    features_for,
+    frechet_distance,
+    kernel_distance,
+)
+from inpaintlib.models.unet import LESSON, UNet
+from inpaintlib.training.ema import EMA
+from inpaintlib.training.loop import eval_mode, train
+from inpaintlib.training.recipes import EVERY_KIND
+
+STEPS, PICTURES = 1_000, 200
+PRECISION = "bfloat16"
+TENTH, HUNDREDTH = 0.1 * LESSON.l1_weight, 0.01 * LESSON.l1_weight
+
+
+class Blindfolded(UNet):
+    """The discriminator is not shown where the hole is."""
+
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        return super().activations(image, torch.zeros_like(mask))
+
+
+class Whole(UNet):
+    """The discriminator gives a picture one score instead of one per patch."""
+
+    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        *below, logits = super().activations(image, mask)
+        return [*below, logits.mean(dim=(1, 2, 3))]
+
+
+Setting = tuple[type[UNet], dict[str, float]]
+SETTINGS: dict[str, Setting] = {
+    "L1 only": (UNet, {"adversarial_start": 10**9}),
+    "adversarial at 0.01 of L1": (UNet, {"adversarial_weight": HUNDREDTH, "feature_weight": 0.0}),
+    "adversarial at 0.1 of L1": (UNet, {"adversarial_weight": TENTH, "feature_weight": 0.0}),
+    "with feature matching": (UNet, {"adversarial_weight": TENTH}),
+    "… without the mask": (Blindfolded, {"adversarial_weight": TENTH}),
+    "… one score per picture": (Whole, {"adversarial_weight": TENTH}),
+}
+
+
+def make_run(
+    name: str, seed: int, steps: int, training: ImageSet, look: Batch, eyes: FaceFeatures | None
+) -> dict[str, Any]:
+    """Train one U-Net and measure its average: setting, seed, metrics in the centre hole."""
+    kind, changes = SETTINGS[name]
+    config = replace(LESSON, steps=steps, **changes)
+    torch.manual_seed(seed)
+    family = kind(config)
+    average = EMA(family.generator)
+    source = batches(training, batch_size=config.batch_size, mask=EVERY_KIND, flip=True, seed=seed)
+    for _ in train(family, source, steps=steps, ema=average, precision=PRECISION):
+        pass
+    with average.applied(), eval_mode(family):
+        parts = zip(*(x.split(50) for x in (look.image, *look.holes())), strict=True)
+        filled = torch.cat([family.generate(Batch(i, m, o)) for i, o, m in parts])
+    return {"setting": name, "seed": seed, "metrics": measure(filled, look, eyes)}
+
+
+def measure(filled: Tensor, look: Batch, eyes: FaceFeatures | None) -> dict[str, float]:
+    """PSNR (mean), sharpness (median), and the crowds' distances where there are eyes for them."""
+    _, mask = look.holes()
+    values = {
+        "PSNR": metrics.psnr(filled, look.image, mask).mean().item(),
+        "sharpness": metrics.sharpness(filled, look.image, mask).nanmedian().item(),
+    }
+    if eyes is not None:
+        crowds = eyes(filled), eyes(look.image)
+        values["Fréchet"] = frechet_distance(*crowds)
+        values["kernel distance"] = kernel_distance(*crowds)
+    return {name: round(value, 5) for name, value in values.items()}
+
+
+def path_of(folder: Path, name: str, seed: int) -> Path:
+    """Where a run is kept."""
+    return folder / f"{list(SETTINGS).index(name)}-{seed}.json"
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that appears whole or not at all."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(path, lambda part: part.write_text(text, "utf-8"))
+
+
+def missing(folder: Path, seeds: list[int]) -> Iterator[tuple[str, int]]:
+    """The runs still to be made: every setting with the first seed, then with the next."""
+    for seed, name in product(seeds, SETTINGS):
+        if not path_of(folder, name, seed).is_file():
+            yield name, seed
+
+
+def write_card(path: Path, training: ImageSet, folder: Path, steps: int, seeds: list[int]) -> None:
+    """Collect the runs into one card."""
+    pairs = product(seeds, SETTINGS)
+    facts = {
+        "data": training.name,
+        "training pictures": len(training),
+        "pictures": PICTURES,
+        "size": LESSON.size,
+        "steps": steps,
+        "batch_size": LESSON.batch_size,
+        "precision": PRECISION,
+        "seeds": seeds,
+    }
+    runs = [json.loads(path_of(folder, name, seed).read_text("utf-8")) for seed, name in pairs]
+    write_json(path, {**facts, "runs": runs})
+
+
+def main(words: list[str] | None = None) -> None:
+    """Make what is missing; write the card when nothing is."""
+    parser = argparse.ArgumentParser(description="What makes fills sharp: one factor at a time.")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--runs", type=int, help="stop after so many")
+    options = parser.parse_args(words)
+    training = load_faces("train", size=LESSON.size, large=True)
+    hole = partial(centre, side=1 / 2)
+    look = fixed_batch(load_faces("validation", size=LESSON.size), PICTURES, mask=hole)
+    eyes = features_for(training)
+    kind = training.kind
+    folder = runs_folder() / "recipe" / f"{kind}-{options.steps}"
+    for name, seed in list(missing(folder, options.seeds))[: options.runs]:
+        run = make_run(name, seed, options.steps, training, look, eyes)
+        write_json(path_of(folder, name, seed), run)
+        print(name, seed, run["metrics"], flush=True)
+    if not list(missing(folder, options.seeds)):
+        card = folder_of("experiments") / f"recipe{'' if kind == 'drawn' else '_celeba'}.json"
+        write_card(card, training, folder, options.steps, options.seeds)
+        print(f"card: {card}")
+
+
+if __name__ == "__main__":
+    main()

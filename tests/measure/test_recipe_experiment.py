@@ -1,0 +1,72 @@
+"""The experiment on what makes fills sharp: it is resumable, paired, and one factor at a time."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import tiny
+import torch
+
+from benchmarks import recipe
+from inpaintlib.images import hide
+from inpaintlib.models.unet import LESSON, UNet
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Tiny pictures and networks, and folders of its own."""
+    config = replace(LESSON, base=8, size=16, batch_size=4, discriminator_widths=(4, 8))
+    monkeypatch.setattr(recipe, "LESSON", config)
+    monkeypatch.setattr(recipe, "load_faces", tiny.pictures)
+    monkeypatch.setattr(recipe, "PRECISION", "float32")
+    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(recipe, "folder_of", lambda name: tmp_path / "cards" / name)
+    return tmp_path
+
+
+def test_a_stopped_experiment_goes_on_and_ends_with_a_card(small, capsys):
+    words = ["--steps", "2", "--seeds", "3", "5"]
+    recipe.main([*words, "--runs", "4"])
+    kept = sorted((small / "runs" / "recipe").rglob("*.json"))
+    assert len(kept) == 4
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    assert not (small / "cards").exists()
+    recipe.main(words)
+    assert [path.stat().st_mtime_ns for path in kept] == stamps
+    (path,) = (small / "cards" / "experiments").iterdir()
+    card = json.loads(path.read_text("utf-8"))
+    assert (card["steps"], card["seeds"], card["pictures"]) == (2, [3, 5], recipe.PICTURES)
+    pairs = {(run["setting"], run["seed"]) for run in card["runs"]}
+    assert pairs == {(name, seed) for name in recipe.SETTINGS for seed in (3, 5)}
+    assert {"PSNR", "sharpness"} <= card["runs"][0]["metrics"].keys()
+    assert str(path) in capsys.readouterr().out
+
+
+def judged(kind: type[UNet], seed: int = 0):
+    torch.manual_seed(seed)
+    family = kind(replace(LESSON, base=8, discriminator_widths=(4, 8))).eval()
+    image = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    masks = torch.zeros(2, 2, 1, 16, 16)
+    masks[0, ..., :8], masks[1, ..., 8:] = 1, 1
+    return [family.activations(image, mask)[-1] for mask in masks]
+
+
+def test_only_the_blindfolded_judge_does_not_see_the_mask():
+    one, other = judged(recipe.Blindfolded)
+    assert torch.equal(one, other)
+    assert not torch.equal(*judged(UNet))
+
+
+def test_a_whole_view_is_one_score_a_picture():
+    patches, whole = judged(UNet)[0], judged(recipe.Whole)[0]
+    assert patches.shape == (2, 1, 4, 4)
+    torch.testing.assert_close(whole, patches.mean(dim=(1, 2, 3)))
+
+
+def test_without_a_game_there_are_no_terms_of_it():
+    _, changes = recipe.SETTINGS["L1 only"]
+    family = UNet(replace(LESSON, base=8, size=16, discriminator_widths=(4, 8), **changes))
+    mask = torch.zeros(2, 1, 16, 16)
+    mask[..., 4:12, 4:12] = 1
+    terms = family.generator_loss(hide(torch.zeros(2, 3, 16, 16), mask), 10_000)
+    assert terms.keys() == {"l1", "sobel", "ssim"}
