@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from inpaintlib.layers import initialise_normal
+from inpaintlib.layers import check_shape, initialise_normal
 from inpaintlib.models.contract import FromNoise
 
 
@@ -59,10 +59,8 @@ class Generator(nn.Module):
         layers = up_block(config.latent, widths[0], stride=1, padding=0)  # a dense layer, reshaped
         for wide, narrow in pairwise(widths):
             layers += up_block(wide, narrow, stride=2, padding=1)
-        layers += [
-            nn.ConvTranspose2d(widths[-1], config.channels, 4, stride=2, padding=1, bias=False),
-            nn.Tanh(),
-        ]
+        last = nn.ConvTranspose2d(widths[-1], config.channels, 4, stride=2, padding=1, bias=False)
+        layers += [last, nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -102,11 +100,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        if image.shape[1:] != self.shape:  # another size would silently give a map of wrong scores
-            raise ValueError(
-                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
-                " set the configuration's size"
-            )
+        check_shape(image, self.shape)  # another size would silently give a map of wrong scores
         return self.layers(image).flatten(start_dim=1).float()
 
 

@@ -73,11 +73,6 @@ def _control(name: str, values: Control) -> ipywidgets.ValueWidget:
     if len(values) == 3 and all(isinstance(value, float) for value in values):
         low, high, step = values
         return ipywidgets.FloatSlider(
-            value=(low + high) / 2,
-            min=low,
-            max=high,
-            step=step,
-            continuous_update=False,
-            **common,
+            value=(low + high) / 2, min=low, max=high, step=step, continuous_update=False, **common
         )
     return ipywidgets.Dropdown(options=list(values), **common)

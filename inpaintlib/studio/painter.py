@@ -14,14 +14,7 @@ from torch import Tensor
 
 from inpaintlib.images import check_image, paint_holes
 from inpaintlib.masks import hole_fraction
-from inpaintlib.studio.holes import (
-    SIZED,
-    as_mask,
-    draw_hole,
-    mask_from_bytes,
-    mask_to_bytes,
-    png,
-)
+from inpaintlib.studio.holes import SIZED, as_mask, draw_hole, mask_from_bytes, mask_to_bytes, png
 from inpaintlib.studio.pictures import DRAWN, FOLDER, UPLOAD, load_picture, read_upload, sources
 
 HERE = Path(__file__).parent
