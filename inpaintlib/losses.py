@@ -15,8 +15,6 @@ from torch import Tensor
 from inpaintlib.filters import sobel, ssim_map
 from inpaintlib.images import check_pair
 
-# --- adversarial pairs -------------------------------------------------------------------------
-
 
 def bce_discriminator_loss(
     *, real_logits: Tensor, fake_logits: Tensor, real_target: float = 1.0
@@ -126,9 +124,6 @@ def fooling_terms(
             *known, _ = see(real)
         terms["features"] = config.feature_weight * feature_matching(real=known, fake=seen)
     return terms
-
-
-# --- reconstruction ----------------------------------------------------------------------------
 
 
 def region_mean(values: Tensor, region: Tensor) -> Tensor:

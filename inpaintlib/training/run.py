@@ -245,7 +245,6 @@ def stop_signals() -> Generator[list[int]]:
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches, each made in a thread while the one before is worked on."""
-
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(batches.__next__)
         while True:
