@@ -253,7 +253,7 @@ def initialise_normal(module: nn.Module) -> None:
 
 
 def check_multiple(image: Tensor, multiple: int) -> None:
-    """Raise ValueError unless a picture that is halved k times has sides divisible by 2^k."""
+    """Raise ValueError unless both sides divide by `multiple`: 2^k for a network of k halvings."""
     height, width = image.shape[2:]
     if height % multiple or width % multiple or not height or not width:
         raise ValueError(f"expected height and width divisible by {multiple}, got {height}×{width}")

@@ -16,7 +16,7 @@ def square(
     side: Length = 0.5,
     margin: Length = 0,
 ) -> Tensor:
-    """One square, every place as likely that keeps `margin` from the picture's edge.
+    """One square, every place as likely that keeps a `margin` from the picture's edge.
 
     Example:
         >>> mask = square(2, 200, 200, generator=torch.Generator(), side=32, margin=16)

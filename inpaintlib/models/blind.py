@@ -60,7 +60,7 @@ SHIPPED = replace(LESSON, size=128, batch_size=8, locator_steps=150, steps=700)
 def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
     """Damage the holes: in half of the samples with noise, in the others with one random colour.
 
-    Known pixels stay bit for bit; nothing of the picture (B, C, H, W) is left in the holes.
+    Known pixels of (B, C, H, W) stay bit for bit; in the holes nothing of the picture is left.
     """
     check_pair(image, mask)
     noise = 2 * torch.rand(image.shape, generator=generator) - 1
@@ -84,9 +84,9 @@ class MaskedUNet(nn.Module):
         self.downs, self.ups, self.joins = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for fine, coarse in pairwise(widths):
             down = nn.Conv2d(fine + extra, coarse, 4, stride=2, padding=1)
-            join = nn.Conv2d(2 * fine + extra, fine, 3, padding=1)
             self.downs.append(stage(down, coarse))
             self.ups.insert(0, stage(ResizeConv2d(coarse, fine), fine))
+            join = nn.Conv2d(2 * fine + extra, fine, 3, padding=1)
             self.joins.insert(0, stage(join, fine))
         self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
 
