@@ -102,10 +102,7 @@ def fixed_batch(
 
 
 def _masked(
-    image: Tensor,
-    mask: MaskSampler | None,
-    generator: torch.Generator,
-    fill: float | Tensor = 0.0,
+    image: Tensor, mask: MaskSampler | None, generator: torch.Generator, fill: float | Tensor = 0.0
 ) -> Batch:
     if mask is None:
         return Batch(image)
