@@ -10,17 +10,11 @@ CELL = "from inpaintlib.studio.studio import Studio\n\nStudio()"
 
 
 def serve(*, port: int = 8866, browser: bool = True, theme: str = "light") -> None:
-    """Serve the studio at http://127.0.0.1:`port`, reachable from this computer only.
-
-    Returns when it is stopped (Ctrl-C).
+    """Serve the studio at http://127.0.0.1:`port`, or the next free port, until Ctrl-C.
 
     Args:
-        port: of the address; the next free one if it is taken.
         browser: whether to open it.
         theme: "light" or "dark".
-
-    Raises:
-        ImportError: Voilà is not installed.
     """
     if importlib.util.find_spec("voila") is None:
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")

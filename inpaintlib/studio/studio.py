@@ -17,7 +17,7 @@ from inpaintlib.studio.logic import ORIGINAL, SIZE, Filled
 from inpaintlib.studio.painter import Painter, explain, with_picture
 from inpaintlib.studio.pictures import DRAWN, UPLOAD
 
-AT_START = ("brush", 0.5, 338)  # family, size and seed of the first hole: across a face
+AT_START = ("brush", 0.5, 338)  # kind, size and seed of the first hole: across a face
 
 
 class Studio(ipywidgets.HBox):
@@ -25,10 +25,6 @@ class Studio(ipywidgets.HBox):
 
     Fills run in a thread of their own, so painting goes on meanwhile. Where no browser is, the
     picture with its hole and the first answer stand in.
-
-    Attributes:
-        painter, comparison: the two widgets; `studio.painter.mask` is the mask.
-        answers: what is shown, left and right.
 
     Example:
         >>> studio = Studio()
@@ -49,7 +45,7 @@ class Studio(ipywidgets.HBox):
         self.add_class("inpaint-studio")
         self._newest = logic.Newest()
         self._loop = _running_loop()
-        self.answers = self._compute()
+        self.answers = self._request()()
         self.comparison.show(self.answers)
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
         self.comparison.observe(self._changed, ["left", "right"])
@@ -65,9 +61,6 @@ class Studio(ipywidgets.HBox):
             truth_known=self.painter.source != UPLOAD,
         )
         return lambda: [work(name) for name in names]
-
-    def _compute(self) -> list[Filled]:
-        return self._request()()
 
     def _changed(self, _change: object = None) -> Future[None] | None:
         """Ask for a new answer; the newest request wins."""

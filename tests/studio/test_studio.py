@@ -199,7 +199,7 @@ def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
     studio.comparison.left = "image mean"
     wait(studio)
     assert [answer.method for answer in studio.answers] == ["image mean", "Telea"]
-    studio.painter._handle_custom_msg({"kind": "picture", "source": "cat", "number": 0}, [])
+    studio.painter._handle_custom_msg({"request": "picture", "source": "cat", "number": 0}, [])
     wait(studio)
     known = (studio.painter.mask == 0).expand(1, 3, 128, 128)
     assert torch.equal(studio.answers[-1].picture[known], load_picture("cat")[known])
