@@ -12,7 +12,8 @@ from inpaintlib import __version__, data
 def examine() -> int:
     """Print what the course stands on here; status 1 if a part is missing or too old."""
     problems: list[str] = []
-    _section("inpaintlib", {"version": __version__, "python": _python()})
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    _section("inpaintlib", {"version": __version__, "python": python})
     _section("packages", _packages(problems))
     _section("computing", _computing())
     _section("data", _data(problems))
@@ -31,16 +32,10 @@ def _section(title: str, rows: dict[str, str]) -> None:
         print(f"  {name:<{width}}  {value}")
 
 
-def _python() -> str:
-    """The interpreter and the machine."""
-    return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-
-
 def _packages(problems: list[str]) -> dict[str, str]:
     """Name to version of what the package requires; adds what is missing or too old."""
-    requirements = [Requirement(text) for text in metadata.requires("inpaintlib") or []]
     rows = {}
-    for requirement in requirements:
+    for requirement in map(Requirement, metadata.requires("inpaintlib") or []):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
@@ -80,6 +75,5 @@ def _weights() -> dict[str, str]:
     """The trained networks at hand: file to size."""
     folder = data.default_folder() / "weights"
     files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        return {"none": f"in {folder}"}
-    return {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
+    rows = {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
+    return rows or {"none": f"in {folder}"}

@@ -1,7 +1,5 @@
 """Images, masks and batches: shapes, value ranges, and the two operations every inpainter needs.
 
-Conventions of the whole course:
-
 * an image is float32, (B, C, H, W), in [-1, 1]; 0 is mid-grey;
 * a mask is float32, (B, 1, H, W), each value 0 or 1, and **1 means hole**, one mask per sample;
 * `observed` is an image with its holes filled by a constant: all that a generator may see.
@@ -19,17 +17,11 @@ HOLE_COLOUR = (0.86, 0.16, 0.55)
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees.
+    """What one training step sees."""
 
-    Attributes:
-        image: (B, C, H, W), [-1, 1]: the truth. A generator never reads it.
-        mask: (B, 1, H, W), {0, 1}, 1 = hole; None when nothing is hidden (lessons 01 and 02).
-        observed: (B, C, H, W), [-1, 1]: the image with its holes filled; None without a mask.
-    """
-
-    image: Tensor
-    mask: Tensor | None = None
-    observed: Tensor | None = None
+    image: Tensor  # (B, C, H, W), [-1, 1]: the truth, which a generator never reads
+    mask: Tensor | None = None  # (B, 1, H, W); None when nothing is hidden (lessons 01 and 02)
+    observed: Tensor | None = None  # (B, C, H, W): the image with its holes filled
 
     def seen(self) -> Tensor:
         """The observed image; ValueError when nothing is hidden."""
@@ -55,28 +47,19 @@ class Batch:
 
 
 def hide(image: Tensor, mask: Tensor, *, fill: float | Sequence[float] | Tensor = 0.0) -> Batch:
-    """A batch whose holes are hidden: checks both tensors, then applies the mask.
-
-    Args:
-        image: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-        fill: the value a hole shows, in the image's range; see `apply_mask`.
-    """
+    """A batch whose holes are hidden; arguments and errors as for `apply_mask`."""
     return Batch(image, mask, apply_mask(image, mask, fill=fill))
 
 
 def apply_mask(
     image: Tensor, mask: Tensor, *, fill: float | Sequence[float] | Tensor = 0.0
 ) -> Tensor:
-    """Replace the hole by a constant.
+    """Replace the hole by a constant; outside of it the image stays, bit for bit.
 
     Args:
         image: (B, C, H, W), [-1, 1].
         mask: (B, 1, H, W), {0, 1}, 1 = hole.
         fill: a number, or one value a channel, (C,). 0 is mid-grey; it would be black in [0, 1].
-
-    Returns:
-        (B, C, H, W): the image outside the hole, bit for bit, and `fill` inside.
 
     Raises:
         ValueError: the shapes do not match, or the mask holds other values than 0 and 1.
@@ -98,16 +81,13 @@ def apply_mask(
 def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
     """Paste the prediction into the hole; every known pixel stays as it was, bit for bit.
 
-    The same function serves every discriminator, metric and picture: a network is judged on what
+    The same function serves every discriminator, metric and picture: a network is measured by what
     its user would get.
 
     Args:
         prediction: (B, C, H, W), [-1, 1].
         image: same shape: the truth, or `observed` (outside the hole they are equal).
         mask: (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Returns:
-        (B, C, H, W): `prediction` where the mask is 1, `image` where it is 0.
 
     Example:
         >>> p, x = torch.ones(1, 1, 1, 2), torch.zeros(1, 1, 1, 2)
@@ -118,15 +98,7 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
 
 
 def paint_holes(image: Tensor, mask: Tensor) -> Tensor:
-    """The image as three channels with its holes in `HOLE_COLOUR`, for showing only.
-
-    Args:
-        image: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Returns:
-        (B, 3, H, W), [-1, 1].
-    """
+    """The image as (B, 3, H, W) with its holes in `HOLE_COLOUR`, for showing only."""
     check_pair(image, mask)
     colour = torch.tensor(HOLE_COLOUR).to(image).view(1, 3, 1, 1) * 2 - 1
     wide = image.expand(-1, 3, -1, -1)

@@ -1,8 +1,7 @@
-"""Layers that more than one family uses: gated convolution, two attentions, a discriminator.
+"""Layers that the lessons build: gated convolution, two attentions, a patch discriminator.
 
-Shapes are (B, C, H, W). Plain convolutions, dilated ones included, and transposed convolutions are
-torch's own, and so is `spectral_norm`, which keeps the raw weight beside its normalised value:
-evaluating twice gives the same result twice, and a saved network comes back as it was.
+Shapes are (B, C, H, W). `spectral_norm` is torch's own, which keeps the raw weight beside its
+normalised value: evaluating twice gives the same result twice.
 """
 
 from collections.abc import Callable
@@ -19,14 +18,13 @@ Activation = Callable[[Tensor], Tensor]
 class GatedConv2d(nn.Module):
     """φ(feature) ⊙ σ(gate): a convolution that decides, pixel by pixel, what to let through.
 
-    A plain convolution treats known and missing pixels alike. Here half of the output channels are
-    gates in (0, 1), learned, one for every feature, pixel and channel. Feature and gate are one
-    convolution with twice the outputs, split: the same numbers as two convolutions, in one call.
+    A plain convolution treats known and missing pixels alike. Here every feature has a learned gate
+    in (0, 1). Feature and gate are one convolution with twice the outputs, split: the same numbers
+    as two convolutions, in one call.
 
     Args:
         inputs, outputs: channels before, and after the gate.
         kernel: side of the kernel; zero padding keeps the size at stride 1, if it is odd.
-        stride, dilation: of the convolution.
         activation: φ of the features.
 
     Source:
@@ -73,12 +71,8 @@ class GatedConv2d(nn.Module):
 class SelfAttention2d(nn.Module):
     """x + γ · attention(x): every position may look at every other, however far away.
 
-    Query and key have an eighth of the channels; the dot product is not scaled (both as in the
-    source). γ starts at 0, so the layer begins as the identity: a test that forgets this tests
-    nothing.
-
-    Args:
-        channels: of the input and the output, at least 8.
+    Query and key have an eighth of the `channels`, of which there are at least 8; the dot product
+    is not scaled (both as in the source). γ starts at 0, so the layer begins as the identity.
 
     Source:
         Zhang et al. 2018 (SAGAN), section 3, without the bottleneck of its public code.
@@ -134,10 +128,9 @@ def contextual_attention(
 
     Source:
         Yu et al. 2018 (DeepFill), section 3.2, as simplified in the public code of DeepFillV2. Ours
-        differs: each sample has its own mask (the source takes the first one's for the whole
-        batch); a cell that any hole pixel touches is hole (nearest resizing loses thin strokes);
-        overlapping patches are averaged at the picture's border too (the source divides by 4
-        everywhere, which darkens it).
+        differs: each sample has its own mask, not the batch's first; a cell that any hole pixel
+        touches is hole (nearest resizing loses thin strokes); overlapping patches are averaged at
+        the picture's border too (the source divides by 4 everywhere, which darkens it).
     """
     weights = contextual_weights(foreground, background, mask, scale=scale, published=published)
     size, window = background.shape[2:], {"kernel_size": 4, "stride": 2, "padding": 1}
@@ -203,30 +196,22 @@ class ResizeConv2d(nn.Sequential):
     A transposed convolution whose kernel its stride does not divide gives some pixels more terms
     than their neighbours, and even where it does they come from different weights.
 
-    Args:
-        inputs, outputs: channels.
-        bias: of the convolution; needless before a normalisation.
-
     Source:
         Odena et al. 2016, "Deconvolution and checkerboard artifacts".
     """
 
-    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
-        super().__init__(
-            nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
-        )
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))
 
 
 class PatchDiscriminator(nn.Module):
     """Picture to a map of logits, one for each patch.
 
-    Convolutions of stride 2, each halving the map, then a 3×3 convolution to one logit per place.
-    What it is shown beside the picture, such as the mask, is concatenated to it:
-
-        (B, inputs, H, W) -> (B, widths[0], H/2, W/2) -> … -> (B, 1, H/2^k, W/2^k)
+    Convolutions of stride 2, each halving the map, then a 3×3 convolution to one logit per place:
+    (B, inputs, H, W) -> (B, widths[0], H/2, W/2) -> … -> (B, 1, H/2^k, W/2^k).
 
     Args:
-        inputs: channels of all that it is shown.
+        inputs: channels of all that it is shown, such as picture and mask.
         widths: channels after each halving.
         spectral: whether its weights are under spectral normalisation.
 
@@ -258,12 +243,11 @@ def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
     For feature matching; a chain that ends with an activation has it once.
     """
     found = []
-    for layer in layers:
+    for layer in layers[:-1]:
         x = layer(x)
         if isinstance(layer, nn.LeakyReLU | nn.ReLU):
             found.append(x)
-    below = found[:-1] if found and found[-1] is x else found
-    return [*below, x.float()]
+    return [*found, layers[-1](x).float()]
 
 
 def initialise_normal(module: nn.Module) -> None:
@@ -286,13 +270,19 @@ def initialise_normal(module: nn.Module) -> None:
 
 
 def check_multiple(image: Tensor, multiple: int) -> None:
-    """Raise ValueError unless height and width of (B, C, H, W) are multiples of `multiple`.
-
-    A network that halves the picture k times needs 2^k; pad to that size before, or resize.
-    """
+    """Raise ValueError unless both sides divide by `multiple`: 2^k for a network of k halvings."""
     height, width = image.shape[2:]
     if height % multiple or width % multiple or not height or not width:
         raise ValueError(f"expected height and width divisible by {multiple}, got {height}×{width}")
+
+
+def check_shape(image: Tensor, shape: tuple[int, int, int]) -> None:
+    """Raise ValueError unless (B, C, H, W) holds pictures of (C, H, W), what dense layers need."""
+    if image.shape[1:] != shape:
+        raise ValueError(
+            f"this discriminator takes pictures of {shape}, got {tuple(image.shape[1:])}:"
+            " set the configuration's size"
+        )
 
 
 def _tokens(x: Tensor) -> Tensor:

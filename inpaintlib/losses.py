@@ -1,8 +1,7 @@
 """Losses: the three adversarial pairs, feature matching, and what is asked of a filled hole.
 
-Pure functions of tensors. Scores are logits (no Sigmoid), of any shape: one per picture or a map of
-patches. Score arguments are keyword-only, because two score tensors look alike. Weights belong to
-the models, not here.
+Scores are logits (no Sigmoid), of any shape: one per picture or a map of patches. They are
+keyword-only, because two score tensors look alike. Weights belong to the models.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,8 +14,6 @@ from torch import Tensor
 
 from inpaintlib.filters import sobel, ssim_map
 from inpaintlib.images import check_pair
-
-# --- adversarial pairs -------------------------------------------------------------------------
 
 
 def bce_discriminator_loss(
@@ -44,21 +41,15 @@ def bce_discriminator_loss(
 
 
 def bce_generator_loss(*, fake_logits: Tensor) -> Tensor:
-    """-log σ(fake): the non-saturating form.
+    """-log σ(fake), instead of log(1 - σ(fake)), which has no gradient while the fake is found out.
 
-    Source:
-        Goodfellow et al. 2014, section 3: log(1 - σ(fake)) has no gradient while the discriminator
-        wins, so -log σ(fake) is minimised instead.
+    Source: Goodfellow et al. 2014, section 3.
     """
     return F.softplus(-fake_logits).mean()
 
 
 def lsgan_discriminator_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """½ [(real - 1)² + fake²]: least squares, no Sigmoid before it.
-
-    Source:
-        Mao et al. 2017, "Least squares generative adversarial networks", equation 9.
-    """
+    """½ [(real - 1)² + fake²]. Source: Mao et al. 2017 (LSGAN), equation 9."""
     return 0.5 * ((real_logits - 1).square().mean() + fake_logits.square().mean())
 
 
@@ -70,9 +61,7 @@ def lsgan_generator_loss(*, fake_logits: Tensor) -> Tensor:
 def hinge_discriminator_loss(*, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """½ [max(0, 1 - real) + max(0, 1 + fake)]; 1 when it knows nothing.
 
-    Source:
-        Yu et al. 2019 (DeepFillV2), section 3.4, with the ½ of its public code; Miyato et al. 2018
-        has no ½.
+    Source: Yu et al. 2019 (DeepFillV2), section 3.4, with the ½ of its public code.
     """
     return 0.5 * (F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean())
 
@@ -82,13 +71,12 @@ def hinge_generator_loss(*, fake_logits: Tensor) -> Tensor:
     return -fake_logits.mean()
 
 
-ADVERSARIAL = {
+ADVERSARIAL = {  # name to the losses of discriminator and generator
     "bce": (bce_discriminator_loss, bce_generator_loss),
     "bce smoothed": (partial(bce_discriminator_loss, real_target=0.9), bce_generator_loss),
     "lsgan": (lsgan_discriminator_loss, lsgan_generator_loss),
     "hinge": (hinge_discriminator_loss, hinge_generator_loss),
 }
-"""Name to the losses of discriminator and generator."""
 
 
 def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
@@ -99,14 +87,8 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
     the truth's activations.
 
     Args:
-        real, fake: a discriminator's activations of the truth and of the fill, the same layers in
-            the same order; of any shapes, but in pairs. Usually without the last, the logits.
-
-    Returns:
-        A scalar, at least 0.
-
-    Raises:
-        ValueError: no layer, or not the same number of them.
+        real, fake: a discriminator's activations of the truth and of the fill, in pairs of any
+            shape; usually without the last, the logits.
 
     Source:
         Wang et al. 2018 (pix2pixHD), equation 4, with the mean over the layers instead of the sum.
@@ -144,35 +126,22 @@ def fooling_terms(
     return terms
 
 
-# --- reconstruction ----------------------------------------------------------------------------
-
-
 def region_mean(values: Tensor, region: Tensor) -> Tensor:
-    """The mean of `values` over the pixels where `region` is 1.
+    """The mean of `values` (B, C, H, W) where `region` (B, 1, H, W) is 1; 0 if it is empty.
 
     Divided by the number of pixels in the region, not in the picture, so that a small hole weighs
     as much a pixel as a large one.
-
-    Args:
-        values: (B, C, H, W).
-        region: (B, 1, H, W), {0, 1}.
-
-    Returns:
-        A scalar; 0 for an empty region.
     """
     count = region.sum() * values.shape[1]
     return (values * region).sum() / count.clamp(min=1)
 
 
 def masked_l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute error over hole pixels only.
+    """Mean absolute error over hole pixels only, in [0, 2]; 0 for an empty mask.
 
     Args:
         prediction, target: (B, C, H, W), [-1, 1].
         mask: (B, 1, H, W), {0, 1}, 1 = hole (or any region to be supervised).
-
-    Returns:
-        A scalar in [0, 2]; 0 for an empty mask.
 
     Raises:
         ValueError: the shapes do not fit, or the mask holds other values than 0 and 1.
@@ -191,10 +160,9 @@ def masked_l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_l2(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over hole pixels only; arguments and errors as `masked_l1`.
+    """Mean squared error over hole pixels only; arguments and errors as for `masked_l1`.
 
-    Source:
-        Iizuka et al. 2017 (GLCIC), equation 2, divided by the hole's area instead of the picture's.
+    Source: Iizuka et al. 2017 (GLCIC), equation 2, divided by the hole's area, not the picture's.
     """
     check_pair(prediction, mask)
     return region_mean((prediction - target).square(), mask)
@@ -205,13 +173,7 @@ def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -
 
     Blind to a change of brightness, strict with a blurred edge. The gradients are compared as they
     are: dividing each by its own maximum, as source 001 does, lets one bright edge rescale a batch.
-
-    Args:
-        prediction, target: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}: the pixels that count; None for all.
-
-    Returns:
-        A scalar, at least 0.
+    Arguments as for `masked_l1`; without a mask all pixels count.
     """
     region = torch.ones_like(prediction[:, :1]) if mask is None else mask
     check_pair(prediction, region)
@@ -223,13 +185,8 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) ->
     """1 - SSIM, averaged over the pixels of the mask, the very SSIM that `metrics` measures.
 
     It is taken on [0, 1]: around a mean of 0 its first factor would punish a trace of brightness.
-
-    Args:
-        prediction, target: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}: the pixels that count; None for all whose window fits.
-
-    Returns:
-        A scalar in [0, 2]; 0 for equal pictures, and differentiable there.
+    Arguments as for `masked_l1`; without a mask all pixels count whose window fits. In [0, 2], 0
+    for equal pictures, and differentiable there.
     """
     prediction, target = (prediction + 1) / 2, (target + 1) / 2
     if mask is None:

@@ -1,8 +1,8 @@
 """How good is a filled picture: L1, PSNR, SSIM and sharpness, in the hole or the whole image.
 
-Images come in the course's range [-1, 1] and are compared in [0, 1], where the field's published
-numbers live; this is the only place where that conversion is made. Every function gives one value
-**an image**; average them afterwards. (PSNR of the averaged error is not the averaged PSNR.)
+Images come in [-1, 1] and are compared in [0, 1], where the field's published numbers live. Every
+function gives one value **an image**, (B,); average them afterwards. (PSNR of the averaged error is
+not the averaged PSNR.)
 """
 
 import torch
@@ -25,22 +25,23 @@ def l1(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
     Raises:
         ValueError: shapes do not fit, or the mask holds other values than 0 and 1.
     """
-    difference, region = _difference(prediction, image, mask)
-    return _mean_per_image(difference.abs(), region)
+    _check(prediction, image, mask)
+    return _mean_per_image((to_unit(prediction) - to_unit(image)).abs(), mask)
 
 
 def psnr(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
     """Peak signal-to-noise ratio in decibels, -10·log10 of the mean squared error in [0, 1].
 
-    Args and errors as `l1`. Returns (B,), higher is better; inf for a perfect match.
+    Arguments and errors as for `l1`. Higher is better; inf for a perfect match.
 
     Example:
         >>> x = torch.zeros(1, 1, 4, 4)
         >>> psnr(x + 0.2, x)
         tensor([20.0000])
     """
-    difference, region = _difference(prediction, image, mask)
-    return -10 * torch.log10(_mean_per_image(difference.square(), region))
+    _check(prediction, image, mask)
+    error = _mean_per_image((to_unit(prediction) - to_unit(image)).square(), mask)
+    return -10 * torch.log10(error)
 
 
 def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -51,16 +52,13 @@ def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tenso
     pixel of the hole counts, and the border is repeated outwards where a window leaves the picture;
     at the hole's edge a window also sees what was given.
 
-    Args and errors as `l1`. Returns (B,), at most 1, higher is better; nan where a mask is empty.
-
-    Source:
-        Wang et al. 2004; see `filters.ssim_map`.
+    Arguments and errors as for `l1`; source: see `filters.ssim_map`. At most 1, higher is better;
+    nan where a mask is empty.
     """
     _check(prediction, image, mask)
     padding = "valid" if mask is None else "same"
     values = ssim_map(to_unit(prediction), to_unit(image), data_range=1.0, padding=padding)
-    region = torch.ones_like(values[:, :1]) if mask is None else mask
-    return _mean_per_image(values, region)
+    return _mean_per_image(values, mask)
 
 
 def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
@@ -68,18 +66,12 @@ def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
 
     The root of the ratio of two energies, of the fill and of the truth: the sum of the squared
     Laplacian over the hole's pixels. PSNR is won by blur; this says what it costs. It says nothing
-    about whether the detail is the right one: noise is very sharp.
-
-    Args:
-        prediction, image: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole; known pixels are taken from the image.
+    about whether the detail is the right one: noise is very sharp. Arguments and errors as for
+    `l1`; known pixels are taken from the image.
 
     Returns:
         (B,), at least 0; nan where a mask is empty, or truth and fill are both flat; inf where the
         truth alone is.
-
-    Raises:
-        ValueError: shapes do not fit, or the mask holds other values than 0 and 1.
 
     Example:
         >>> x = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -104,12 +96,7 @@ def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
         check_pair(image, mask)
 
 
-def _difference(prediction: Tensor, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    _check(prediction, image, mask)
-    region = torch.ones_like(image[:, :1]) if mask is None else mask
-    return to_unit(prediction) - to_unit(image), region
-
-
-def _mean_per_image(values: Tensor, region: Tensor) -> Tensor:
+def _mean_per_image(values: Tensor, mask: Tensor | None) -> Tensor:
+    region = torch.ones_like(values[:, :1]) if mask is None else mask
     count = region.sum(dim=(1, 2, 3)) * values.shape[1]
     return (values * region).sum(dim=(1, 2, 3)) / count

@@ -175,11 +175,6 @@ def test_gradients_are_the_numerical_ones(loss):
     )
 
 
-def test_total_variation_by_hand():
-    image = torch.tensor([[0.0, 1.0], [0.0, 3.0]]).view(1, 1, 2, 2)
-    assert losses.total_variation(image).item() == pytest.approx((1 + 3) / 2 + (0 + 2) / 2)
-
-
 def test_grey_masks_are_refused():
     image = torch.zeros(1, 1, 4, 4)
     with pytest.raises(ValueError, match="zeros and ones"):

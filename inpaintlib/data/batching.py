@@ -30,17 +30,12 @@ def batches(
     steps goes on with `start=700` as if it had never stopped, and there is no state to save.
 
     Args:
-        image_set: the pictures.
         batch_size: pictures a batch; what is left of an epoch after its last full batch is dropped.
         mask: one of `masks`, its parameters fixed by `functools.partial`; None hides nothing.
         fill: the value a hole shows; see `images.apply_mask`.
         flip: mirror each picture left to right with probability 1/2, before it is masked.
         jitter: strength of a random change of each picture's colours; see `jitter_colours`.
-        seed: another seed, another order, other masks.
         start: the number of the first batch.
-
-    Raises:
-        ValueError: `batch_size` is not between 1 and the number of pictures, `start` is negative.
 
     Example:
         >>> blanks = ImageSet(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), "blanks", "free: zeros")
@@ -68,7 +63,7 @@ def batches(
             image = torch.where(mirrored.view(-1, 1, 1, 1), image.flip(-1), image)
         if jitter:
             image = jitter_colours(image, jitter, generator=stream(seed, "colours", step))
-        return _masked(image, mask, fill, stream(seed, "masks", step))
+        return _masked(image, mask, stream(seed, "masks", step), fill=fill)
 
     return map(batch, count(start))
 
@@ -79,11 +74,7 @@ def jitter_colours(image: Tensor, strength: float, *, generator: torch.Generator
     Args:
         image: (B, C, H, W), [-1, 1].
         strength: the most by which contrast and saturation are multiplied up or down (0.1: between
-            0.9 and 1.1) and brightness is shifted, on the scale of [-1, 1].
-        generator: of every draw.
-
-    Returns:
-        (B, C, H, W), [-1, 1]; values beyond are cut.
+            0.9 and 1.1) and brightness is shifted, on the scale of [-1, 1]; values beyond are cut.
 
     Example:
         >>> grey = torch.zeros(1, 3, 2, 2)
@@ -103,23 +94,15 @@ def fixed_batch(
     indices: int | list[int] | Tensor,
     *,
     mask: MaskSampler | None = None,
-    fill: float | Tensor = 0.0,
     seed: int = 0,
 ) -> Batch:
-    """One batch for previews and measurements: the same pictures and masks at every call.
-
-    Args:
-        image_set: the pictures.
-        indices: the first so many, or which.
-        mask, fill: as in `batches`.
-        seed: another seed, other masks.
-    """
-    rows = torch.arange(len(image_set))[:indices] if isinstance(indices, int) else indices
-    return _masked(image_set.floats(rows), mask, fill, stream(seed, "fixed masks"))
+    """The same pictures and masks at every call: the first so many, or those of the indices."""
+    rows = slice(indices) if isinstance(indices, int) else indices
+    return _masked(image_set.floats(rows), mask, stream(seed, "fixed masks"))
 
 
 def _masked(
-    image: Tensor, mask: MaskSampler | None, fill: float | Tensor, generator: torch.Generator
+    image: Tensor, mask: MaskSampler | None, generator: torch.Generator, fill: float | Tensor = 0.0
 ) -> Batch:
     if mask is None:
         return Batch(image)

@@ -51,10 +51,7 @@ def cached(prefix: str, key: str, build: Callable[[], Entry]) -> Entry:
     Args:
         prefix: names the entry for people; an older one of the same prefix is removed.
         key: the fingerprint.
-        build: makes the array, and a dictionary that JSON can hold.
-
-    Returns:
-        The array (mapped from the disk on a hit; writing to it changes no file) and the dictionary.
+        build: makes the array, which a hit maps from the disk, and what JSON can hold.
     """
     path = cache_folder() / f"{prefix}-{key}.npy"
     with contextlib.suppress(OSError, ValueError):

@@ -24,7 +24,7 @@ DRAWN = {  # places in the one series of drawn digits
 def load_digits(
     split: str = "train", *, root: str | Path | None = None, limit: int | None = None
 ) -> ImageSet:
-    """Digits of 28×28 pixels, white on black, with their labels.
+    """Digits (N, 1, 28, 28), white on black, with their labels (N,).
 
     "train" is all of MNIST's train-* files. "validation" and "test" share its t10k-* files: every
     other digit, from the first and from the second on. (Halves would differ: the first 5,000 of
@@ -35,17 +35,13 @@ def load_digits(
         root: the folder that has MNIST/raw; see `locations` for what happens without.
         limit: at most so many, from the start.
 
-    Returns:
-        N images (N, 1, 28, 28), and labels (N,).
-
     Raises:
         ValueError: no such folder, no MNIST in `root`, a file that is not MNIST's.
     """
     check_request(split, 28, limit)
     raw = find_digits(root)
     if raw is None:
-        pictures = DRAWN[split][:limit]
-        images, facts = drawn_set("digits", _draw, pictures, 28)
+        images, facts = drawn_set("digits", _draw, DRAWN[split][:limit], 28)
         return ImageSet(images, "drawn digits", DRAWN_LICENCE, "drawn", labels=facts["labels"])
     images, labels = _read_mnist(raw, "train" if split == "train" else "t10k")
     if split != "train":
@@ -60,7 +56,6 @@ def _draw(count: int, start: int) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def _read_mnist(raw: Path, part: str) -> tuple[Tensor, Tensor]:
-    """Images (N, 1, 28, 28), uint8, and labels (N,), int64."""
     images = torch.from_numpy(read_idx(raw / f"{part}-images-idx3-ubyte"))
     labels = torch.from_numpy(read_idx(raw / f"{part}-labels-idx1-ubyte")).long()
     if images.ndim != 3 or len(images) != len(labels):
@@ -73,10 +68,8 @@ def _read_mnist(raw: Path, part: str) -> tuple[Tensor, Tensor]:
 
 def read_idx(path: Path) -> np.ndarray:
     """Read MNIST's own file format: two zero bytes, the type (8 = uint8), the number of axes, the
-    length of each (4 bytes, big end first), and the values.
-
-    Raises:
-        ValueError: the file is of another kind, or cut short.
+    length of each (4 bytes, big end first), and the values. torchvision's reader takes seconds to
+    import.
     """
     content = path.read_bytes()
     axes = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0

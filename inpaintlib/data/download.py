@@ -26,13 +26,7 @@ COUNT = 202_599
 
 
 def download_mnist(root: str | Path) -> Path:
-    """Fetch MNIST (11 MB) and unpack it; what is there is not fetched again.
-
-    Args:
-        root: MNIST/raw/ is made in it.
-
-    Returns:
-        The folder of the unpacked files.
+    """Fetch MNIST (11 MB) into `root`/MNIST/raw, if it is not there; returns that folder.
 
     Raises:
         OSError: no mirror could be reached, or what came is damaged.
@@ -52,7 +46,7 @@ def download_mnist(root: str | Path) -> Path:
 
 
 def download_celeba(root: str | Path, *, limit: int | None = None) -> Path:
-    """Fetch CelebA (1.4 GB), or its first pictures, in Kaggle's layout.
+    """Fetch CelebA (1.4 GB) into `root`/celeba, in Kaggle's layout; returns that folder.
 
     Interrupted, it goes on where it stopped when it is run again. Kaggle sends a checksum with each
     file, which kagglehub verifies; then the pictures are counted, or, with a limit, decoded.
@@ -60,9 +54,6 @@ def download_celeba(root: str | Path, *, limit: int | None = None) -> Path:
     Args:
         root: celeba/ is made in it.
         limit: only the first so many pictures, one by one; their attributes and partition too.
-
-    Returns:
-        The folder celeba/.
 
     Raises:
         ValueError: `limit` is less than 1.
@@ -135,8 +126,12 @@ def _fetch_first(kagglehub: ModuleType, limit: int, staging: Path, target: Path)
 
     def fetch(name: str) -> None:
         file = Path(kagglehub.dataset_download(DATASET, path=name))
-        if name not in TABLES:
-            _check(file)
+        try:
+            if name not in TABLES:
+                read_picture(file, 8)
+        except Exception:
+            file.unlink()  # so that the next run asks for it again
+            raise
         _place(file, target / name, staging)
 
     todo = _missing_tables(target) + wanted
@@ -158,15 +153,6 @@ def _silence() -> Generator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _check(picture: Path) -> None:
-    """Decode a picture; a damaged one is removed, so that the next run asks for it again."""
-    try:
-        read_picture(picture, 8)
-    except Exception:
-        picture.unlink()
-        raise
 
 
 def _missing_tables(target: Path) -> list[str]:

@@ -24,7 +24,6 @@ def drawn_set(
         kind: "faces" or "digits".
         draw: (count, start) to images (count, C, size, size), uint8, and what is known about them.
         pictures: their places in the series.
-        size: side of the pictures, pixels.
     """
 
     def build() -> Entry:

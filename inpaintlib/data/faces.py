@@ -15,7 +15,6 @@ from inpaintlib.data.folders import (
     check_request,
     load_folder,
     load_pictures,
-    part_name,
     split_range,
 )
 from inpaintlib.data.image_set import ImageSet
@@ -60,9 +59,6 @@ def load_faces(
             have none: more drawn faces, or CelebA's pictures and behind them those of a folder
             `celeba_half` beside it. Other splits, and any other folder, stay as they are.
 
-    Returns:
-        N images (N, 3, size, size), with `attributes` and, of files, `names`.
-
     Raises:
         ValueError: no such folder, no picture in `root`, more than 1 % of them unreadable.
     """
@@ -86,18 +82,11 @@ def _draw(size: int, count: int, start: int) -> tuple[Tensor, dict[str, Tensor]]
 def _load_celeba(place: CelebA, split: str, size: int, limit: int | None) -> ImageSet:
     names = sorted(walk_pictures(place.pictures))
     partition = read_table(place.partition)[1] if place.partition else {}
-    chosen = celeba_part(names, partition, split)[:limit]
-    part = part_name(split, limit)
-    images, kept, skipped = load_pictures(place.pictures, chosen, size=size, part=part)
-    attributes = _attributes(place.attributes, kept) if place.attributes else {}
+    chosen = celeba_part(names, partition, split)
+    found = load_pictures(place.pictures, chosen, size=size, part=split, limit=limit)
+    attributes = _attributes(place.attributes, found["names"]) if place.attributes else {}
     return ImageSet(
-        images,
-        "CelebA",
-        CELEBA_LICENCE,
-        "celeba",
-        attributes=attributes,
-        names=kept,
-        skipped=skipped,
+        name="CelebA", licence=CELEBA_LICENCE, kind="celeba", attributes=attributes, **found
     )
 
 
@@ -105,14 +94,14 @@ def _with_half_size(faces: ImageSet, folder: Path | None, size: int, limit: int 
     """The pictures of a further folder behind these, `limit` in all; their attributes are lost."""
     if folder is None or (limit is not None and len(faces) >= limit):
         return faces
-    names = sorted(walk_pictures(folder))[: None if limit is None else limit - len(faces)]
-    images, kept, skipped = load_pictures(folder, names, size=size, part=part_name("half", limit))
+    left = None if limit is None else limit - len(faces)
+    found = load_pictures(folder, sorted(walk_pictures(folder)), size=size, part="half", limit=left)
     return replace(
         faces,
-        images=torch.cat([faces.images, images]),
+        images=torch.cat([faces.images, found["images"]]),
         attributes={},
-        names=faces.names + kept,
-        skipped=faces.skipped + skipped,
+        names=faces.names + found["names"],
+        skipped=faces.skipped + found["skipped"],
     )
 
 

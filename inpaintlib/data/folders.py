@@ -2,14 +2,13 @@
 
 import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from inpaintlib.data import pictures
 from inpaintlib.data.cache import Entry, cached, fingerprint, source_code
@@ -36,9 +35,6 @@ def load_folder(
             test, and trained on only if it is the only one.
         limit: at most so many, from the start of the split.
 
-    Returns:
-        N images (N, 3, size, size).
-
     Raises:
         ValueError: no such folder, no picture in it, more than 1 % unreadable.
     """
@@ -48,10 +44,9 @@ def load_folder(
     if not names:
         raise ValueError(f"no pictures in {place}: looked for .jpg, .png and others at any depth")
     chosen = names if split is None else names[split_range(len(names), split)]
-    part = part_name(split or "all", limit)
-    images, kept, skipped = load_pictures(place, chosen[:limit], size=size, part=part)
+    found = load_pictures(place, chosen, size=size, part=split or "all", limit=limit)
     terms = f"your own pictures: from {place.name}, under the terms you have them"
-    return ImageSet(images, place.name, terms, names=kept, skipped=skipped)
+    return ImageSet(name=place.name, licence=terms, **found)
 
 
 def split_range(count: int, split: str) -> slice:
@@ -82,25 +77,16 @@ def check_request(split: str, size: int, limit: int | None) -> None:
         raise ValueError(f"expected a limit of at least 1 picture, got {limit}")
 
 
-def part_name(split: str, limit: int | None) -> str:
-    """What a part of a set is called in the cache."""
-    return split if limit is None else f"{split}-{limit}"
-
-
 def load_pictures(
-    folder: Path, names: list[str], *, size: int, part: str
-) -> tuple[Tensor, list[str], list[str]]:
-    """Decode the named files of a folder, or take them from the cache.
-
-    Args:
-        folder: where they are.
-        names: relative to it.
-        size: side of the pictures, pixels.
-        part: what these are called in the cache, for example "train".
+    folder: Path, names: list[str], *, size: int, part: str, limit: int | None
+) -> dict[str, Any]:
+    """Decode the first named files of a folder, or take them from the cache.
 
     Returns:
-        (N, 3, size, size) uint8, the N names, and the names that could not be read.
+        The "images", "names" and "skipped" of an `ImageSet`; `part` is their name in the cache.
     """
+    names = names[:limit]
+    part = part if limit is None else f"{part}-{limit}"
     stamps = [(name, *_stamp(folder / name)) for name in names]
     images, info = cached(
         f"pictures-{size}-{part}-{fingerprint(str(folder))}",
@@ -113,7 +99,7 @@ def load_pictures(
             f"{', '.join(info['skipped'][:5])}",
             stacklevel=3,
         )
-    return torch.from_numpy(images), info["names"], info["skipped"]
+    return {"images": torch.from_numpy(images), **info}
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -139,27 +125,24 @@ def _decode(folder: Path, names: list[str], size: int) -> Entry:
             return str(error) or type(error).__name__
         return ""
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        reasons = list(
-            tqdm(
-                pool.map(decode, range(len(names))),
-                desc=f"decoding {folder.name}",
-                total=len(names),
-                unit="picture",
-                leave=False,
-                disable=len(names) <= 500,
-            )
+        reasons = thread_map(
+            decode,
+            range(len(names)),
+            max_workers=min(8, os.cpu_count() or 1),
+            desc=f"decoding {folder.name}",
+            unit="picture",
+            leave=False,
+            disable=len(names) <= 500,
         )
-    bad = [f"{name} ({reason})" for name, reason in zip(names, reasons, strict=True) if reason]
+    bad = {name: reason for name, reason in zip(names, reasons, strict=True) if reason}
     if len(bad) * 100 > len(names):
+        first = [f"{name} ({reason})" for name, reason in bad.items()][:5]
         raise ValueError(
             f"{len(bad)} of {len(names)} files in {folder} cannot be read, more than 1 %: "
-            f"{', '.join(bad[:5])}"
+            f"{', '.join(first)}"
         )
-    good = [name for name, reason in zip(names, reasons, strict=True) if not reason]
-    skipped = [name for name, reason in zip(names, reasons, strict=True) if reason]
-    return (images[[not r for r in reasons]] if bad else images), {
-        "names": good,
-        "skipped": skipped,
-    }
+    kept = [name for name in names if name not in bad]
+    images = images[[not reason for reason in reasons]] if bad else images
+    return images, {"names": kept, "skipped": list(bad)}

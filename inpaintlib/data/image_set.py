@@ -13,16 +13,7 @@ from inpaintlib.images import from_bytes
 class ImageSet:
     """Pictures of one size, with what is known about them.
 
-    Attributes:
-        images: (N, C, H, W), uint8, 0..255. May be mapped from the disk: pages load when read.
-        name: "CelebA", "drawn faces", "MNIST", "drawn digits", or the folder's name.
-        licence: the terms in a few words, a colon, and the sentence with the source.
-        kind: "drawn" (by the course), "celeba", "mnist", or "own" for anybody's folder: it decides
-            which trained networks fit, and which cards. A name decides nothing.
-        labels: (N,), int64: the digit; None for other pictures.
-        attributes: CelebA's attribute name to (N,), bool; empty where nothing is known.
-        names: N file names, relative to their folder; empty for drawn pictures and MNIST.
-        skipped: the file names that could not be read; they are not among the images.
+    `kind` decides which trained networks fit, and which cards; `name` decides nothing.
 
     Example:
         >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
@@ -30,14 +21,14 @@ class ImageSet:
         blanks · 2 images · 28×28 · no restriction
     """
 
-    images: Tensor
-    name: str
-    licence: str
-    kind: str = "own"
-    labels: Tensor | None = None
-    attributes: dict[str, Tensor] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    images: Tensor  # (N, C, H, W), uint8, 0..255, maybe mapped from the disk
+    name: str  # "CelebA", "drawn faces", …, or the folder's name
+    licence: str  # the terms in a few words, a colon, and the sentence with the source
+    kind: str = "own"  # "drawn" (by the course), "celeba", "mnist", or "own" for anybody's folder
+    labels: Tensor | None = None  # (N,), int64: the digit
+    attributes: dict[str, Tensor] = field(default_factory=dict)  # CelebA's name to (N,), bool
+    names: list[str] = field(default_factory=list)  # of the files, relative to their folder
+    skipped: list[str] = field(default_factory=list)  # files that could not be read
 
     def __post_init__(self) -> None:
         shape = tuple(self.images.shape)
@@ -66,22 +57,11 @@ class ImageSet:
         return f"{line} · {len(self.skipped)} unreadable" if self.skipped else line
 
     def floats(self, indices: Tensor | Sequence[int] | slice | None = None) -> Tensor:
-        """Pictures as a network takes them.
-
-        Args:
-            indices: positions, a slice, or a bool (N,) tensor; None for all of them.
-
-        Returns:
-            (n, C, H, W), float32, [-1, 1].
-        """
+        """All pictures or some, as a network takes them: (n, C, H, W), float32, [-1, 1]."""
         return from_bytes(self.images if indices is None else self.images[indices])
 
     def take(self, indices: Tensor | Sequence[int] | slice) -> "ImageSet":
-        """A part of the set: `faces.take(slice(64))`, `faces.take(faces.attributes["Smiling"])`.
-
-        Args:
-            indices: positions, a slice, or a bool (N,) tensor.
-        """
+        """A part of the set: `faces.take(slice(64))`, `faces.take(faces.attributes["Smiling"])`."""
         positions = torch.arange(len(self))[indices].tolist()
         return replace(
             self,

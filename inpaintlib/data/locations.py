@@ -22,19 +22,12 @@ MNIST_FILES = (
 
 @dataclass(frozen=True)
 class CelebA:
-    """The parts of a CelebA folder.
+    """The parts of a CelebA folder, where they are."""
 
-    Attributes:
-        pictures: the folder with 000001.jpg and so on.
-        attributes: list_attr_celeba, .csv (Kaggle's layout) or .txt (torchvision's), where it is.
-        partition: list_eval_partition, likewise.
-        half: a folder `celeba_half` beside CelebA's, where it is: further pictures at half size.
-    """
-
-    pictures: Path
-    attributes: Path | None
-    partition: Path | None
-    half: Path | None = None
+    pictures: Path  # with 000001.jpg and so on
+    attributes: Path | None  # list_attr_celeba, .csv (Kaggle's layout) or .txt (torchvision's)
+    partition: Path | None  # list_eval_partition, likewise
+    half: Path | None = None  # celeba_half, beside CelebA's folder: more pictures at half size
 
 
 def default_folder() -> Path:
@@ -89,22 +82,14 @@ def find_faces(root: str | Path | None = None) -> CelebA | Path | None:
 
 
 def found() -> dict[str, str]:
-    """What a lesson would use on this machine: "digits", "faces" and "cache", in words.
-
-    Raises:
-        ValueError: INPAINTLIB_DATA names no usable folder.
-    """
+    """What a lesson would use on this machine: "digits", "faces" and "cache", in words."""
     digits, faces = find_digits(), find_faces()
+    line = f"pictures in {faces}" if faces else "drawn faces"
     if isinstance(faces, CelebA):
         count = sum(1 for _ in walk_pictures(faces.pictures))
-        faces_line = f"CelebA, {count:,} pictures in {faces.pictures}"
-    else:
-        faces_line = f"pictures in {faces}" if faces else "drawn faces"
-    return {
-        "digits": f"MNIST in {digits}" if digits else "drawn digits",
-        "faces": faces_line,
-        "cache": str(cache_folder()),
-    }
+        line = f"CelebA, {count:,} pictures in {faces.pictures}"
+    place = f"MNIST in {digits}" if digits else "drawn digits"
+    return {"digits": place, "faces": line, "cache": str(cache_folder())}
 
 
 def _places(root: str | Path | None) -> list[Path]:
@@ -120,11 +105,7 @@ def _places(root: str | Path | None) -> list[Path]:
 
 
 def existing_folder(folder: str | Path) -> Path:
-    """The folder's absolute path.
-
-    Raises:
-        ValueError: there is no such folder.
-    """
+    """The folder's absolute path; ValueError if there is no such folder."""
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():
         raise ValueError(f"{'not a folder' if path.exists() else 'no such folder'}: {path}")

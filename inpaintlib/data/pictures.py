@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -42,31 +43,31 @@ def walk_pictures(folder: Path) -> Iterator[str]:
                 yield Path(parent, name).relative_to(folder).as_posix()
 
 
-def read_picture(path: Path, size: int | None) -> np.ndarray:
-    """Decode a picture of any kind: upright, in colour, cropped to its middle square, resized.
-
-    The square's side is the picture's shorter side: 178 for CelebA's 178×218. Resizing is bilinear
-    with antialiasing. Transparent parts show white, 16-bit grey is scaled to 8 bits, and of an
-    animation the first picture counts.
-
-    Args:
-        path: the file.
-        size: side of the result, pixels; None leaves the picture whole, at its own size.
-
-    Returns:
-        (3, size, size), or (3, H, W), uint8.
+def read_picture(file: Path | BytesIO, size: int | None) -> np.ndarray:
+    """Decode a picture of any kind, turned upright: its `middle_square`, or all of it if None.
 
     Raises:
         Exception: Pillow's many kinds, where the file is broken, too large or no picture.
     """
     know_heic()
-    with Image.open(path) as file:
+    with Image.open(file) as picture:
         # A JPEG can be decoded at 1/2, 1/4 or 1/8; twice the size wanted leaves enough to resize.
         if size is not None:
-            file.draft(None, (2 * size, 2 * size))
-        image = _to_rgb(ImageOps.exif_transpose(file))
+            picture.draft(None, (2 * size, 2 * size))
+        upright = ImageOps.exif_transpose(picture)
     if size is None:
-        return np.asarray(image).transpose(2, 0, 1)
+        return np.asarray(_to_rgb(upright)).transpose(2, 0, 1)
+    return middle_square(upright, size)
+
+
+def middle_square(image: Image.Image, size: int) -> np.ndarray:
+    """A picture in colour, cropped to its middle square, resized: (3, size, size), uint8.
+
+    The square's side is the picture's shorter side: 178 for CelebA's 178×218. Resizing is bilinear
+    with antialiasing. Transparent parts show white, 16-bit grey is scaled to 8 bits, and of an
+    animation the first picture counts.
+    """
+    image = _to_rgb(image)
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))

@@ -4,14 +4,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from inpaintlib.masks.samplers import (
-    Length,
-    check_probability,
-    check_size,
-    in_pixels,
-    integers,
-    range_in_pixels,
-)
+from inpaintlib.masks.samplers import Length, check_size, in_pixels, integers, range_in_pixels
 
 
 def square(
@@ -23,11 +16,7 @@ def square(
     side: Length = 0.5,
     margin: Length = 0,
 ) -> Tensor:
-    """One square, every place as likely.
-
-    Args:
-        side: of the square.
-        margin: the least distance to the picture's edge.
+    """One square, every place as likely that keeps a `margin` from the picture's edge.
 
     Example:
         >>> mask = square(2, 200, 200, generator=torch.Generator(), side=32, margin=16)
@@ -121,11 +110,10 @@ def blocks(
             8x8 and 0.2 one mask in 1.6 million is empty.
     """
     check_size(batch, height, width)
-    check_probability(probability)
     if not 1 <= cells <= min(height, width):
         raise ValueError(f"expected 1 to {min(height, width)} cells a side, got {cells}")
-    grid = torch.rand(batch, 1, cells, cells, generator=generator) < probability
-    return functional.interpolate(grid.float(), (height, width), mode="nearest-exact")
+    grid = pixels(batch, cells, cells, generator=generator, probability=probability)
+    return functional.interpolate(grid, (height, width), mode="nearest-exact")
 
 
 def pixels(
@@ -133,7 +121,8 @@ def pixels(
 ) -> Tensor:
     """Each pixel a hole with the same probability, independently: noise, not a region."""
     check_size(batch, height, width)
-    check_probability(probability)
+    if not 0 <= probability <= 1:
+        raise ValueError(f"expected a probability in 0..1, got {probability}")
     return (torch.rand(batch, 1, height, width, generator=generator) < probability).float()
 
 

@@ -24,12 +24,6 @@ def check_size(batch: int, height: int, width: int) -> None:
         )
 
 
-def check_probability(probability: float) -> None:
-    """Raise ValueError unless it lies in 0..1."""
-    if not 0 <= probability <= 1:
-        raise ValueError(f"expected a probability in 0..1, got {probability}")
-
-
 def in_pixels(name: str, value: Length, height: int, width: int) -> int:
     """A length in pixels; ValueError if it is negative, or longer than the shorter side."""
     shorter = min(height, width)
@@ -99,10 +93,7 @@ def union(samplers: Sequence[MaskSampler]) -> MaskSampler:
 def in_band(sampler: MaskSampler, low: float, high: float, *, tries: int = 200) -> MaskSampler:
     """A sampler of those masks of `sampler` whose hole fraction lies in (low, high].
 
-    Masks outside the band are drawn again, each on its own.
-
-    Raises:
-        ValueError: the band is not in 0..1; or, when drawing, `tries` redraws did not suffice.
+    Masks outside the band are drawn again; a ValueError where `tries` times did not suffice.
 
     Example:
         >>> from inpaintlib.masks import BANDS, brush, hole_fraction

@@ -1,6 +1,6 @@
-"""Kinds of holes drawn with OpenCV: brush strokes and random shapes; for the call see `masks`.
+"""Kinds of holes drawn with OpenCV, which is loaded with the first of them: it is slow to import.
 
-OpenCV is loaded when the first of them is drawn: whoever imports a network need not wait for it.
+For the common call see `masks`.
 """
 
 import math
@@ -33,8 +33,7 @@ def brush(
 
     Source:
         DeepFillV2 (Yu et al. 2019), section 3.5, and its published code, whose constants these are.
-        There the result of the flips is thrown away, so that all strokes drift to the right and
-        the leftmost columns are almost never hidden. Here the flips count.
+        There the flips are thrown away, and the leftmost columns are almost never hidden.
     """
     import cv2
 
@@ -111,10 +110,9 @@ def _draw_shape(canvas: np.ndarray, generator: Generator) -> None:
         case 1:
             cv2.circle(canvas, start, round((0.05 + 0.2 * size) * shorter), 1, thickness=-1)
         case 2:
-            half_sides = [round((0.05 + 0.2 * s) * shorter) for s in (size, size2)]
-            low = [c - h for c, h in zip(start, half_sides, strict=True)]
-            high = [c + h for c, h in zip(start, half_sides, strict=True)]
-            cv2.rectangle(canvas, low, high, 1, thickness=-1)
+            across, down = (round((0.05 + 0.2 * s) * shorter) for s in (size, size2))
+            corners = [(start[0] + way * across, start[1] + way * down) for way in (-1, 1)]
+            cv2.rectangle(canvas, *corners, 1, thickness=-1)
 
 
 def _integer(bounds: tuple[int, int], generator: Generator) -> int:

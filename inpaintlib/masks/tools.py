@@ -1,4 +1,4 @@
-"""What is measured on masks and done to them, whichever family drew them."""
+"""What is measured on masks and done to them, of whatever kind they are."""
 
 import torch
 from torch import Tensor
@@ -26,14 +26,10 @@ def hole_fraction(mask: Tensor) -> Tensor:
 
 
 def bounding_box(mask: Tensor) -> Tensor:
-    """The smallest rectangle around each mask's hole.
+    """The smallest rectangle around each mask's hole: (B, 1, H, W) to (B, 4), int64.
 
-    Args:
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Returns:
-        (B, 4), int64: top, left, bottom, right; bottom and right exclusive, so that
-        `image[:, top:bottom, left:right]` is the box. Four zeros for an empty mask.
+    Top, left, bottom, right; the last two exclusive, so that `image[:, top:bottom, left:right]` is
+    the box. Four zeros for an empty mask.
 
     Example:
         >>> bounding_box(torch.tensor([[[[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]]))

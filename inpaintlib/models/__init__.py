@@ -1,1 +1,1 @@
-"""The networks of the course, one file a family; none imports another."""
+"""The networks of the course, a file for each model; none imports another."""

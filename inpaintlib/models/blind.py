@@ -60,16 +60,7 @@ SHIPPED = replace(LESSON, size=128, batch_size=8, locator_steps=150, steps=700)
 def corrupt(image: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
     """Damage the holes: in half of the samples with noise, in the others with one random colour.
 
-    Args:
-        image: (B, C, H, W), [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole: any family of masks.
-        generator: of every draw.
-
-    Returns:
-        (B, C, H, W), [-1, 1]: known pixels bit for bit; nothing of the picture in the holes.
-
-    Raises:
-        ValueError: the shapes do not match, or the mask holds other values than 0 and 1.
+    Known pixels of (B, C, H, W) stay bit for bit; in the holes nothing of the picture is left.
     """
     check_pair(image, mask)
     noise = 2 * torch.rand(image.shape, generator=generator) - 1
@@ -82,8 +73,7 @@ class MaskedUNet(nn.Module):
     """A U-Net with overlapping kernels, told the mask at every scale if it has one.
 
     (B, inputs, H, W), (B, 1, H, W) or None -> (B, outputs, H, W). With widths a, b, c:
-    a×H×W -> b×H/2×W/2 -> c×H/4×W/4 -> b×H/2×W/2 -> a×H×W. GroupNorm computes the same in training
-    and evaluation, for one picture or many, so it has no statistics to go stale.
+    a×H×W -> b×H/2×W/2 -> c×H/4×W/4 -> b×H/2×W/2 -> a×H×W.
     """
 
     def __init__(self, inputs: int, outputs: int, widths: tuple[int, ...], *, masked: bool) -> None:
@@ -114,7 +104,7 @@ class MaskedUNet(nn.Module):
 
 
 def stage(convolution: nn.Module, channels: int) -> nn.Sequential:
-    """Convolution, normalisation over groups of 8 channels, activation."""
+    """Convolution, normalisation over groups of 8 channels (no statistics go stale), activation."""
     return nn.Sequential(convolution, nn.GroupNorm(channels // 8, channels), nn.LeakyReLU(0.2))
 
 
@@ -161,8 +151,7 @@ class Blind(Inpainting):
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures with what was **found** filled; reads neither image nor mask."""
-        observed = batch.seen()
-        return self.repair(observed)[0]
+        return self.repair(batch.seen())[0]
 
     def told(self, batch: Batch) -> Tensor:
         """The observed pictures filled where the mask says, wherever the locator would look."""
@@ -183,8 +172,7 @@ class Blind(Inpainting):
     def locator_loss(self, batch: Batch, step: int) -> Terms:
         observed, mask = batch.holes()
         logits = self.generator.locator(observed)
-        loss = functional.binary_cross_entropy_with_logits(logits, mask)
-        return {"location": loss}
+        return {"location": functional.binary_cross_entropy_with_logits(logits, mask)}
 
     def discriminator_loss(self, batch: Batch, step: int, made: Repair | None = None) -> Terms:
         with torch.no_grad():
@@ -201,19 +189,9 @@ class Blind(Inpainting):
         return terms | fooling_terms(see, completed, batch.image, self.config)
 
     def activations(self, batch: Batch, hole: Tensor, candidate: Tensor) -> list[Tensor]:
-        """The discriminator's activations for the pair, and last its logits, one a patch.
-
-        The pair: the picture with the found holes cut out, and the candidate.
-        """
-        observed = batch.seen()
-        pair = torch.cat([apply_mask(observed, hole), candidate], dim=1)
+        """The discriminator's, for the picture with the found holes cut out and a candidate."""
+        pair = torch.cat([apply_mask(batch.seen(), hole), candidate], dim=1)
         return activations(self.discriminator.layers, pair)
-
-    def locator_learns(self, step: int) -> bool:
-        return step < self.config.locator_steps
-
-    def filler_learns(self, step: int) -> bool:
-        return step >= self.config.locator_steps
 
     def build_phases(self) -> list[Phase]:
         config, generator = self.config, self.generator
@@ -222,8 +200,8 @@ class Blind(Inpainting):
             rate = schedule(steps, warm_up=config.warm_up)
             return Phase(name, [module], loss, adam(module, config), active, rate)
 
-        first = (self.locator_learns, config.locator_steps)
-        later = (self.filler_learns, config.steps)
+        first = (lambda step: step < config.locator_steps, config.locator_steps)
+        later = (lambda step: step >= config.locator_steps, config.steps)
         return [
             phase("locator", generator.locator, self.locator_loss, *first),
             phase("discriminator", self.discriminator, self.discriminator_loss, *later),

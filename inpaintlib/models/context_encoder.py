@@ -3,11 +3,10 @@
 Paper: Pathak et al. 2016, "Context encoders: feature learning by inpainting". Layers: source 004
 where it says something (LeakyReLU down, BatchNorm and ELU up, masked L1, least-squares GAN), else
 the paper's kind: 22,295,811 parameters in the generator and 2,761,153 in the discriminator.
-Ours differs from the source: the loss is divided by the hole's area, where the source's is a sum
-that drowns the adversarial term (an option here, to see it do so); the discriminator gives logits,
-where the source's loss takes a Sigmoid's output for them; and it is shown the completed picture,
-where the source's is shown the raw one.
-LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
+Ours differs from the source: the loss is divided by the hole's area (the source's sum drowns the
+adversarial term; it is an option, to see it do so); the discriminator gives logits (the source's
+loss takes a Sigmoid's output for them) and is shown the completed picture, not the raw one.
+In LESSON and SHIPPED the discriminator, unlike the source's, sees the mask, under spectral
 normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched.
 """
 
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch
-from inpaintlib.layers import PatchDiscriminator, activations, check_multiple, initialise_normal
+from inpaintlib.layers import PatchDiscriminator, check_multiple, initialise_normal
 from inpaintlib.losses import masked_l1
 from inpaintlib.models.contract import AdversarialInpainting, Terms
 
@@ -42,7 +41,7 @@ class ContextEncoderConfig:
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     warm_up: int = 0  # steps over which the learning rate rises
-    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
+    decay: bool = False  # it falls to 0 at the end, see `contract.schedule`
     batch_size: int = 8
     steps: int = 35_000  # as far as the source's curves reach
 
@@ -89,10 +88,8 @@ class Generator(nn.Module):
                 nn.BatchNorm2d(narrow),
                 nn.ELU(),
             ]
-        layers += [
-            nn.ConvTranspose2d(config.widths[0], config.channels, 4, stride=2, padding=1),
-            nn.Tanh(),
-        ]
+        last = nn.ConvTranspose2d(config.widths[0], config.channels, 4, stride=2, padding=1)
+        layers += [last, nn.Tanh()]
         self.decoder = nn.Sequential(*layers)
 
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
@@ -107,8 +104,6 @@ class ContextEncoder(AdversarialInpainting):
     512×16×16 -> 1×16×16 logits, each for a patch of 78×78 pixels.
     """
 
-    discriminator: PatchDiscriminator
-
     def __init__(self, config: ContextEncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config or ContextEncoderConfig()
@@ -118,15 +113,6 @@ class ContextEncoder(AdversarialInpainting):
         self.discriminator = PatchDiscriminator(self.config.channels + told, widths, spectral=told)
         if not told:
             initialise_normal(self.discriminator)
-
-    def shared(self, batch: Batch) -> Tensor:
-        return self.generator(*batch.holes())
-
-    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's, shown the mask if the configuration says so."""
-        told = self.config.discriminator_sees_mask
-        shown = torch.cat([image, mask], dim=1) if told else image
-        return activations(self.discriminator.layers, shown)
 
     def reconstruction(self, made: Tensor, batch: Batch) -> Terms:
         """The error in the hole, and that on known pixels if it has a weight."""

@@ -15,20 +15,15 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from inpaintlib.images import Batch, check_pair, composite, hide
+from inpaintlib.layers import activations
 from inpaintlib.losses import ADVERSARIAL, fooling_terms
 from inpaintlib.masks import dilate
 from inpaintlib.seeding import stream
 
-FLAT = 0.6
-"""The share of a run after which a learning rate begins to fall."""
+FLAT = 0.6  # the share of a run after which a learning rate begins to fall
 
 Terms = dict[str, Tensor]
 """Named scalar losses with their weights applied; the loop adds them up."""
-
-
-def always(step: int) -> bool:
-    """The phase runs at every step."""
-    return True
 
 
 def schedule(steps: int, *, warm_up: int = 0, flat: float = FLAT) -> Callable[[int], float]:
@@ -38,8 +33,7 @@ def schedule(steps: int, *, warm_up: int = 0, flat: float = FLAT) -> Callable[[i
     game's networks chase each other for at the full rate, the fall lets settle.
 
     Args:
-        steps: of the run.
-        warm_up: steps over which it rises.
+        steps: of the run; the rate rises over the first `warm_up` of them.
         flat: the share of the run, 0 to 1, after which it begins to fall; at 1 it never does.
 
     Example:
@@ -72,7 +66,7 @@ class Phase:
     """One kind of update, such as the discriminator's.
 
     Attributes:
-        name: unique within the model, for example "discriminator".
+        name: unique within the model.
         modules: these train; every other parameter of the model is frozen meanwhile.
         loss: (batch, step) to terms; does its own forward pass. Where the model has `shared`
             something, it is a third argument, which takes the generator's pass from the loss. A
@@ -87,19 +81,18 @@ class Phase:
     modules: Sequence[nn.Module]
     loss: Callable[..., Terms]
     optimizer: Optimizer
-    active: Callable[[int], bool] = always
+    active: Callable[[int], bool] = lambda step: True
     rate: Callable[[int], float] = lambda step: 1.0
 
 
 class Model(nn.Module):
     """Networks with everything that they need to learn.
 
-    A subclass sets `config` (a frozen dataclass) and `generator` (the network that is shipped and
-    averaged), and implements `build_phases` and `generate`.
+    A subclass sets `config` and `generator`, and implements `build_phases` and `generate`.
     """
 
-    config: Any
-    generator: nn.Module
+    config: Any  # a frozen dataclass
+    generator: nn.Module  # the network that is shipped and averaged
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,20 +108,14 @@ class Model(nn.Module):
         return self._phases
 
     def build_phases(self) -> list[Phase]:
-        """Make phases and optimisers anew; called by `phases`."""
+        """Make phases and optimisers anew."""
         raise NotImplementedError
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """Pictures for a batch, composited where the batch has a mask.
+        """Pictures for a batch, (B, C, H, W), [-1, 1], composited where the batch has a mask.
 
-        Reads only `batch.observed` and `batch.mask`; of `batch.image` at most the shape.
-
-        Args:
-            batch: (B, C, H, W) images, see `Batch`.
-            generator: where random numbers come from, if the model draws any.
-
-        Returns:
-            (B, C, H, W), [-1, 1].
+        Reads only `batch.observed` and `batch.mask`; of `batch.image` at most the shape. Random
+        numbers, if it needs any, come from `generator`.
         """
         raise NotImplementedError
 
@@ -147,10 +134,7 @@ class Model(nn.Module):
 
 
 class FromNoise(Model):
-    """A model that draws whole pictures from noise: `generator` against `discriminator`.
-
-    The configuration has `latent`, the noise's length, and `seed`, its seed.
-    """
+    """A model that draws whole pictures from noise of the configuration's `latent` length."""
 
     discriminator: nn.Module
 
@@ -200,8 +184,8 @@ class Inpainting(Model):
     def extended(self, batch: Batch) -> Tensor:
         """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.
 
-        Blending reads it. Here the model is told of a hole one pixel wider. One whose loss covers
-        known pixels too gives what it draws there instead, which fits its fill better.
+        Blending reads it. Here the model is told of a hole one pixel wider; one whose loss covers
+        known pixels too gives what it draws there, which fits its fill better.
         """
         observed, mask = batch.holes()
         return self.generate(hide(observed, dilate(mask, 1)))
@@ -210,31 +194,34 @@ class Inpainting(Model):
 class AdversarialInpainting(Inpainting):
     """Generator and discriminator in turns: what the inpainting models of lessons 03 to 06 share.
 
-    A subclass sets `discriminator`, and implements `shared` (what the generator makes),
-    `activations` (what the discriminator sees) and `reconstruction` (what else is asked of a fill).
-    Its configuration names the adversarial pair and its weights, see `losses.fooling_terms`.
+    A subclass sets `discriminator` and implements `reconstruction`. Its configuration names the
+    adversarial pair and its weights, see `losses.fooling_terms`.
     """
 
     discriminator: Any  # a network
+
+    def shared(self, batch: Batch) -> Any:
+        """The generator's raw picture, float32; nothing of `batch.image` is read."""
+        return self.generator(*batch.holes()).float()
 
     def prediction(self, made: Any) -> Tensor:
         """The picture that is composited, of all that `shared` made."""
         return made
 
     def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's activations, layer by layer, and last its logits, float32."""
-        raise NotImplementedError
+        """The discriminator's activations, layer by layer, and last its logits, float32.
+
+        It is shown the mask if the configuration says so.
+        """
+        shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image
+        return activations(self.discriminator.layers, shown)
 
     def reconstruction(self, made: Any, batch: Batch) -> Terms:
         """What is asked of a fill beside a good score, with its weights."""
         raise NotImplementedError
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The observed pictures with their holes filled; no random numbers are used.
-
-        Raises:
-            ValueError: picture and mask do not fit, or a side is not divisible as it must be.
-        """
+        """The observed pictures with their holes filled; no random numbers are used."""
         observed, mask = batch.holes()
         check_pair(observed, mask)
         return composite(self.prediction(self.shared(batch)), observed, mask)
@@ -272,11 +259,13 @@ class AdversarialInpainting(Inpainting):
         return adam(module, self.config)
 
     def build_phases(self) -> list[Phase]:
-        d, g, rate, make = self.discriminator, self.generator, rate_of(self.config), self.optimizer
-        judge, fill = self.discriminator_learns, self.generator_learns
+        def phase(name: str, module: nn.Module, loss: Any, active: Any) -> Phase:
+            return Phase(name, [module], loss, self.optimizer(module), active, rate_of(self.config))
+
+        d, g = self.discriminator, self.generator
         return [
-            Phase("discriminator", [d], self.discriminator_loss, make(d), judge, rate),
-            Phase("generator", [g], self.generator_loss, make(g), fill, rate),
+            phase("discriminator", d, self.discriminator_loss, self.discriminator_learns),
+            phase("generator", g, self.generator_loss, self.generator_learns),
         ]
 
 

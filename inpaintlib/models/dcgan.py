@@ -16,7 +16,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from inpaintlib.layers import ResizeConv2d, initialise_normal, spectral_norm
+from inpaintlib.layers import ResizeConv2d, check_shape, initialise_normal, spectral_norm
 from inpaintlib.models.contract import FromNoise, adam
 
 
@@ -74,13 +74,10 @@ class Generator(nn.Module):
     def __init__(self, config: DCGANConfig) -> None:
         super().__init__()
         widths = [config.generator_width << level for level in reversed(range(config.levels))]
-        dense = nn.ConvTranspose2d(
-            config.latent, widths[0], 4, bias=False
-        )  # a dense layer, reshaped
-        layers = up_block(dense, widths[0])
+        layers = up_block(nn.ConvTranspose2d(config.latent, widths[0], 4, bias=False), widths[0])
         if config.resize_convolution:
             for wide, narrow in pairwise((widths[0], *widths)):
-                layers += up_block(ResizeConv2d(wide, narrow, bias=False), narrow)
+                layers += up_block(ResizeConv2d(wide, narrow), narrow)
             layers.append(nn.Conv2d(widths[-1], config.channels, 3, padding=1, bias=False))
         else:
             for wide, narrow in pairwise(widths):
@@ -122,11 +119,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        if image.shape[1:] != self.shape:  # another size would silently give a map of wrong scores
-            raise ValueError(
-                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
-                " set the configuration's size"
-            )
+        check_shape(image, self.shape)  # another size would silently give a map of wrong scores
         return self.layers(image).flatten(start_dim=1).float()
 
 

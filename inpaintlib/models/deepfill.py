@@ -24,7 +24,6 @@ from inpaintlib.layers import (
     Activation,
     GatedConv2d,
     SelfAttention2d,
-    activations,
     check_multiple,
     contextual_attention,
     spectral_norm,
@@ -52,7 +51,7 @@ class DeepFillConfig:
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     warm_up: int = 0  # steps over which the learning rate rises
-    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
+    decay: bool = False  # it falls to 0 at the end, see `contract.schedule`
     batch_size: int = 16
     steps: int = 1_000_000  # ours: the paper names none
 
@@ -121,11 +120,11 @@ class Coarse(nn.Sequential):
     """The first stage, a rough fill: (B, C + 2, H, W) -> (B, C, H, W) in [-1, 1]."""
 
     def __init__(self, config: DeepFillConfig) -> None:
-        base = config.base
+        base, wide = config.base, 4 * config.base
         super().__init__(
-            *encoder(config.channels + 2, (base, 2 * base, 2 * base, 4 * base, 4 * base, 4 * base)),
-            *dilated(4 * base),
-            *(GatedConv2d(4 * base, 4 * base, 3) for _ in range(2)),
+            *encoder(config.channels + 2, (base, 2 * base, 2 * base, wide, wide, wide)),
+            *dilated(wide),
+            *(GatedConv2d(wide, wide, 3) for _ in range(2)),
             *decoder(base, config.channels),
         )
 
@@ -137,13 +136,11 @@ class Refinement(nn.Module):
         super().__init__()
         base, channels = config.base, config.channels
         wide = 4 * base
-        self.near = nn.Sequential(
-            *encoder(channels, (base, base, 2 * base, 2 * base, wide, wide)), *dilated(wide)
-        )
+        widths = (base, base, 2 * base, 2 * base, wide, wide)
+        self.near = nn.Sequential(*encoder(channels, widths), *dilated(wide))
+        widths = (base, base, 2 * base, wide, wide, wide)
         # ReLU last, so that similarities are at least 0.
-        self.before = nn.Sequential(
-            *encoder(channels, (base, base, 2 * base, wide, wide, wide), last=F.relu)
-        )
+        self.before = nn.Sequential(*encoder(channels, widths, last=F.relu))
         self.attention = SelfAttention2d(wide) if config.attention == "self" else None
         self.published = config.attention == "published"
         self.after = nn.Sequential(GatedConv2d(wide, wide, 3), GatedConv2d(wide, wide, 3))
@@ -189,11 +186,10 @@ class Discriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         inputs = config.channels + config.discriminator_sees_mask
-        for outputs in config.discriminator_widths:
-            conv = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
+        for narrow, wide in pairwise((inputs, *config.discriminator_widths)):
+            conv = nn.Conv2d(narrow, wide, 5, stride=2, padding=2)
             layers += [spectral_norm(conv), nn.LeakyReLU(0.2)]
-            inputs = outputs
-        self.layers = nn.Sequential(*layers[:-1])
+        self.layers = nn.Sequential(*layers[:-1])  # logits are not bent
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.layers(picture)
@@ -201,8 +197,6 @@ class Discriminator(nn.Module):
 
 class DeepFill(AdversarialInpainting):
     """Both stages, the discriminator and the losses."""
-
-    discriminator: Discriminator
 
     def __init__(self, config: DeepFillConfig | None = None) -> None:
         super().__init__()
@@ -226,11 +220,6 @@ class DeepFill(AdversarialInpainting):
     def extended(self, batch: Batch) -> Tensor:
         """The second stage's picture, which learned to repeat the known pixels too."""
         return self.shared(batch)[1]
-
-    def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The discriminator's, shown the mask if the configuration says so."""
-        shown = torch.cat([image, mask], dim=1) if self.config.discriminator_sees_mask else image
-        return activations(self.discriminator.layers, shown)
 
     def reconstruction(self, made: tuple[Tensor, Tensor], batch: Batch) -> Terms:
         """The error of both stages."""

@@ -2,8 +2,8 @@
 
 Paper: Goodfellow et al. 2014, "Generative adversarial nets". Layers: source 002 (GNR652), whose
 generator has 1,486,352 parameters and whose discriminator has 1,460,225.
-Ours differs: data in [-1, 1] as Tanh makes them (the source feeds [0, 1]), logits
-instead of a Sigmoid, and Adam's first beta 0.5 instead of 0.9.
+Ours differs: data in [-1, 1] as Tanh makes them (the source feeds [0, 1]), logits instead of a
+Sigmoid, and Adam's first beta 0.5 instead of 0.9.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from inpaintlib.layers import check_shape
 from inpaintlib.models.contract import FromNoise
 
 
@@ -68,11 +69,7 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Tensor:
-        if image.shape[1:] != self.shape:
-            raise ValueError(
-                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
-                " set the configuration's size"
-            )
+        check_shape(image, self.shape)
         return self.layers(image).float()
 
 

@@ -4,16 +4,15 @@ Paper: Iizuka, Simo-Serra, Ishikawa 2017, "Globally and locally consistent image
 the layers of the public PyTorch code that source 002 uses: completion network 6,072,131 parameters,
 discriminators 45,063,681 (256×256 pictures, 128×128 crops) or 39,557,121 (160×160, 96×96).
 Ours differs from that code: the discriminator is shown the completed picture, not the raw output;
-α weighs the completion network's term alone, not the discriminator's too; the squared error is
-divided by the hole's area, not the picture's; each sample has its own crop around its hole, not one
-at random; and the completion network is really frozen while the discriminator learns alone. Data
-are in [-1, 1].
-LESSON and SHIPPED are not the source's: there both discriminators see the mask, under spectral
-normalisation, with the hinge loss, a tenth of the squared error's weight, and their features
-matched; and all learn together from the first step.
+α weighs the completion network's term alone; the squared error is divided by the hole's area, not
+the picture's; each sample has its own crop around its hole, not one at random; the completion
+network is really frozen while the discriminator learns alone; data are in [-1, 1].
+In LESSON and SHIPPED both discriminators see the mask, under spectral normalisation, with the hinge
+loss and their features matched; and all learn together from the first step.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -21,7 +20,13 @@ from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
 from inpaintlib.images import Batch, apply_mask
-from inpaintlib.layers import ResizeConv2d, activations, check_multiple, spectral_norm
+from inpaintlib.layers import (
+    ResizeConv2d,
+    activations,
+    check_multiple,
+    check_shape,
+    spectral_norm,
+)
 from inpaintlib.losses import masked_l2
 from inpaintlib.masks import bounding_box
 from inpaintlib.models.contract import AdversarialInpainting, Terms
@@ -55,7 +60,7 @@ class GLCICConfig:
     learning_rate: float = 1.0
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
     warm_up: int = 0  # steps over which the learning rate rises
-    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
+    decay: bool = False  # it falls to 0 at the end, see `contract.schedule`
 
 
 PAPER = GLCICConfig()
@@ -84,13 +89,7 @@ LESSON = GLCICConfig(
     decay=True,
 )
 SHIPPED = replace(
-    LESSON,
-    size=128,
-    local_size=64,
-    global_levels=5,
-    local_levels=4,
-    batch_size=8,
-    steps=600,
+    LESSON, size=128, local_size=64, global_levels=5, local_levels=4, batch_size=8, steps=600
 )
 
 
@@ -105,26 +104,20 @@ class CompletionNetwork(nn.Module):
         super().__init__()
         self.fill, self.unit_range = config.fill, config.unit_range
         w = config.width
+        transposed = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+        up = ResizeConv2d if config.resize_convolution else transposed  # doubles height and width
         layers = block(nn.Conv2d(config.channels + 1, w, 5, padding=2), w)
         layers += block(nn.Conv2d(w, 2 * w, 3, stride=2, padding=1), 2 * w)
         layers += block(nn.Conv2d(2 * w, 2 * w, 3, padding=1), 2 * w)
         layers += block(nn.Conv2d(2 * w, 4 * w, 3, stride=2, padding=1), 4 * w)
         for dilation in (1, 1, 2, 4, 8, 16, 1, 1):
-            convolution = nn.Conv2d(4 * w, 4 * w, 3, padding=dilation, dilation=dilation)
-            layers += block(convolution, 4 * w)
-        layers += block(self.up(4 * w, 2 * w, config), 2 * w)
+            layers += block(nn.Conv2d(4 * w, 4 * w, 3, padding=dilation, dilation=dilation), 4 * w)
+        layers += block(up(4 * w, 2 * w), 2 * w)
         layers += block(nn.Conv2d(2 * w, 2 * w, 3, padding=1), 2 * w)
-        layers += block(self.up(2 * w, w, config), w)
+        layers += block(up(2 * w, w), w)
         layers += block(nn.Conv2d(w, w // 2, 3, padding=1), w // 2)
         layers += [nn.Conv2d(w // 2, config.channels, 3, padding=1), nn.Sigmoid()]
         self.layers = nn.Sequential(*layers)
-
-    @staticmethod
-    def up(wide: int, narrow: int, config: GLCICConfig) -> nn.Module:
-        """A layer that doubles height and width."""
-        if config.resize_convolution:
-            return ResizeConv2d(wide, narrow)
-        return nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1)
 
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
         check_multiple(observed, 4)
@@ -174,11 +167,7 @@ class Discriminator(nn.Module):
 
     def features(self, image: Tensor, mask: Tensor) -> list[Tensor]:
         """Every activation, of the whole picture's branch, then of the crop's, and the logits."""
-        if image.shape[1:] != self.shape:
-            raise ValueError(
-                f"this discriminator takes pictures of {self.shape}, got {tuple(image.shape[1:])}:"
-                " set the configuration's size"
-            )
+        check_shape(image, self.shape)
         shown = torch.cat([image, mask], dim=1) if self.sees_mask else image
         whole = activations(self.whole, shown)
         local = activations(self.local, crop_around(shown, mask, self.local_size))
@@ -189,13 +178,7 @@ class Discriminator(nn.Module):
 def crop_around(image: Tensor, mask: Tensor, size: int) -> Tensor:
     """Each sample's square around the middle of its own hole, moved inwards at the border.
 
-    Args:
-        image: (B, C, H, W).
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-        size: side of the square, at most H and W.
-
-    Returns:
-        (B, C, size, size).
+    (B, C, H, W) and (B, 1, H, W) -> (B, C, size, size), with `size` at most H and W.
     """
     height, width = image.shape[2:]
     top, left, bottom, right = bounding_box(mask).unbind(dim=1)
@@ -223,9 +206,6 @@ class GLCIC(AdversarialInpainting):
     def discriminator_learns(self, step: int) -> bool:
         """From the second period on."""
         return step >= self.config.completion_steps
-
-    def shared(self, batch: Batch) -> Tensor:
-        return self.generator(*batch.holes())
 
     def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
         """Both discriminators'. A real picture is cropped where its own hole would be."""

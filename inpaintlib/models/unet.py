@@ -5,11 +5,10 @@ base 32 (losses on the whole image), and a small patch discriminator of 35,553. 
 Ronneberger et al. 2015, the self-attention that of SAGAN (Zhang et al. 2018), the discriminator
 that of pix2pix (Isola et al. 2017).
 Ours differs: SSIM is a loss, as the source's text promises, not only a metric; the network is told
-the true hole, not the hole with its ring; Sobel gradients are not divided by their maximum;
-smoothing is for the discriminator's real targets only, not for its fakes; the discriminator is
-scored on the patches with the hole in their middle, because far from it both pictures are equal; it
-never skips a step; no gradient clipping; He initialisation instead of torch's own, which lets the
-signal fade in a network without normalisation.
+the true hole, not the hole with its ring; Sobel gradients are not divided by their maximum; only
+real targets are smoothed; the discriminator is scored on the patches with the hole in their middle,
+because far from it both pictures are equal, and never skips a step; no gradient clipping; He
+initialisation, because torch's own lets the signal fade in a network without normalisation.
 LESSON and SHIPPED are not the source's: there the discriminator sees the mask, under spectral
 normalisation, with the hinge loss, ten times the weight, and its features matched.
 """
@@ -48,7 +47,7 @@ class UNetConfig:
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     warm_up: int = 0  # steps over which the learning rate rises
-    decay: bool = False  # it falls to 0 at the end, see `phases.schedule`
+    decay: bool = False  # it falls to 0 at the end, see `contract.schedule`
     batch_size: int = 20
     steps: int = 820  # 20 epochs of 819 photos
 
@@ -158,10 +157,6 @@ class UNet(AdversarialInpainting):
         else:
             self.discriminator = Discriminator(self.config)
 
-    def shared(self, batch: Batch) -> Tensor:
-        """The generator's raw picture, float32; nothing of `batch.image` is read."""
-        return self.generator(*batch.holes()).float()
-
     def extended(self, batch: Batch) -> Tensor:
         """The raw picture: the losses include a ring around the hole, or all known pixels."""
         return self.shared(batch)
@@ -183,8 +178,7 @@ class UNet(AdversarialInpainting):
     def activations(self, image: Tensor, mask: Tensor) -> list[Tensor]:
         """The discriminator's, which sees the mask; the source's sees none.
 
-        Of the source's logits those count whose patch has the hole in its middle, or all without a
-        hole: (n,).
+        Of the source's logits those count whose patch has the hole in its middle, or all: (n,).
         """
         if self.config.discriminator_widths:
             return activations(self.discriminator.layers, torch.cat([image, mask], dim=1))

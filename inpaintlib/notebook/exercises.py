@@ -12,14 +12,6 @@ def check(attempt: Callable, reference: Callable, test: Callable[[Callable], Non
 
     So a lesson runs from top to bottom before anything is solved, the reference is tested at every
     run, and a wrong attempt fails with the message of the assertion that it breaks.
-
-    Args:
-        attempt: the learner's function; a stub raises NotImplementedError.
-        reference: the solution shown below the exercise.
-        test: calls the function it is given and asserts what must hold.
-
-    Raises:
-        AssertionError: the attempt (or the reference) fails the test.
     """
     name = getattr(attempt, "__name__", "attempt")
     try:
@@ -37,14 +29,8 @@ def check_alone(
     """Run `test` on the attempt, with the package's own versions switched off while it runs.
 
     Args:
-        attempt: the learner's function.
-        test: calls the function it is given and asserts what must hold.
         without: dotted names of functions that raise when the attempt calls them, under whatever
             name they were imported; the test itself may call them.
-
-    Raises:
-        AssertionError: the attempt fails the test.
-        NotImplementedError: the attempt is a stub.
     """
     __tracebackhide__ = True  # the reader's function and the test are what matters
     test(_alone(attempt, without))

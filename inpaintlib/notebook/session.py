@@ -15,17 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Session:
-    """What a lesson's set-up cell prints, and what its other cells ask.
+    """What a lesson's set-up cell prints, and what its other cells ask."""
 
-    Attributes:
-        profile: "ci" (seconds), "laptop" (minutes on two cores, the default) or "gpu".
-        seed: the seed every generator of the lesson is derived from.
-        device: where networks and batches live.
-    """
-
-    profile: str
-    seed: int
-    device: torch.device
+    profile: str  # "ci" (seconds), "laptop" (minutes on two cores, the default) or "gpu"
+    seed: int  # which every generator of the lesson is derived from
+    device: torch.device  # where networks and batches live
 
     def pick(self, *, ci: T, laptop: T, gpu: T) -> T:
         """The number that belongs to this profile. Profiles change numbers, never code paths."""
@@ -43,18 +37,12 @@ class Session:
         path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
-        return (
-            f"profile {self.profile} · seed {self.seed} · {self.device} · "
-            f"{torch.get_num_threads()} threads"
-        )
+        threads = torch.get_num_threads()
+        return f"profile {self.profile} · seed {self.seed} · {self.device} · {threads} threads"
 
 
 def start(seed: int = 0) -> Session:
-    """Begin a lesson: read INPAINTLIB_PROFILE, fix threads, seed torch, choose the device.
-
-    Raises:
-        ValueError: INPAINTLIB_PROFILE is not one of `PROFILES`.
-    """
+    """Begin a lesson: read INPAINTLIB_PROFILE, fix threads, seed torch, choose the device."""
     profile = os.environ.get("INPAINTLIB_PROFILE", "laptop")
     if profile not in PROFILES:
         raise ValueError(

@@ -24,12 +24,6 @@ def explore(draw: Callable[..., None], **controls: Control) -> ipywidgets.VBox:
         controls: name to its values. A `range` becomes a slider over whole numbers, three floats
             (low, high, step) a slider over numbers, any other sequence a drop-down list. Every
             control starts at its first value, a float slider in its middle.
-
-    Returns:
-        The widget; end a cell with it.
-
-    Raises:
-        ValueError: a control has no values.
     """
     widgets = {name: _control(name, values) for name, values in controls.items()}
     picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
@@ -73,11 +67,6 @@ def _control(name: str, values: Control) -> ipywidgets.ValueWidget:
     if len(values) == 3 and all(isinstance(value, float) for value in values):
         low, high, step = values
         return ipywidgets.FloatSlider(
-            value=(low + high) / 2,
-            min=low,
-            max=high,
-            step=step,
-            continuous_update=False,
-            **common,
+            value=(low + high) / 2, min=low, max=high, step=step, continuous_update=False, **common
         )
     return ipywidgets.Dropdown(options=list(values), **common)

@@ -1,8 +1,8 @@
 """Pictures of pictures: grids, labelled rows, error maps, curves. The only user of matplotlib.
 
-Every function draws one figure and shows it; it returns nothing, so a cell ends with it quietly.
-Images are (B, C, H, W) in [-1, 1], as everywhere. Colours are Okabe and Ito's, which colour-blind
-readers can tell apart; maps use perceptually uniform colour scales.
+Every `show_…` draws one figure and shows it; it returns nothing, so a cell ends with it quietly. A
+width is the figure's, in inches. Colours are Okabe and Ito's, which colour-blind readers can tell
+apart; maps use perceptually uniform colour scales.
 """
 
 import textwrap
@@ -16,14 +16,8 @@ from torch import Tensor
 
 from inpaintlib.images import check_image, to_unit
 
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#56b4e9",
-)
+BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
+RED, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 
 
@@ -69,8 +63,6 @@ def show_images(
         images: (B, C, H, W), [-1, 1].
         titles: one a picture, above it.
         columns: pictures a row.
-        width: of the figure, in inches.
-        heading: above all.
     """
     check_image(images)
     columns = min(columns, len(images))
@@ -99,7 +91,6 @@ def show_rows(
         rows: label to (B, C, H, W) images in [-1, 1], all of one batch size.
         titles: one a column, above the first row.
         notes: label to one short text a picture, written below it: numbers, mostly.
-        width: of the figure, in inches.
         label_width: inches kept for the labels at the left.
     """
     counts = {label: len(images) for label, images in rows.items()}
@@ -124,14 +115,9 @@ def show_rows(
 
 
 def error_map(prediction: Tensor, image: Tensor, *, largest: float = 0.5) -> Tensor:
-    """Absolute error as a colour picture, for a row of `show_rows`.
+    """Absolute error as a colour picture (B, 3, H, W), [-1, 1], for a row of `show_rows`.
 
-    Args:
-        prediction, image: (B, C, H, W), [-1, 1].
-        largest: error on the [0, 1] scale that gets the brightest colour.
-
-    Returns:
-        (B, 3, H, W), [-1, 1]: black where equal, through purple and orange to pale yellow.
+    Black where equal, through purple and orange to pale yellow at `largest`, on the [0, 1] scale.
     """
     check_image(image)
     error = (to_unit(prediction) - to_unit(image)).abs().mean(dim=1) / largest
@@ -154,11 +140,9 @@ def show_curves(
 
     Args:
         curves: name to values.
-        xlabel, ylabel: names of the axes, with units.
         x: where the values belong; their index if missing.
         levels: name to a height at which a thin dashed line is drawn, with the name beside it.
         smooth: length of a moving average in values; the raw curve stays visible, pale.
-        width, height: of the figure, in inches.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
     for number, (name, values) in enumerate(curves.items()):
@@ -209,22 +193,18 @@ def show_intervals(
     *,
     xlabel: str,
     level: tuple[str, float] | None = None,
-    width: float = 7.0,
 ) -> None:
     """Show one dot and one interval a name, under each other, the first on top.
 
     Args:
-        summaries: name to "mean", "low" and "high", as `evaluate.interval` gives them; names
-            without a mean are left out.
-        xlabel: what is measured, with its unit.
+        summaries: name to "mean", "low" and "high"; names without a mean are left out.
         level: name and place of a thin dashed line, such as a rival's mean.
     """
     rows = {name: row for name, row in summaries.items() if row["mean"] is not None}
-    _figure, axis = plt.subplots(figsize=(width, 0.6 + 0.28 * len(rows)))
+    _figure, axis = plt.subplots(figsize=(7.0, 0.6 + 0.28 * len(rows)))
     places = np.arange(len(rows))
-    low, mean, high = (
-        np.array([row[part] for row in rows.values()], dtype=float)
-        for part in ("low", "mean", "high")
+    low, mean, high = np.array(
+        [[row[part] for row in rows.values()] for part in ("low", "mean", "high")], dtype=float
     )
     axis.hlines(places, low, high, color=BLUE, linewidth=2.5, alpha=0.45)
     axis.plot(mean, places, "o", color=BLUE)

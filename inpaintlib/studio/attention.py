@@ -25,13 +25,6 @@ class AttentionViewer(anywidget.AnyWidget):
     The picture must be the one whose tokens the weights belong to; every map may have a grid of its
     own. Where no browser is (nbconvert, GitHub) the picture of the first place stands in.
 
-    Attributes:
-        choices, choice: the maps' names, and the one that is shown.
-        row, column: the place looked from, in cells of the map's grid.
-        rows, columns: of that grid.
-        note: what the map says there, in words.
-        message: what went wrong last, shown in the widget.
-
     Example:
         >>> viewer = AttentionViewer(torch.zeros(1, 3, 16, 16), {"itself": torch.eye(16)})
         >>> viewer.row, viewer.column, viewer.note
@@ -41,14 +34,14 @@ class AttentionViewer(anywidget.AnyWidget):
     _esm = sources_of("view.js", "attention.js")
     _css = sources_of("look.css", "attention.css")
     picture = bytes_trait()
-    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the maps' names
     choice = traitlets.Unicode().tag(sync=True)
-    row = traitlets.Int().tag(sync=True)
+    row = traitlets.Int().tag(sync=True)  # the place looked from, in cells of the map's grid
     column = traitlets.Int().tag(sync=True)
-    rows = traitlets.Int().tag(sync=True)
+    rows = traitlets.Int().tag(sync=True)  # of that grid
     columns = traitlets.Int().tag(sync=True)
-    note = traitlets.Unicode().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True)  # what the map says there, in words
+    message = traitlets.Unicode().tag(sync=True)  # what went wrong last, shown in the widget
 
     def __init__(
         self,
@@ -65,9 +58,6 @@ class AttentionViewer(anywidget.AnyWidget):
             maps: name to weights (N, N); row i, row-major, is where place i looks.
             mask: (1, 1, H, W), {0, 1}: its outline is drawn.
             place: (row, column) to begin with; the middle if None.
-
-        Raises:
-            ValueError: not one image, no map, or one whose grid does not fit the picture.
         """
         check_image(image)
         if len(image) != 1 or not maps:
@@ -135,9 +125,6 @@ def attention_over(
 
     Returns:
         (1, 3, H·s, W·s), [-1, 1], enlarged by a whole s so that lines are thin.
-
-    Raises:
-        ValueError: the place is outside of the grid, or the weights do not fit.
     """
     rows, columns = grid_of(weights, image)
     row, column = place

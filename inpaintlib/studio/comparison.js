@@ -64,7 +64,7 @@ function render({ model, el }) {
   }
   find("cut").addEventListener("input", (event) => el.style.setProperty("--cut", `${event.target.value}%`));
   el.querySelector("[data-do=save]").addEventListener("click", () => {
-    if (model.get("scaled")) return model.send({ kind: "save" }); // at its own size, on this computer
+    if (model.get("scaled")) return model.send({ request: "save" }); // at its own size, on this computer
     const link = document.createElement("a");
     link.href = find("under").src;
     link.download = `${model.get("right")}.png`;

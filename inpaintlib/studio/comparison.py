@@ -12,28 +12,20 @@ from inpaintlib.studio.painter import bytes_trait, sources_of
 
 
 class Comparison(anywidget.AnyWidget):
-    """Two answers side by side under a divider. Set `left` and `right`, then `show` what they say.
-
-    Attributes:
-        choices: what the two menus offer.
-        left, right: what they stand on; the reader changes them.
-        working: what is being computed, "" when nothing is.
-        message: what went wrong, shown in place.
-        scaled: whether the pictures are larger than what is shown; then the kernel saves them.
-    """
+    """Two answers under one divider. Set `left` and `right`, then `show` what they say."""
 
     _esm = sources_of("view.js", "comparison.js")
     _css = sources_of("look.css", "comparison.css")
-    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    left = traitlets.Unicode().tag(sync=True)
+    choices = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the two menus
+    left = traitlets.Unicode().tag(sync=True)  # what they stand on; the reader changes them
     right = traitlets.Unicode().tag(sync=True)
     left_picture = bytes_trait()
     right_picture = bytes_trait()
     errors = bytes_trait()
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
-    scaled = traitlets.Bool().tag(sync=True)  # whether pictures are larger than what is shown
-    working = traitlets.Unicode().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
+    scaled = traitlets.Bool().tag(sync=True)  # pictures are larger than shown: the kernel saves
+    working = traitlets.Unicode().tag(sync=True)  # what is being computed
+    message = traitlets.Unicode().tag(sync=True)  # what went wrong, shown in place
 
     def show(self, filled: Sequence[Filled]) -> None:
         """Show two answers, left and right."""

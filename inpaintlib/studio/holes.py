@@ -1,75 +1,41 @@
-"""Masks on their way between browser and kernel: drawn by a family, as bytes, as arrays."""
+"""Masks on their way between browser and kernel: drawn at random, as bytes, as arrays."""
 
 import io
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from inpaintlib import masks
 from inpaintlib.images import check_mask, to_bytes
-from inpaintlib.masks import MaskSampler
+from inpaintlib.masks import SIZED
 
 SIZES = (0.05, 0.95)
 VIEW = 1024  # pixels: the longest side that the browser shows; what is larger is scaled
 
 
-def _brush(size: float) -> MaskSampler:
-    return partial(masks.brush, thickness=(24 / 256 * size, 78 / 256 * size))
-
-
-# One knob for every family: 0.5 gives its defaults, more hides more. A half is a half at any size.
-SIZED: dict[str, Callable[[float], MaskSampler]] = {
-    "square": lambda size: partial(masks.square, side=size),
-    "centre": lambda size: partial(masks.centre, side=size),
-    "rectangle": lambda size: partial(masks.rectangle, low=0.6 * size, high=min(1.0, 1.2 * size)),
-    "brush": _brush,
-    "box and brush": lambda size: masks.union(
-        [partial(masks.rectangle, low=0.75 * size, high=size), _brush(size)]
-    ),
-    "shapes": lambda size: partial(masks.shapes, fraction=(0.1 * size, 0.6 * size)),
-    "blocks": lambda size: partial(masks.blocks, probability=0.4 * size),
-    "half": lambda size: masks.half,
-    "border": lambda size: partial(masks.border, thickness=0.25 * size),
-    "pixels": lambda size: partial(masks.pixels, probability=size),
-}
-
-
-def draw_hole(family: str, size: float, seed: int, height: int, width: int) -> Tensor:
-    """One mask of a family.
+def draw_hole(kind: str, size: float, seed: int, height: int, width: int) -> Tensor:
+    """One mask, (1, 1, height, width).
 
     Args:
-        family: one of `SIZED`.
-        size: 0.05 to 0.95, how much it hides; 0.5 gives the family's defaults.
+        kind: one of `masks.SIZED`.
+        size: 0.05 to 0.95, how much it hides; 0.5 gives the kind's defaults.
         seed: the same seed draws the same mask.
         height, width: of the mask, pixels.
 
-    Returns:
-        (1, 1, height, width), {0, 1}, 1 = hole.
-
     Raises:
-        ValueError: no such family, or a size outside these bounds.
+        ValueError: no such kind, or a size outside these bounds.
     """
-    if family not in SIZED:
-        raise ValueError(f"no mask family {family!r}: expected one of {', '.join(SIZED)}")
+    if kind not in SIZED:
+        raise ValueError(f"no kind of mask {kind!r}: expected one of {', '.join(SIZED)}")
     low, high = SIZES
     if not low <= size <= high:
         raise ValueError(f"expected a size of {low} to {high}, got {size}")
-    generator = torch.Generator().manual_seed(seed)
-    return SIZED[family](size)(1, height, width, generator=generator)
+    return SIZED[kind](size)(1, height, width, generator=torch.Generator().manual_seed(seed))
 
 
 def as_mask(mask: Tensor | np.ndarray) -> Tensor:
-    """What a caller may call a mask: (H, W) or (1, 1, H, W), an array or a tensor, of 0 and 1.
-
-    Returns:
-        (1, 1, H, W), float32.
-
-    Raises:
-        ValueError: another shape, or other values.
+    """(1, 1, H, W), float32, of 0 and 1, from an array or a tensor, (H, W) or (1, 1, H, W).
 
     Example:
         >>> as_mask(np.array([[True, False]]))

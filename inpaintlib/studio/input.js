@@ -27,16 +27,16 @@ function act(page, name) {
 
 function listenToButtons(page) {
   page.root.addEventListener("click", (event) => {
-    const { do: name, family } = event.target.closest("button")?.dataset ?? {};
+    const { do: name, kind } = event.target.closest("button")?.dataset ?? {};
     if (name) act(page, name);
-    if (family) {
+    if (kind) {
       const size = Number(page.find("amount").value), seed = Number(page.find("seed").value);
-      page.ask({ kind: "hole", family, size, seed });
+      page.ask({ request: "hole", kind, size, seed });
     }
   });
   const choose = () => {
     const number = Math.max(0, Math.floor(Number(page.find("number").value) || 0));
-    page.ask({ kind: "picture", source: page.find("source").value, number });
+    page.ask({ request: "picture", source: page.find("source").value, number });
   };
   page.find("source").addEventListener("change", choose);
   page.find("number").addEventListener("change", choose);
@@ -57,7 +57,7 @@ async function upload(page, file) {
     const size = (file.size / 1e6).toFixed(1);
     page.say(`${file.name}: the file has ${size} MB; expected at most ${LARGEST_UPLOAD / 1e6} MB: shrink it first`);
   } else {
-    page.ask({ kind: "upload", name: file.name }, [await file.arrayBuffer()]);
+    page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()]);
   }
 }
 

@@ -3,11 +3,12 @@
 Plain Python, without a widget: the studio hands over picture and mask and shows what comes back.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -35,21 +36,13 @@ _stale: ContextVar[Callable[[], bool]] = ContextVar("stale", default=lambda: Fal
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """One method's answer.
-
-    Attributes:
-        method: its name.
-        picture: (1, 3, H, W), [-1, 1]: known pixels as they were.
-        seconds: that the fill took.
-        errors: (1, 3, H, W): the error as colours; None where the truth is not known.
-        scores: L1, PSNR (dB) and SSIM in the hole; empty where the truth or a hole is missing.
-    """
+    """One method's answer."""
 
     method: str
-    picture: Tensor
-    seconds: float
-    errors: Tensor | None
-    scores: dict[str, float]
+    picture: Tensor  # (1, 3, H, W), [-1, 1]: known pixels as they were
+    seconds: float = 0.0  # that the fill took
+    errors: Tensor | None = None  # (1, 3, H, W), as colours; None where the truth is not known
+    scores: dict[str, float] = field(default_factory=dict)  # L1, PSNR (dB), SSIM in the hole
 
 
 def methods() -> list[str]:
@@ -67,11 +60,7 @@ def best_method(*, drawn: bool) -> str:
 
 @cache
 def fill_of(method: str) -> Fill:
-    """The fill of a name; a network is loaded once and stops early when it is no longer wanted.
-
-    Raises:
-        ValueError: no such method.
-    """
+    """The fill of a name; a network is loaded once and stops early when it is no longer wanted."""
     if method in CLASSICAL:
         return CLASSICAL[method]
     if method not in methods() and not Path(method).is_file():
@@ -103,7 +92,7 @@ def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) 
         StaleError: a newer request came meanwhile.
     """
     if method == ORIGINAL:
-        return Filled(ORIGINAL, image, 0.0, None, {})
+        return Filled(ORIGINAL, image)
     run = fill_of(method)  # loaded outside the clock
     start = time.perf_counter()
     with torch.no_grad():
@@ -111,17 +100,10 @@ def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) 
     seconds = time.perf_counter() - start
     picture = composite(picture, image, mask)
     if not truth_known:
-        return Filled(method, picture, seconds, None, {})
-    return Filled(
-        method, picture, seconds, error_map(picture, image), _scores(picture, image, mask)
-    )
-
-
-def _scores(picture: Tensor, image: Tensor, mask: Tensor) -> dict[str, float]:
-    if not mask.any():
-        return {}
-    metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim}
-    return {name: metric(picture, image, mask).item() for name, metric in metrics.items()}
+        return Filled(method, picture, seconds)
+    metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim} if mask.any() else {}
+    scores = {name: metric(picture, image, mask).item() for name, metric in metrics.items()}
+    return Filled(method, picture, seconds, error_map(picture, image), scores)
 
 
 def _stop_if_stale(*_arguments: object) -> None:
@@ -154,10 +136,6 @@ class Newest:
         def stale() -> bool:
             return number != self._number
 
-        token = _stale.set(stale)
-        try:
+        _stale.set(stale)  # until the thread's next job sets its own
+        with contextlib.suppress(StaleError):
             job(stale)
-        except StaleError:
-            pass
-        finally:
-            _stale.reset(token)

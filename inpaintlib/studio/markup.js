@@ -19,7 +19,7 @@ const button = (icon, label) => `<button type="button" data-do="${icon}" title="
   aria-label="${label}"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[icon]}"/></svg></button>`;
 const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
 
-const page = (sources, families) => `
+const page = (sources, kinds) => `
   <div class="ip-bar">
     <select class="ip-source" aria-label="Picture">${options(sources)}</select>
     <input class="ip-number" type="number" min="0" step="1" aria-label="Number of the picture">
@@ -44,7 +44,7 @@ const page = (sources, families) => `
     <span class="ip-hole">Hole <strong></strong></span>${button("save", "Save the mask as PNG (white = hole)")}
   </div>
   <details class="ip-draw"><summary>Draw a hole</summary>
-    <div class="ip-families">${families.map((name) => `<button type="button" data-family="${name}">${name}</button>`).join("")}</div>
+    <div class="ip-kinds">${kinds.map((name) => `<button type="button" data-kind="${name}">${name}</button>`).join("")}</div>
     <div class="ip-bar"><label>Size <input class="ip-amount" type="range" min="0.05" max="0.95" step="0.05" value="0.5"></label>
       <label>Seed <input class="ip-seed" type="number" min="0" step="1" value="0"></label></div>
   </details>

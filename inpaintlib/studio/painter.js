@@ -12,7 +12,7 @@ class Page {
     this.model = model;
     root.classList.add("inpaint", "ip-painter");
     root.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes B, Delete and the like
-    root.innerHTML = page(model.get("sources"), model.get("families"));
+    root.innerHTML = page(model.get("sources"), model.get("kinds"));
     this.find = (name) => root.querySelector(`.ip-${name}`);
     this.root = root;
     this.stage = this.find("stage");

@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from inpaintlib.images import check_image, paint_holes
-from inpaintlib.masks import hole_fraction
+from inpaintlib.masks import SIZED, hole_fraction
 from inpaintlib.studio.holes import (
-    SIZED,
     VIEW,
     as_mask,
     draw_hole,
@@ -72,11 +71,6 @@ class Painter(anywidget.AnyWidget):
     `mask_bytes` and `picture` to hear of changes. Where no browser is (nbconvert, GitHub), a
     picture with the hole in it stands in.
 
-    Attributes:
-        message: what went wrong last, shown in the widget.
-        source, number: where the picture is from; "" if the caller gave it.
-        upload: name and bytes of the file that the reader gave last.
-
     Example:
         >>> painter = Painter(load_picture("cat", size=64))
         >>> painter.mask = np.eye(64)
@@ -96,10 +90,10 @@ class Painter(anywidget.AnyWidget):
     received = traitlets.Int().tag(sync=True)  # the last one that came here
     sources = traitlets.List(traitlets.Unicode()).tag(sync=True)
     numbered = traitlets.List(traitlets.Unicode(), [DRAWN, FOLDER]).tag(sync=True)
-    families = traitlets.List(traitlets.Unicode(), list(SIZED)).tag(sync=True)
-    source = traitlets.Unicode().tag(sync=True)
+    kinds = traitlets.List(traitlets.Unicode(), list(SIZED)).tag(sync=True)
+    source = traitlets.Unicode().tag(sync=True)  # of the picture; "" if the caller gave it
     number = traitlets.Int().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)  # what went wrong last, shown in the widget
 
     def __init__(self, image: Tensor | None = None, *, size: int = 128) -> None:
         """A painter with an empty mask.
@@ -107,9 +101,6 @@ class Painter(anywidget.AnyWidget):
         Args:
             image: (1, C, H, W), [-1, 1]; None for a drawn face.
             size: height and width of the pictures that the reader chooses, pixels.
-
-        Raises:
-            ValueError: not one image.
         """
         super().__init__(sources=sources())
         self.size, self.upload = size, ("", b"")
@@ -171,13 +162,13 @@ class Painter(anywidget.AnyWidget):
     def _asked(self, _widget: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """A button in the browser."""
         match content:
-            case {"kind": "picture", "source": source, "number": number}:
+            case {"request": "picture", "source": source, "number": number}:
                 self._choose(source, number)
-            case {"kind": "upload", "name": name}:
+            case {"request": "upload", "name": name}:
                 self._show(read_upload(name, bytes(buffers[0])), UPLOAD)
                 self.upload = (name, bytes(buffers[0]))
-            case {"kind": "hole", "family": family, "size": size, "seed": seed}:
-                drawn = draw_hole(family, size, seed, self.height, self.width)
+            case {"request": "hole", "kind": kind, "size": size, "seed": seed}:
+                drawn = draw_hole(kind, size, seed, self.height, self.width)
                 self.mask_bytes = mask_to_bytes(drawn)
             case _:
                 raise ValueError(f"expected a picture, an upload or a hole, got {content}")

@@ -1,10 +1,8 @@
 """The pictures that the painter offers: drawn faces, the data folder, photographs, an upload."""
 
-import io
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from io import BytesIO
 
 import numpy as np
 import skimage.data
@@ -14,7 +12,7 @@ from torch import Tensor
 
 from inpaintlib.data import ImageSet, draw_faces, load_faces
 from inpaintlib.data.locations import find_faces
-from inpaintlib.data.pictures import know_heic, read_picture
+from inpaintlib.data.pictures import know_heic, middle_square, read_picture
 from inpaintlib.images import from_bytes
 
 DRAWN, FOLDER, UPLOAD = "drawn faces", "data folder", "upload"
@@ -43,15 +41,12 @@ def sources() -> list[str]:
 
 
 def load_picture(source: str, number: int = 0, *, size: int = 128) -> Tensor:
-    """One picture.
+    """One picture, (1, 3, size, size), [-1, 1].
 
     Args:
         source: one of `sources()`.
         number: which drawn face, or which of the data folder's pictures (counted round).
         size: height and width, pixels.
-
-    Returns:
-        (1, 3, size, size), [-1, 1].
 
     Raises:
         ValueError: no such source, a number below 0, or what `data.load_faces` raises.
@@ -65,13 +60,11 @@ def load_picture(source: str, number: int = 0, *, size: int = 128) -> Tensor:
         return faces.floats([number % len(faces)])
     if source not in PHOTOGRAPHS:
         raise ValueError(f"no pictures {source!r}: expected one of {', '.join(sources())}")
-    file = io.BytesIO()
-    Image.fromarray(PHOTOGRAPHS[source]()).save(file, "PNG", compress_level=1)
-    return read_upload(source, file.getvalue(), size=size)
+    return _as_batch(middle_square(Image.fromarray(PHOTOGRAPHS[source]()), size))
 
 
 def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor:
-    """A picture that a user gave, checked before it is decoded: whole, or its middle square.
+    """A picture that a user gave, whole or its middle square; checked before it is decoded.
 
     Args:
         name: of the file, for the message.
@@ -86,7 +79,7 @@ def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor
     """
     know_heic()
     try:
-        with Image.open(io.BytesIO(content)) as file:
+        with Image.open(BytesIO(content)) as file:
             width, height = file.size
     except UnidentifiedImageError:
         raise ValueError(f"{name}: this is no picture; expected JPEG, PNG, WebP, …") from None
@@ -99,18 +92,14 @@ def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor
             f"{name}: {width * height / 1e6:.0f} megapixels ({width}×{height}); "
             f"expected at most {MOST_MEGAPIXELS}: shrink it first"
         )
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "upload"
-        path.write_bytes(content)
-        return from_bytes(_decode(name, path, size))
-
-
-def _decode(name: str, path: Path, size: int | None) -> Tensor:
-    """(1, 3, H, W), uint8; the ValueError names the upload, not the temporary file."""
     try:
-        return torch.from_numpy(read_picture(path, size).copy())[None]
+        return _as_batch(read_picture(BytesIO(content), size))
     except Exception as error:  # a broken file makes Pillow raise almost anything
         raise ValueError(f"{name}: cannot be read ({error})") from error
+
+
+def _as_batch(pixels: np.ndarray) -> Tensor:
+    return from_bytes(torch.tensor(pixels)[None])
 
 
 @cache

@@ -20,19 +20,12 @@ Studio(models={models!r})"""
 def serve(
     *, port: int = 8866, browser: bool = True, theme: str = "light", models: Sequence[str] = ()
 ) -> None:
-    """Serve the studio at http://127.0.0.1:`port`, reachable from this computer only.
-
-    Returns when it is stopped (Ctrl-C).
+    """Serve the studio at http://127.0.0.1:`port`, or the next free port, until Ctrl-C.
 
     Args:
-        port: of the address; the next free one if it is taken.
         browser: whether to open it.
         theme: "light" or "dark".
         models: files of weights, offered beside the course's own methods.
-
-    Raises:
-        ValueError: a file that is none of weights that fill holes.
-        ImportError: Voilà is not installed.
     """
     if importlib.util.find_spec("voila") is None:
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")

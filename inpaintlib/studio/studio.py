@@ -24,7 +24,7 @@ from inpaintlib.studio.logic import ORIGINAL, SIZE, Filled
 from inpaintlib.studio.painter import Painter, explain, with_picture
 from inpaintlib.studio.pictures import DRAWN, UPLOAD
 
-AT_START = ("brush", 0.5, 338)  # family, size and seed of the first hole: across a face
+AT_START = ("brush", 0.5, 338)  # kind, size and seed of the first hole: across a face
 
 
 class Studio(ipywidgets.HBox):
@@ -32,10 +32,6 @@ class Studio(ipywidgets.HBox):
 
     Fills run in a thread of their own, so painting goes on meanwhile. Where no browser is, the
     picture with its hole and the first answer stand in.
-
-    Attributes:
-        painter, comparison: the two widgets; `studio.painter.mask` is the mask.
-        answers: what is shown, left and right.
 
     Example:
         >>> studio = Studio()
@@ -61,7 +57,7 @@ class Studio(ipywidgets.HBox):
         self.add_class("inpaint-studio")
         self._newest = logic.Newest()
         self._loop = _running_loop()
-        self.answers = self._compute()
+        self.answers = self._request()()
         self.comparison.show(self.answers)
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
         self.comparison.observe(self._changed, ["left", "right"])
@@ -78,9 +74,6 @@ class Studio(ipywidgets.HBox):
             truth_known=self.painter.source != UPLOAD,
         )
         return lambda: [work(name) for name in names]
-
-    def _compute(self) -> list[Filled]:
-        return self._request()()
 
     def _changed(self, _change: object = None) -> Future[None] | None:
         """Ask for a new answer; the newest request wins."""

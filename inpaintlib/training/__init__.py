@@ -1,6 +1,3 @@
-"""Training: the loop and the average that the lessons teach, and everything around one run.
-
-This file offers the loop alone, so that importing it loads neither data nor pictures.
-"""
+"""Training. This file offers the loop alone, so that importing it loads no data."""
 
 from inpaintlib.training.loop import PRECISIONS, Record, eval_mode, only_training, run_phase, train

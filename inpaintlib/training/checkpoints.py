@@ -21,13 +21,7 @@ from inpaintlib.training.ema import EMA
 def save_weights(
     path: str | Path, module: nn.Module, *, card: dict[str, Any], half: bool = True
 ) -> None:
-    """Write a network's tensors, with its card inside the file.
-
-    Args:
-        path: `….safetensors`; the folder is made if missing.
-        module: the network, usually `model.generator`.
-        card: JSON-compatible facts: model, settings, data, licence, steps, metrics.
-        half: whether floats are written in half precision.
+    """Write a network's tensors, halved or not, with its card of JSON-compatible facts inside.
 
     Raises:
         OSError: the folder cannot be written; an older file of that name is untouched.
@@ -64,13 +58,9 @@ def load_weights(path: str | Path, module: nn.Module) -> dict[str, Any]:
 
 
 def save_state(path: str | Path, model: Model, *, step: int, ema: EMA | None = None) -> None:
-    """Write all that a run needs to go on exactly: weights, optimisers, average, random state.
+    """Write all that a run needs to go on exactly at `step`: weights, optimisers, average.
 
-    Args:
-        path: the file; the folder is made if missing.
-        model: the model being trained.
-        step: the step to resume at (one more than the last one made).
-        ema: the run's average, if it keeps one.
+    Random numbers depend on seed and step, so no generator's state is needed.
 
     Raises:
         OSError: the disk is full or cannot be written; an older file of that name is untouched.
@@ -80,18 +70,12 @@ def save_state(path: str | Path, model: Model, *, step: int, ema: EMA | None = N
         "family": model.state_dict(),
         "optimizers": {phase.name: phase.optimizer.state_dict() for phase in model.phases()},
         "ema": None if ema is None else ema.state_dict(),
-        "rng": torch.get_rng_state(),
     }
     write_whole(path, lambda part: torch.save(state, part))
 
 
 def load_state(path: str | Path, model: Model, *, ema: EMA | None = None) -> int:
     """Put a run back where `save_state` left it; returns the step to resume at.
-
-    Args:
-        path: a file of `save_state`.
-        model: a model of the same configuration, on its device.
-        ema: the run's average, made with the same settings.
 
     Raises:
         ValueError: the file is missing, damaged, or of another model or run.
@@ -109,19 +93,14 @@ def load_state(path: str | Path, model: Model, *, ema: EMA | None = None) -> int
             ema.load_state_dict(state["ema"])
     except Exception as error:  # a damaged pickle raises almost anything
         raise ValueError(f"{path}: cannot resume from this file: {error}") from error
-    torch.set_rng_state(state["rng"])
     return int(state["step"])
 
 
 def load_networks(path: str | Path, model: Model) -> None:
-    """Take the networks from a state of `save_state`: the generator's average, and what judges it.
+    """Take a state's networks for a model with the same generator: its average, the discriminator.
 
     A discriminator with dense layers fits one size of pictures only. Where any tensor of it has
     another shape here, all of it stays new.
-
-    Args:
-        path: a file of `save_state` with an average.
-        model: a model with the same generator; its other settings may differ.
 
     Raises:
         ValueError: the file is missing or damaged, has no average, or has another generator.

@@ -21,11 +21,7 @@ T = TypeVar("T")
 
 
 def start(device: torch.device) -> torch.device:
-    """Join the other processes if torchrun started this one; returns the device to compute on.
-
-    Args:
-        device: "cuda" becomes the process's own GPU (nccl talks); "cpu" stays (gloo talks).
-    """
+    """Join the other processes if torchrun started this one; "cuda" becomes its own GPU."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return device
     if device.type == "cuda":
@@ -58,10 +54,7 @@ def rank() -> int:
 
 
 def split(batch: Batch, parts: int) -> list[Batch]:
-    """A batch in equal parts, in order.
-
-    Raises:
-        ValueError: its size is no multiple of `parts`.
+    """A batch in equal parts, in order; ValueError if its size is no multiple of `parts`.
 
     Example:
         >>> [len(part.image) for part in split(Batch(torch.zeros(6, 3, 8, 8)), 2)]

@@ -17,7 +17,7 @@ class EMA:
     lowered to (1 + n) / (10 + n), so that a short run does not remember its random beginning.
 
     Args:
-        module: the network to follow, usually `family.generator`.
+        module: the network to follow, usually `model.generator`.
         decay: weight of the past at each update, 0 to 1.
 
     Source:
@@ -27,9 +27,7 @@ class EMA:
     def __init__(self, module: nn.Module, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"expected a decay in [0, 1), got {decay}")
-        self.module = module
-        self.decay = decay
-        self.updates = 0
+        self.module, self.decay, self.updates = module, decay, 0
         self.average = {name: value.detach().clone() for name, value in _tensors(module).items()}
 
     @torch.no_grad()
@@ -76,7 +74,7 @@ def refresh_statistics(
 
     Args:
         module: the network; without BatchNorm nothing happens.
-        forward: runs the network on a batch, for example `family.generate`.
+        forward: runs the network on a batch, for example `model.generate`.
         batches: a few dozen training batches; all count alike.
     """
     norms = {

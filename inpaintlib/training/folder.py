@@ -1,6 +1,6 @@
 """The folder of a training run: what it is, how far it got, what it looked like.
 
-config.json               family, preset, settings, data, seed, precision
+config.json               all that decided how it goes
 log.jsonl                 one line every few steps: steps made, seconds, terms
 state.pt                  all that `--resume` needs; replaced whole, so one is always good
 previews/step_000123.png  the same pictures and holes each time
@@ -22,11 +22,7 @@ from inpaintlib.images import to_bytes
 
 
 class RunFolder:
-    """One run's folder.
-
-    Args:
-        path: where it is or will be.
-    """
+    """One run's folder, which may not be there yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,11 +54,7 @@ class RunFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def config(self) -> dict[str, Any]:
-        """What the run is, as `begin` wrote it.
-
-        Raises:
-            ValueError: there is no run in this folder.
-        """
+        """What the run is, as `begin` wrote it; ValueError if there is no run in this folder."""
         path = self.path / "config.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))
@@ -92,16 +84,10 @@ class RunFolder:
         write_whole(self.log, lambda part: part.write_text(text, "utf-8"))
         return kept[-1]["seconds"] if kept else 0.0
 
-    def save_preview(self, step: int, rows: list[Tensor]) -> Path:
-        """Write pictures as a sheet: one row a kind, one column a sample.
-
-        Args:
-            step: steps made.
-            rows: (B, C, H, W), [-1, 1], all of one shape.
-        """
+    def save_preview(self, step: int, rows: list[Tensor]) -> None:
+        """Write rows of (B, C, H, W), [-1, 1], as a sheet: one row a kind, one column a sample."""
         path = self.path / "previews" / f"step_{step:06d}.png"
         pictures = torch.cat([row.detach().float().cpu() for row in rows])
         grid = to_bytes(make_grid(pictures, nrow=len(rows[0]), padding=4, pad_value=1.0))
         sheet = Image.fromarray(grid.permute(1, 2, 0).numpy())
         write_whole(path, lambda part: sheet.save(part, format="png"))
-        return path

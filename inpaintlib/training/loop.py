@@ -55,24 +55,21 @@ def train(
 ) -> Iterator[Record]:
     """Train, yielding a record after every step.
 
-    One step, for each active phase: freeze all, unfreeze the phase's modules, clear the gradients,
-    compute its terms, run backward, step. Then the average is updated. Several phases share one
-    pass of the generator, if they can. The loop can be left at any record and entered again with
-    `start`.
+    One step: `run_phase` for each active phase, then the average is updated. Several phases share
+    one pass of the generator, if they can. The loop can be left at any record and entered again
+    with `start`.
 
     Args:
         model: the model, on its device.
         batches: an iterator whose next item is the batch of step `start`.
         steps: the step to stop before: `steps - start` steps are made.
         start: the first step.
-        ema: updated after every step.
         precision: "float32", or "bfloat16" for autocast forward passes.
         accumulate: parts that each batch is worked through in, to save memory; see `run_phase`.
 
     Raises:
         ValueError: `steps`, `start` or `precision` make no sense, or the parts are not equal.
-        FloatingPointError: a term is not finite; the message shows every term of the phase, and the
-            phase's update has not been made.
+        FloatingPointError: a term is not finite; the phase's update has not been made.
     """
     if start < 0 or steps < start:
         raise ValueError(f"expected 0 <= start <= steps, got start {start}, steps {steps}")
@@ -117,9 +114,25 @@ def run_phase(
     accumulate: int = 1,
     made: Any = None,
 ) -> Terms:
-    """One update of one phase; returns its detached terms.
+    """One update of one phase: its gradients, then its optimiser's step. Returns its terms.
 
-    What the generator has `made` of the batch, if it is given, the phase need not make again.
+    Args:
+        accumulate: parts that the batch is worked through in; see `gradients`.
+        made: what `model.shared` made of the batch; None: the loss makes it itself.
+    """
+    with only_training(model, phase.modules):
+        phase.optimizer.zero_grad()  # of what ran outside of the loop
+        terms = gradients(model, phase, batch, step, precision, accumulate, made)
+        set_rate(phase, step)
+        phase.optimizer.step()
+        phase.optimizer.zero_grad()  # their memory is free while the other phases run
+    return terms
+
+
+def gradients(
+    model: Model, phase: Phase, batch: Batch, step: int, precision: str, accumulate: int, made: Any
+) -> Terms:
+    """Leave the gradients of a phase's loss in its modules; returns its detached terms.
 
     A batch may be divided: into `accumulate` parts here, and before that among processes. Their
     gradients are averaged, which is the whole batch's gradient where every sample weighs the same.
@@ -127,21 +140,18 @@ def run_phase(
     every part, where a loss divides by the hole's area and the parts' areas differ, or where noise
     is drawn: every part draws its own.
     """
-    with only_training(model, phase.modules):
-        phase.optimizer.zero_grad(set_to_none=True)
-        done: list[Terms] = []
-        for number, part in enumerate(distributed.split(batch, accumulate)):
-            with computing(model, precision, distributed.rank() * accumulate + number):
-                terms = phase.loss(part, step, *([] if made is None else [made]))
-            total = torch.stack(list(terms.values())).sum()
-            check_finite(total, terms, f"step {step}, {phase.name}")
-            (total / accumulate).backward()
-            done.append({name: value.detach() / accumulate for name, value in terms.items()})
-        distributed.average_gradients(p for m in phase.modules for p in m.parameters())
-        set_rate(phase, step)
-        phase.optimizer.step()
-        phase.optimizer.zero_grad(set_to_none=True)
-    return {name: sum((part[name] for part in done[1:]), done[0][name]) for name in done[0]}
+    means: Terms = {}
+    for number, part in enumerate(distributed.split(batch, accumulate)):
+        # No two parts have one number, on any process, so each draws other noise.
+        with computing(model, precision, distributed.rank() * accumulate + number):
+            terms = phase.loss(part, step) if made is None else phase.loss(part, step, made)
+        total = torch.stack(list(terms.values())).sum()
+        check_finite(total, terms, f"step {step}, {phase.name}")
+        (total / accumulate).backward()  # adds to the gradients of the parts before
+        for name, value in terms.items():
+            means[name] = means.get(name, 0) + value.detach() / accumulate
+    distributed.average_gradients(p for module in phase.modules for p in module.parameters())
+    return means
 
 
 def check_finite(total: Tensor, terms: Terms, where: str) -> None:

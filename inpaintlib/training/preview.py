@@ -18,27 +18,18 @@ from inpaintlib.seeding import stream
 from inpaintlib.training.ema import EMA, refresh_statistics
 from inpaintlib.training.loop import eval_mode
 
-SHOWN = 8
-"""Pictures of a preview."""
+SHOWN = 8  # pictures of a preview
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Looks at a model's averaged generator.
-
-    Attributes:
-        model: the model in training.
-        ema: the average of its generator.
-        fixed: the pictures, with their holes if the model fills any.
-        refreshing: gives the training batches that BatchNorm's statistics are measured on.
-        damaged: whether the holes show a damage that the model must find.
-    """
+    """Looks at a model's averaged generator."""
 
     model: Model
-    ema: EMA
-    fixed: Batch
-    refreshing: Callable[[], Iterable[Batch]]
-    damaged: bool = False
+    ema: EMA  # of its generator
+    fixed: Batch  # the pictures, with their holes if the model fills any
+    refreshing: Callable[[], Iterable[Batch]]  # batches to measure BatchNorm's statistics on
+    damaged: bool = False  # whether the holes show a damage that the model must find
 
     @contextmanager
     def averaged(self) -> Generator[None]:

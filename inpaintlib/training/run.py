@@ -54,12 +54,9 @@ class Rhythm:
 
 
 class Run:
-    """A model in training, and everything around it.
+    """A model in training, see `prepare`, and everything around it.
 
     Args:
-        folder: where the run writes.
-        model: the model, see `prepare`.
-        pictures: what it learns from and is measured on.
         facts: what decided how it goes, see `RunSettings.facts`; the weights' card holds them too.
         board: a TensorBoard writer, or None.
     """
@@ -93,10 +90,7 @@ class Run:
         self.began = perf_counter()
 
     def go(self, say: Callable[[str], None]) -> int:
-        """Train to the end or to a signal.
-
-        Args:
-            say: takes each line for the user.
+        """Train to the end or to a signal; `say` takes each line for the user.
 
         Returns:
             0, or the number of the signal that stopped the run, which was then saved.
@@ -205,7 +199,6 @@ class Run:
                 self.board.add_scalar(name, value, line["step"])
 
     def save(self, step: int) -> None:
-        """Write the state."""
         if distributed.rank() == 0:
             save_state(self.folder.state, self.model, step=step, ema=self.ema)
 
@@ -252,12 +245,8 @@ def stop_signals() -> Generator[list[int]]:
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
     """The same batches, each made in a thread while the one before is worked on."""
-
-    def make() -> Batch:
-        return next(batches)
-
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make)
+        coming = pool.submit(batches.__next__)
         while True:
-            batch, coming = coming.result(), pool.submit(make)
+            batch, coming = coming.result(), pool.submit(batches.__next__)
             yield batch

@@ -146,9 +146,9 @@ def test_a_mask_set_in_the_kernel_is_shown_and_can_be_undone(studio, kernel, mas
     assert mask().sum() == 0
 
 
-def test_a_family_draws_by_button(studio, mask):
+def test_a_kind_draws_by_button(studio, mask):
     studio.click(".ip-draw summary")
-    studio.click("[data-family=centre]")
+    studio.click("[data-kind=centre]")
     studio.wait_for_function("document.querySelector('.ip-hole strong').textContent === '25.0 %'")
     drawn = mask()
     assert drawn[32:96, 32:96].all()

@@ -463,8 +463,12 @@ def test_bfloat16_stays_finite_and_close(name):
 
 
 def run(family: Model, name: str, ema: EMA, *, start: int = 0, steps: int = STEPS) -> None:
+    """Train as a run does: the global random stream is seeded before each step."""
     batches = (pictures(name, seed=step) for step in range(start, steps))
-    list(train(family, batches, start=start, steps=steps, ema=ema))
+    records = train(family, batches, start=start, steps=steps, ema=ema)
+    for step in range(start, steps):
+        torch.manual_seed(step)
+        next(records)
 
 
 @EVERY
@@ -472,7 +476,7 @@ def test_a_preview_changes_no_weight_buffer_flag_or_random_state(name):
     family, batch = make(name), pictures(name)
     ema = EMA(family.generator)
     run(family, name, ema, steps=2)
-    list(family.generator.modules())[-1].eval()  # a learner's wishes, to be kept
+    list(family.generator.modules())[-1].eval()  # a learner's changes, to be kept
     next(family.parameters()).requires_grad_(False)
 
     def state():
@@ -494,12 +498,9 @@ def test_a_preview_changes_no_weight_buffer_flag_or_random_state(name):
 def test_six_steps_are_three_saved_loaded_and_three_more_bit_for_bit(name, tmp_path):
     whole, first, second = make(name), make(name), make(name, seed=99)
     whole_ema, first_ema, second_ema = (EMA(f.generator, 0.9) for f in (whole, first, second))
-    torch.manual_seed(5)
     run(whole, name, whole_ema)
-    torch.manual_seed(5)
     run(first, name, first_ema, steps=3)
     save_state(tmp_path / "state.pt", first, step=3, ema=first_ema)
-    torch.manual_seed(6)
     start = load_state(tmp_path / "state.pt", second, ema=second_ema)
     run(second, name, second_ema, start=start)
     assert start == 3

@@ -205,7 +205,7 @@ def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
     studio.comparison.left = "image mean"
     wait(studio)
     assert [answer.method for answer in studio.answers] == ["image mean", "Telea"]
-    studio.painter._handle_custom_msg({"kind": "picture", "source": "cat", "number": 0}, [])
+    studio.painter._handle_custom_msg({"request": "picture", "source": "cat", "number": 0}, [])
     wait(studio)
     known = (studio.painter.mask == 0).expand(1, 3, 128, 128)
     assert torch.equal(studio.answers[-1].picture[known], load_picture("cat")[known])
@@ -288,24 +288,21 @@ def test_a_large_photo_is_filled_and_saved_at_its_own_size(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     facts = Image.Exif()
     facts[0x010F] = "a camera"
-    source = np.kron(
-        np.asarray(Image.fromarray(skimage.data.coffee())), np.ones((3, 3, 1), np.uint8)
-    )
+    source = np.kron(skimage.data.coffee(), np.ones((3, 3, 1), np.uint8))
     file = io.BytesIO()
     Image.fromarray(source).save(file, "JPEG", exif=facts, quality=90)
     (tmp_path / "phone.jpg").write_bytes(file.getvalue())
     studio = Studio()
     studio.comparison.right = "Telea"
-    studio.painter._asked(
-        studio.painter, {"kind": "upload", "name": "phone.jpg"}, [file.getvalue()]
-    )
+    asked = {"request": "upload", "name": "phone.jpg"}
+    studio.painter._asked(studio.painter, asked, [file.getvalue()])
     mask = np.zeros(source.shape[:2], bool)
     mask[300:400, 500:700] = True
     studio.painter.mask = mask
-    studio._show(studio._compute())
+    studio._show(studio._request()())
     assert studio.comparison.scaled
     for name in ("phone-filled.jpg", "phone-filled-2.jpg"):
-        studio._asked(studio.comparison, {"kind": "save"}, [])
+        studio._asked(studio.comparison, {"request": "save"}, [])
         assert studio.comparison.message == f"Saved: {tmp_path / name}"
     with Image.open(tmp_path / "phone-filled.jpg") as saved, Image.open(file) as before:
         assert saved.size == before.size == (1800, 1200)

@@ -78,6 +78,14 @@ def test_a_state_of_another_configuration_or_without_an_average_is_refused(tmp_p
         load_state(path, family, ema=EMA(family.generator))
 
 
+def test_a_state_with_the_random_state_of_older_runs_is_read(tmp_path):
+    path, family = tmp_path / "state.pt", GAN(SMALL)
+    save_state(path, family, step=3)
+    old = torch.load(path, weights_only=True) | {"rng": torch.get_rng_state()}
+    torch.save(old, path)
+    assert load_state(path, family) == 3
+
+
 def test_networks_alone_are_the_average_and_its_discriminator_where_that_fits(tmp_path):
     path, family = tmp_path / "state.pt", GAN(SMALL)
     ema = EMA(family.generator)
