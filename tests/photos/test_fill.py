@@ -148,3 +148,93 @@ def test_alpha_that_jpeg_cannot_hold_is_an_error(folder: Path, capsys: pytest.Ca
     assert run(folder, "photo.png", "-o", str(folder / "out.jpg")) == 2
     assert "JPEG cannot hold this photo (mode RGBA" in capsys.readouterr().err
     assert not (folder / "out.jpg").exists()
+
+
+# many photos ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def album(folder: Path) -> Path:
+    """Three photos, one of them broken, and a folder of masks by name for two."""
+    for name in ("a", "b"):
+        (folder / "album").mkdir(exist_ok=True)
+        (folder / "masks").mkdir(exist_ok=True)
+        Image.open(folder / "photo.png").save(folder / "album" / f"{name}.png")
+        Image.fromarray(MASK).save(folder / "masks" / f"{name}.png")
+    (folder / "album" / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_one_mask_for_all_goes_on_after_an_error(album: Path, capsys: pytest.CaptureFixture):
+    loaded = []
+    words = [str(album / "album"), "--mask", str(album / "mask.png"), "-o", str(album / "out")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "load", lambda name: loaded.append(name) or Plane())
+        assert cli.main(["fill", *words]) == 1
+    assert len(loaded) == 1
+    said = capsys.readouterr()
+    assert [line.split(":")[0] for line in said.out.splitlines()] == [
+        "1/3 filled",
+        "2/3 filled",
+        "3/3 not filled",
+    ]
+    assert said.err.splitlines()[0] == "inpaintlib: 1 of 3 not filled:"
+    assert "broken.png: cannot be read" in said.err
+    assert sorted(path.name for path in (album / "out").iterdir()) == ["a.png", "b.png"]
+
+
+def test_a_mask_for_each_by_name(album: Path, capsys: pytest.CaptureFixture):
+    words = ["fill", str(album / "album"), "--mask", str(album / "masks")]
+    (album / "album" / "broken.png").unlink()
+    (album / "masks" / "b.png").unlink()
+    assert cli.main(words) == 1
+    assert "b.png: cannot be read as a picture ([Errno 2]" in capsys.readouterr().err
+    filled = np.asarray(Image.open(album / "album" / "a-filled.png"))
+    assert np.abs(filled.astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+    Image.fromarray(MASK).save(album / "masks" / "b.png")
+    assert cli.main([*words, "--overwrite"]) == 0  # what was filled is no photo of the folder
+    assert not (album / "album" / "a-filled-filled.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["{}/photo.png"], "fill needs --mask: a picture as large as the photo"),
+        (["{}/photo.png", "--mask", "{}/mask.png", "-o", "{}/there.png"], "--overwrite"),
+        (
+            ["{}/album", "--mask", "{}/mask.png", "-o", "{}/one.png"],
+            "expected a folder for several",
+        ),
+        (["{}/photo.png", "{}/sub/photo.png", "--mask", "{}/mask.png", "-o", "{}/x"], "two photos"),
+        (["{}/empty", "--mask", "{}/mask.png"], "found no picture"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused_before_the_work(
+    album: Path, words: list[str], message: str, capsys: pytest.CaptureFixture
+):
+    (album / "there.png").write_bytes(b"precious")
+    (album / "empty").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "load", lambda name: pytest.fail("loaded"))
+        assert cli.main(["fill", *(word.format(album) for word in words)]) == 2
+    assert message in capsys.readouterr().err
+    assert (album / "there.png").read_bytes() == b"precious"
+
+
+def test_a_mask_the_wrong_way_round_is_told(folder: Path, capsys: pytest.CaptureFixture):
+    Image.fromarray(~MASK).save(folder / "mask.png")
+    assert run(folder) == 0
+    error = capsys.readouterr().err
+    assert error.startswith(f"inpaintlib: note: {folder / 'mask.png'}: 95% of the photo is hidden.")
+    assert "--hole black or --hole transparent" in error
+    assert error.count("\n") == 1
+
+
+def test_the_photos_own_alpha_is_the_mask(folder: Path):
+    photo = Image.open(folder / "photo.png").convert("RGB")
+    photo.putalpha(Image.fromarray(np.where(MASK, 0, 255).astype(np.uint8)))
+    photo.save(folder / "erased.png")
+    assert cli.main(["fill", str(folder / "erased.png"), "--mask", "alpha"]) == 0
+    filled = np.asarray(Image.open(folder / "erased-filled.png"))
+    assert (filled[..., 3] == 255).all()
+    assert np.abs(filled[..., :3].astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
