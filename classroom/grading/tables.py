@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inpaintlib.training.checkpoints import write_whole
 
-FORMULA = "=+-@"  # a spreadsheet takes what begins so for a formula
+FORMULA = "=+-@\t\r\n"  # a spreadsheet takes what begins so for a formula
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -17,11 +17,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     Raises:
         ValueError: a column is missing, or a row has more cells than there are columns.
     """
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
+    text = decoded(path)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
@@ -33,6 +29,15 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         if None in row:
             raise ValueError(f"{path.name}: row {number} has more cells than the first row")
     return [{name: _shown(value) for name, value in row.items()} for row in rows]
+
+
+def decoded(path: Path) -> str:
+    """A table's text: UTF-8 or Windows' letters."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
