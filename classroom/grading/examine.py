@@ -11,7 +11,6 @@ import json
 import os
 import re
 import sys
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +23,7 @@ from nbformat import NotebookNode
 from classroom.grading import bubble
 from classroom.grading.rebuild import grade_id
 from classroom.grading.visit import Gone, Room, StudentError, Visitor
+from inpaintlib.notebook.exercises import in_kind
 
 SECONDS = 30.0  # for a cell, and for a check
 RESTARTS = 8  # of a student's process; then what is left gets no points
@@ -65,6 +65,7 @@ class Examination:
         cloudpickle.register_pickle_by_value(self.module)
         self.room: Room | None = None
         self.restarts = 0
+        self.slow: set[str] = set()  # answers with an endless loop: not waited for again
 
     def run(self) -> Result:
         """Every cell in its order; a check at its place, with the function as it is then."""
@@ -103,7 +104,8 @@ class Examination:
         if name in self.result.taken_out or name.startswith(("check-", "hidden-")):
             return
         try:
-            self.enter(position).ask("cell", name, self.cells[name].source, SECONDS, seconds=SECONDS)
+            code = self.cells[name].source
+            self.enter(position).ask("cell", name, code, SECONDS, seconds=SECONDS)
         except StudentError as error:
             self.first.setdefault(name, error)
             if error.kind == "MemoryError":  # its variables may hold on to all of it
@@ -119,7 +121,8 @@ class Examination:
     def leave(self) -> None:
         """End the student's process."""
         if self.room is not None:
-            self.result.tried += self.room.tried
+            new = [what for what in self.room.tried if what not in self.result.tried]
+            self.result.tried += new
             self.room.close()
         self.room = None
 
@@ -137,13 +140,14 @@ class Examination:
         visitor = None
         self.result.scores[name] = 0.0
         try:
+            if answer in self.slow:
+                raise StudentError("TooLong")
             if answer in self.result.taken_out:
                 raise Gone(self.result.taken_out[answer])
             room = self.enter(position)
             if not room.ask("keep", function)["callable"]:
                 self.result.complaints[name] = self.missing(function, answer)
                 return
-            room.until = time.monotonic() + SECONDS
             visitor = Visitor(room, function)
             setattr(self.module, function, visitor)
             self.module.check_alone = alone  # ty: ignore
@@ -158,6 +162,8 @@ class Examination:
             self.result.scores[name] = 0.0
         except StudentError as error:
             self.result.complaints[name] = self.told(error)
+            if error.kind == "TooLong":
+                self.slow.add(answer)
             if error.kind == "MemoryError":
                 self.take_out(answer, HOARD)
         except AssertionError as error:
@@ -184,8 +190,10 @@ class Examination:
     def missing(self, function: str, answer: str) -> str:
         """Why there is no function."""
         error = self.first.get(answer)
-        return f"{function} was not defined: {self.told(error)}" if error else (
-            f"there is no function {function}"
+        return (
+            f"{function} was not defined: {self.told(error)}"
+            if error
+            else (f"there is no function {function}")
         )
 
     def told(self, error: StudentError) -> str:
@@ -219,7 +227,7 @@ KINDS = {
 def alone(attempt: Visitor, test: Any, without: Any = ()) -> None:
     """What `check_alone` is here: the functions are switched off in the student's process."""
     attempt.without = tuple(without)
-    test(attempt)
+    test(in_kind(attempt))
 
 
 def checked_function(check: str) -> str:

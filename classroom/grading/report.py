@@ -32,9 +32,7 @@ small {{ color: #5b6875; }}
 """
 
 
-def write_report(
-    graded: list[Graded], out: Path, work: Work, *, similar: bool = False
-) -> None:
+def write_report(graded: list[Graded], out: Path, work: Work, *, similar: bool = False) -> None:
     """Write `out` and, in the folder of its name, all the rest. `written.csv` is read and kept."""
     folder = out.with_suffix("")
     marked = [one for one in graded if one.scores]

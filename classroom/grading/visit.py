@@ -8,7 +8,6 @@ import os
 import random
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,10 @@ import torch
 from classroom.grading.bubble import Walls
 from classroom.grading.room import wire
 
-STARTING = 120.0  # seconds until the process must answer
-GRACE = 5.0  # seconds beyond a limit after which the process is ended
+STARTING = 60.0  # seconds until the process must answer
+SLOW = 4.0  # times as long as it may compute a process may take on a busy computer; then it ends
+
+TRIED = 20  # refused attempts that are told of
 
 
 class Gone(Exception):  # noqa: N818  # not an error of ours
@@ -59,7 +60,7 @@ class Room:
     def __init__(self, walls: Walls, scratch: Path) -> None:
         self.tried: list[str] = []
         self.results: list[list[torch.Tensor]] = []  # of every call since `forget`
-        self.until = 0.0  # when the present check must be over
+        self.seconds = 30.0  # that a call may compute
         self.process = subprocess.Popen(
             walls.command,
             stdin=subprocess.PIPE,
@@ -82,13 +83,15 @@ class Room:
         """
         process = self.process
         assert process.stdin and process.stdout
-        alarm = threading.Timer(seconds + GRACE, process.kill)
+        alarm = threading.Timer(SLOW * seconds, process.kill)
         alarm.start()
         try:
             wire.send(process.stdin, cloudpickle.dumps((what, *arguments)))
             answer = wire.decode(wire.receive(process.stdout))
             told = answer.pop("tried")
-            self.tried += [str(text)[:300] for text in told][: max(0, 20 - len(self.tried))]
+            for text in map(str, told):
+                if text[:300] not in self.tried and len(self.tried) < TRIED:
+                    self.tried.append(text[:300])
             problem = answer.get("problem")
         except (EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             process.kill()
@@ -137,8 +140,7 @@ class Visitor:
             "random": random.getstate(),
             "without": self.without,
         }
-        seconds = max(1.0, self.room.until - time.monotonic())
-        blob = cloudpickle.dumps((arguments, named))
+        seconds, blob = self.room.seconds, cloudpickle.dumps((arguments, named))
         answer = self.room.ask("call", self.__name__, blob, seconds, how, seconds=seconds)
         try:
             return self._taken_over(answer, given, leaves if how["grad"] else [])
@@ -162,7 +164,8 @@ class Visitor:
         slopes = [place for place, part in enumerate(flat) if isinstance(part, wire.Slope)]
         if leaves and slopes:
             number = len(self.room.results)
-            found = _Call.apply(self.room, number, [values[p] for p in slopes], len(flat), slopes, *leaves)
+            own = [values[place] for place in slopes]
+            found = _Call.apply(self.room, number, own, len(flat), slopes, *leaves)
             for place, value in zip(slopes, found, strict=True):
                 values[place] = value
         self.room.results.append(values)
@@ -192,7 +195,6 @@ class _Call(torch.autograd.Function):
         wanted: list[torch.Tensor | None] = [None] * ctx.count
         for place, slope in zip(ctx.places, slopes, strict=True):
             wanted[place] = slope
-        seconds = max(1.0, ctx.room.until - time.monotonic())
         blob = cloudpickle.dumps(wanted)
-        answer = ctx.room.ask("backward", ctx.number, blob, seconds=seconds)
+        answer = ctx.room.ask("backward", ctx.number, blob, seconds=ctx.room.seconds)
         return (None, None, None, None, None, *answer["gradients"])

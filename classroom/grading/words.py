@@ -27,7 +27,9 @@ def suspicious(notebook: NotebookNode) -> dict[str, str]:
         marks = cell.metadata.get("nbgrader", {})
         if cell.cell_type == "code" and not marks.get("locked"):
             if words := sorted(set(_words(cell.source))):
-                found[marks.get("grade_id") or cell["id"]] = f"uses {', '.join(words)}: read the code"
+                found[marks.get("grade_id") or cell["id"]] = (
+                    f"uses {', '.join(words)}: read the code"
+                )
     return found
 
 

@@ -4,9 +4,13 @@ import contextlib
 import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from types import CodeType, FunctionType
 from typing import Any
+
+import numpy as np
+import torch
+from torch.overrides import TorchFunctionMode
 
 
 def check(attempt: Callable, reference: Callable, test: Callable[[Callable], None]) -> None:
@@ -50,21 +54,48 @@ def check_alone(
     """
     __tracebackhide__ = True  # the reader's function and the test are what matters
 
-    @functools.wraps(attempt, updated=())
     def alone(*arguments: Any, **named: Any) -> Any:
         __tracebackhide__ = True
         with switched_off(without):
             return attempt(*arguments, **named)
 
-    test(alone)
+    test(in_kind(functools.update_wrapper(alone, attempt, updated=())))
     print(f"{getattr(attempt, '__name__', 'attempt')}: correct")
+
+
+def in_kind(function: Callable) -> Callable:
+    """The function with results as checks expect them: tensors, of no more precision than asked.
+
+    Whoever computes in NumPy or in float64 is right, too; a check's `assert_close` need not know.
+    """
+
+    @functools.wraps(function, updated=())
+    def call(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
+        given = [part for part in arguments if isinstance(part, torch.Tensor)]
+        double = any(part.dtype == torch.float64 for part in given)
+        return _converted(function(*arguments, **named), keep_double=double)
+
+    return call
+
+
+def _converted(result: Any, *, keep_double: bool) -> Any:
+    """Arrays as tensors; float64 as float32 unless it is to be kept."""
+    if type(result) in (list, tuple):
+        return type(result)(_converted(part, keep_double=keep_double) for part in result)
+    if isinstance(result, np.ndarray):
+        result = torch.as_tensor(result)
+    if isinstance(result, np.generic):
+        return result.item()
+    double = isinstance(result, torch.Tensor) and result.dtype == torch.float64
+    return result.float() if double and not keep_double else result
 
 
 # Switching off -------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def switched_off(names: Sequence[str]) -> Iterator[None]:
+def switched_off(names: Sequence[str]) -> Generator[None]:
     """While it lasts, the named functions and classes raise AssertionError, whatever holds them.
 
     A function of Python loses its code, so that lists, defaults and other names that hold it do
@@ -125,9 +156,8 @@ def _refusing(name: str, code: CodeType) -> CodeType:
 
 
 @contextlib.contextmanager
-def _without_torch(names: dict[int, str]) -> Iterator[None]:
+def _without_torch(names: dict[int, str]) -> Generator[None]:
     """Refuse functions of torch by their identity, whoever calls them."""
-    from torch.overrides import TorchFunctionMode
 
     class Refusing(TorchFunctionMode):
         def __torch_function__(
