@@ -121,7 +121,7 @@ def hidden_sees(function):
     def fits(judge, mask, expected, told):
         # Noise moves a logit by less than a millionth once in 1e4 times, for the weakest judge
         # here once in 1e3: of at most 60 logits, more than four are missed once in 1e8 runs.
-        with untouched(judge, mask, names=["the judge", "the mask"]):
+        with untouched(judge, mask, names=["the judge", "the mask"], streams=False):
             found = function(judge, mask)
         assert found.shape == expected.shape, f"{told}: of the shape of judge(image)"
         assert not (found & ~expected).any(), f"{told}: a logit that does not see the hole"

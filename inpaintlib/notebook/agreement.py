@@ -42,7 +42,7 @@ def agrees(
     __tracebackhide__ = True
     names = [*inspect.signature(reference).parameters]
     kept: list[tuple[Any, list[torch.Tensor], str]] = []
-    for case in cases:
+    for case in (*cases, _turned(cases[0])):
         where = f"{told}; called with {_described(case, names)}"
         wanted, slopes = _called(reference, case, learns)
         given = _copied(case, learns)
@@ -114,15 +114,17 @@ def evenly(counts: torch.Tensor, *, told: str) -> None:
 
 
 @contextlib.contextmanager
-def untouched(*things: Any, names: Sequence[str] = ()) -> Generator[None]:
+def untouched(*things: Any, names: Sequence[str] = (), streams: bool = True) -> Generator[None]:
     """Assert that tensors, modules and the global random streams are afterwards as before.
 
     Args:
         things: tensors and modules; anything else is not looked at.
         names: what to call them in the message.
+        streams: whether to look at the global random streams; a test that a learner writes may
+            well draw its pictures from them.
     """
     __tracebackhide__ = True
-    before, streams = [_state(thing) for thing in things], _streams()
+    before, old_streams = [_state(thing) for thing in things], _streams()
     yield
     for place, (thing, old) in enumerate(zip(things, before, strict=True)):
         name = names[place] if place < len(names) else f"argument {place + 1}"
@@ -131,7 +133,8 @@ def untouched(*things: Any, names: Sequence[str] = ()) -> Generator[None]:
         if changed or len(new) != len(old):
             raise AssertionError(f"{name} was changed ({', '.join(changed) or 'a part is new'})")
     for name, new in _streams().items():
-        assert np.array_equal(new, streams[name]), f"the global random stream of {name} was touched"
+        same = not streams or np.array_equal(new, old_streams[name])
+        assert same, f"the global random stream of {name} was touched"
 
 
 # Parts ---------------------------------------------------------------------------------------
@@ -148,6 +151,13 @@ def _copied(case: tuple, learns: Sequence[int] = ()) -> tuple:
             part = copy.deepcopy(part)
         given.append(part)
     return tuple(given)
+
+
+def _turned(case: tuple) -> tuple:
+    """Other values of the same shapes: the tensors of a case, mirrored."""
+    return tuple(
+        part.flip(-1) if isinstance(part, torch.Tensor) and part.ndim else part for part in case
+    )
 
 
 def _called(
