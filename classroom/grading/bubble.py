@@ -77,7 +77,7 @@ def walls(scratch: Path, *, sandbox: bool) -> Walls:
         scratch: its folder; in the sandbox a fresh one in memory takes its place.
         sandbox: whether to use bubblewrap, see `available`.
     """
-    place = "/tmp" if sandbox else str(scratch)  # noqa: S108  # of the sandbox's own
+    place = "/tmp" if sandbox else str(scratch)  # of the sandbox's own
     settings = {
         "memory": MEMORY,
         "scratch": place,

@@ -203,6 +203,14 @@ def moodle_folder(origin: str) -> str:
     return next((f"{match[0].rstrip('_')}_" for match in matches if match), "")
 
 
+def canvas_id(origin: str) -> str:
+    """Canvas' number of the student; empty for a file not from Canvas."""
+    if moodle_folder(origin):
+        return ""
+    matches = (CANVAS.match(part) for part in PurePosixPath(origin).parts)
+    return next((match["number"] for match in matches if match), "")
+
+
 def _version(name: str) -> int:
     """The number that a platform appends to a file handed in again: `work-2.ipynb` is 2."""
     match = re.search(r"[-( ](\d{1,2})\)?\.ipynb$", name)

@@ -133,52 +133,58 @@ class Examination:
         exec(compile(code, f"<{name}>", "exec"), vars(self.module))
 
     def check(self, name: str, position: int) -> None:
-        """Run a check on the student's function."""
-        cell = self.source[name]
+        """Run a check on the student's function: its points, or what to tell the student."""
         answer = re.sub(r"^(check|hidden)-", "solution-", name)
-        function = checked_function(cell.source)
-        visitor = None
         self.result.scores[name] = 0.0
         try:
             if answer in self.slow:
                 raise StudentError("TooLong")
             if answer in self.result.taken_out:
-                raise Gone(self.result.taken_out[answer])
-            room = self.enter(position)
-            if not room.ask("keep", function)["callable"]:
-                self.result.complaints[name] = self.missing(function, answer)
-                return
-            visitor = Visitor(room, function)
-            setattr(self.module, function, visitor)
-            self.module.check_alone = alone  # ty: ignore
-            self.execute(cell.source, name)
-            self.result.scores[name] = float(cell.metadata.nbgrader.points)
-            room.forget()
+                raise Gone
+            told = self.visit(name, answer, self.enter(position))
         except Gone:
-            reason = self.result.taken_out.get(answer, TAKEN_OUT)
             if answer not in self.result.taken_out:
-                self.take_out(answer, reason)
-            self.result.complaints[name] = reason
-            self.result.scores[name] = 0.0
+                self.take_out(answer, TAKEN_OUT)
+            told = self.result.taken_out[answer]
         except StudentError as error:
-            self.result.complaints[name] = self.told(error)
+            told = self.told(error)
             if error.kind == "TooLong":
                 self.slow.add(answer)
             if error.kind == "MemoryError":
                 self.take_out(answer, HOARD)
+        if told:
+            self.result.complaints[name] = told
+        else:
+            self.result.scores[name] = float(self.source[name].metadata.nbgrader.points)
+        self.tidy()
+
+    def visit(self, name: str, answer: str, room: Room) -> str:
+        """Run a check with the student's function in its process; what fails, or nothing.
+
+        Raises:
+            Gone: the process has ended.
+            StudentError: the student's code raised an exception.
+        """
+        function = checked_function(self.source[name].source)
+        if not room.ask("keep", function)["callable"]:
+            return self.missing(function, answer)
+        visitor = Visitor(room, function)
+        setattr(self.module, function, visitor)
+        self.module.check_alone = alone  # ty: ignore
+        try:
+            self.execute(self.source[name].source, name)
+        except (Gone, StudentError):
+            raise
         except AssertionError as error:
-            self.result.complaints[name] = str(error).strip()[:500] or "this check fails"
+            return str(error).strip()[:500] or "this check fails"
         except Exception as error:  # the check cannot use what came back
-            kind = type(visitor.last).__name__ if visitor else "nothing"
+            kind = type(visitor.last).__name__
             told = f"the check could not use what {function} returned, of type {kind}"
-            self.result.complaints[name] = f"{told} ({type(error).__name__})"
-        finally:
-            if self.room is not None:
-                self.room.results.clear()
-                self.tidy()
+            return f"{told} ({type(error).__name__})"
+        return ""
 
     def tidy(self) -> None:
-        """Let the student's process forget the results of a check that failed."""
+        """Let the student's process forget the results of a check."""
         try:
             if self.room is not None:
                 self.room.forget()
@@ -233,7 +239,8 @@ def alone(attempt: Visitor, test: Any, without: Any = ()) -> None:
 def checked_function(check: str) -> str:
     """The name of the student's function in a check's call of `check_alone`."""
     call = ast.parse(check).body[-1]
-    assert isinstance(call, ast.Expr) and isinstance(call.value, ast.Call)
+    assert isinstance(call, ast.Expr)
+    assert isinstance(call.value, ast.Call)
     function = call.value.args[0]
     assert isinstance(function, ast.Name)
     return function.id

@@ -35,7 +35,7 @@ def read_roster(path: Path) -> list[Member]:
     head = [cell.strip().casefold() for cell in rows[0]] if rows else []
     titled = any(cell in (*NAMES, *ID, "first name", "email", "email address") for cell in head)
     found = [_member(head if titled else [], row) for row in rows[titled:]]
-    found = [member for member in found if member.keys and "points possible" not in member.keys]
+    found = [member for member in found if member.keys and "pointspossible" not in member.keys]
     if not found:
         raise ValueError(f"{path}: expected a table with a row per student, got no name")
     return found

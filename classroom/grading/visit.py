@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import numpy as np
 import torch
 
 from classroom.grading.bubble import Walls
@@ -24,7 +23,7 @@ SLOW = 4.0  # times as long as it may compute a process may take on a busy compu
 TRIED = 20  # refused attempts that are told of
 
 
-class Gone(Exception):  # noqa: N818  # not an error of ours
+class Gone(Exception):
     """The student's process has ended, or was ended because it did not answer in time."""
 
 
@@ -82,7 +81,8 @@ class Room:
             StudentError: the student's code raised an exception.
         """
         process = self.process
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         alarm = threading.Timer(SLOW * seconds, process.kill)
         alarm.start()
         try:
@@ -136,7 +136,7 @@ class Visitor:
         how = {
             "grad": torch.is_grad_enabled(),
             "torch": torch.get_rng_state(),
-            "numpy": np.random.get_state(),
+            "numpy": wire.numpy_stream(),
             "random": random.getstate(),
             "without": self.without,
         }
@@ -153,8 +153,7 @@ class Visitor:
         for part, new in zip(given, answer["state"], strict=True):
             wire.take_over(part, new)
         torch.set_rng_state(answer["torch"])
-        name, keys, *rest = answer["numpy"]
-        np.random.set_state((name, keys.astype("uint32"), *rest))
+        wire.set_numpy_stream(answer["numpy"])
         random.setstate(answer["random"])
         for call, place, value in answer["changed"]:
             now = value.value if isinstance(value, wire.Slope) else value
@@ -191,7 +190,7 @@ class _Call(torch.autograd.Function):
         return tuple(values)
 
     @staticmethod
-    def backward(ctx: Any, *slopes: torch.Tensor | None) -> tuple:  # ty: ignore
+    def backward(ctx: Any, *slopes: torch.Tensor | None) -> tuple:
         wanted: list[torch.Tensor | None] = [None] * ctx.count
         for place, slope in zip(ctx.places, slopes, strict=True):
             wanted[place] = slope

@@ -25,11 +25,9 @@ def suspicious(notebook: NotebookNode) -> dict[str, str]:
     found = {}
     for cell in notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and not marks.get("locked"):
-            if words := sorted(set(_words(cell.source))):
-                found[marks.get("grade_id") or cell["id"]] = (
-                    f"uses {', '.join(words)}: read the code"
-                )
+        mine = cell.cell_type == "code" and not marks.get("locked")
+        if mine and (words := sorted(set(_words(cell.source)))):
+            found[marks.get("grade_id") or cell["id"]] = f"uses {', '.join(words)}: read the code"
     return found
 
 
@@ -41,23 +39,33 @@ def _words(source: str) -> Iterator[str]:
     except (SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-                yield from (name for name in modules if name.partition(".")[0] in MODULES)
-            case ast.ImportFrom(module=str(name)) if name.partition(".")[0] in MODULES:
-                yield name
-            case ast.ImportFrom(names=names):
-                yield from (alias.name for alias in names if alias.name in NAMES)
-            case ast.Attribute(value=ast.Name(id=home), attr=name) if f"{home}.{name}" in NAMES:
-                yield f"{home}.{name}"
-            case ast.Attribute(attr=name) | ast.Name(id=name) if name in NAMES:
-                yield name
-            case ast.Call(func=ast.Name(id=name)) if name in CALLS:
-                yield f"{name}("
-    for node in tree.body:  # `abs = …` and `def abs` at the top, but not the harmless `input = …`
-        if isinstance(node, ast.FunctionDef) and hasattr(builtins, node.name):
-            yield f"a new {node.name}"
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-            yield from (f"a new {name}" for name in names if hasattr(builtins, name))
+        yield from _words_of(node)
+    for node in tree.body:
+        yield from (f"a new {name}" for name in _defined(node) if hasattr(builtins, name))
+
+
+def _words_of(node: ast.AST) -> list[str]:
+    """The listed words that one node of the syntax tree holds."""
+    match node:
+        case ast.Import(names=names):
+            return [alias.name for alias in names if alias.name.partition(".")[0] in MODULES]
+        case ast.ImportFrom(module=str(name)) if name.partition(".")[0] in MODULES:
+            return [name]
+        case ast.ImportFrom(names=names):
+            return [alias.name for alias in names if alias.name in NAMES]
+        case ast.Attribute(value=ast.Name(id=home), attr=name) if f"{home}.{name}" in NAMES:
+            return [f"{home}.{name}"]
+        case ast.Attribute(attr=name) | ast.Name(id=name) if name in NAMES:
+            return [name]
+        case ast.Call(func=ast.Name(id=name)) if name in CALLS:
+            return [f"{name}("]
+    return []
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    """Functions defined at the top: `def abs` matters, `input = 3` is harmless."""
+    if isinstance(node, ast.FunctionDef):
+        return [node.name]
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []

@@ -259,9 +259,10 @@ def _same_part(old: Any, new: Any) -> bool:
 
 def _streams() -> dict[str, np.ndarray]:
     """The states of the global random streams."""
+    state: Any = np.random.get_state(legacy=True)  # noqa: NPY002  # learners use it
     return {
         "torch": torch.get_rng_state().numpy(),
-        "numpy": np.append(np.random.get_state()[1], np.random.get_state()[2]),
+        "numpy": np.append(state[1], state[2]),
         "random": np.array(random.getstate()[1], dtype=np.uint64),
     }
 

@@ -17,7 +17,7 @@ import random
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -94,7 +94,6 @@ class Room:
 
     def call(self, name: str, blob: bytes, seconds: float, how: dict[str, Any]) -> dict:
         """Call a function; what it returned, what it changed."""
-        import numpy as np
         import torch
 
         from inpaintlib.notebook.exercises import switched_off
@@ -103,7 +102,7 @@ class Room:
         given = wire.parts((arguments, named))
         leaves = [part for part in given if isinstance(part, torch.Tensor) and part.requires_grad]
         torch.set_rng_state(how["torch"])
-        np.random.set_state(how["numpy"])
+        wire.set_numpy_stream(how["numpy"])
         random.setstate(how["random"])
         try:
             with (
@@ -114,14 +113,13 @@ class Room:
                 result = self.kept[name](*arguments, **named)
         except BaseException as error:
             return {"problem": problem(error)}
-        state = np.random.get_state()
         flat = wire.tensors_in(result)
         self.calls.append((leaves, flat, [part.detach().clone() for part in flat]))
         return {
             "result": result,
             "state": [wire.state(part) for part in given],
             "torch": torch.get_rng_state(),
-            "numpy": [str(state[0]), state[1].astype("int64"), *state[2:]],
+            "numpy": wire.numpy_stream(),
             "random": random.getstate(),
             "changed": self.changed(),
         }
@@ -196,7 +194,7 @@ def problem(error: BaseException) -> dict:
 
 
 @contextlib.contextmanager
-def limit(seconds: float) -> Iterator[None]:
+def limit(seconds: float) -> Generator[None]:
     """Raise TooLong in code that computes for longer; the grader ends what does not listen.
 
     It is the processor's time that counts, so that a busy computer costs nobody a point.

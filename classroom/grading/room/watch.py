@@ -30,32 +30,22 @@ def watch(scratch: Path, readable: list[Path], tell: Callable[[str], None]) -> C
     """An audit hook: code may write in `scratch` only, and read that and the `readable` folders."""
     searched = {os.path.realpath(place or ".") for place in sys.path}
 
-    def within(path: object, folders: list[Path]) -> bool:
-        try:
-            place = Path(os.path.realpath(os.fsdecode(path)))  # ty: ignore
-        except (TypeError, ValueError):
-            return False
-        return any(place.is_relative_to(folder) for folder in folders)
-
     def allowed(event: str, arguments: tuple) -> bool:
         if event in FORBIDDEN:
             return False
         if event == "import":
             return arguments[0] not in MODULES
-        if event not in CHANGES | READS and event != "open":
-            return True
-        if event in MOVES and not within(arguments[1], [scratch]):
-            return False
-        path, mode, flags = (
-            (*arguments, None, None)[:3] if event == "open" else (arguments[0], "r", 0)
-        )
-        if isinstance(path, int) or str(path) in HARMLESS or within(path, [scratch]):
-            return True
-        writes = event in CHANGES or any(letter in str(mode or "") for letter in "wax+")
-        writes = writes or bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
         if event in READS:  # how `import` looks for modules
+            path = arguments[0]
             return within(path, readable) or os.path.realpath(path or ".") in searched
-        return not writes and within(path, readable)
+        if event in CHANGES:
+            places = arguments[:2] if event in MOVES else arguments[:1]
+            return all(within(place, [scratch]) for place in places)
+        if event == "open":
+            path, mode, flags = (*arguments, None, None)[:3]
+            own = isinstance(path, int) or str(path) in HARMLESS or within(path, [scratch])
+            return own or (not writes(mode, flags) and within(path, readable))
+        return True
 
     def hook(event: str, arguments: tuple) -> None:
         if not allowed(event, arguments):
@@ -64,3 +54,19 @@ def watch(scratch: Path, readable: list[Path], tell: Callable[[str], None]) -> C
             raise PermissionError(f"not allowed while grading: {what}")
 
     return hook
+
+
+def within(path: object, folders: list[Path]) -> bool:
+    """Whether a path lies in one of the folders, wherever its links lead."""
+    try:
+        place = Path(os.path.realpath(os.fsdecode(path)))  # ty: ignore
+    except (TypeError, ValueError):
+        return False
+    return any(place.is_relative_to(folder) for folder in folders)
+
+
+def writes(mode: object, flags: object) -> bool:
+    """Whether a file is opened to be changed."""
+    if any(letter in str(mode or "") for letter in "wax+"):
+        return True
+    return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))

@@ -10,7 +10,7 @@ import json
 import struct
 import types
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import safetensors.torch
@@ -35,13 +35,13 @@ class Other:
 # Frames --------------------------------------------------------------------------------------
 
 
-def send(stream: BinaryIO, payload: bytes) -> None:
+def send(stream: IO[bytes], payload: bytes) -> None:
     """Write one message."""
     stream.write(HEAD.pack(len(payload)) + payload)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> bytes:
+def receive(stream: IO[bytes]) -> bytes:
     """Read one message.
 
     Raises:
@@ -81,7 +81,7 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> list:
         return _put_aside(value, tensors)
     for kind in PLAIN:  # also numpy.float64, which is a float
         if isinstance(value, kind):
-            return ["plain", value if value is None else kind(value)]
+            return ["plain", value if value is None else kind(value)]  # ty: ignore
     if isinstance(value, list | tuple):
         name = "list" if isinstance(value, list) else "tuple"
         return [name, [_pack(part, tensors) for part in value]]
@@ -225,6 +225,18 @@ def take_over(part: Any, new: Any) -> None:
         if part.is_leaf:
             part.requires_grad_(needs_gradient)
             part.grad = gradient
+
+
+def numpy_stream() -> list:
+    """The state of NumPy's global random stream, as data."""
+    name, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  # students use it
+    return [str(name), np.asarray(keys).astype("int64"), *rest]
+
+
+def set_numpy_stream(state: list) -> None:
+    """Set what `numpy_stream` has read."""
+    name, keys, *rest = state
+    np.random.set_state((name, keys.astype("uint32"), *rest))  # noqa: NPY002
 
 
 def same(a: torch.Tensor, b: torch.Tensor) -> bool:
