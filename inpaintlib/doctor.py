@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -17,6 +18,7 @@ def examine() -> int:
     _section("computing", _computing())
     _section("data", _data(problems))
     _section("weights", _weights())
+    _section("grading", _grading())
     for problem in problems:
         print(f"WRONG  {problem}")
     print("\nSomething is wrong." if problems else "\nAll is well.")
@@ -83,3 +85,9 @@ def _weights() -> dict[str, str]:
     if not files:
         return {"none": f"in {folder}"}
     return {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
+
+
+def _grading() -> dict[str, str]:
+    """Whether students' code would run in a sandbox; only who grades needs it."""
+    found = shutil.which("bwrap")
+    return {"bubblewrap": found or "missing: `grade` would only watch students' code"}

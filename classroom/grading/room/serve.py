@@ -18,6 +18,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Generator
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,7 +73,9 @@ class Room:
 
         problems: list[dict] = []
         try:
-            tree = ast.parse(TransformerManager().transform_cell(source))
+            # IPython drops the empty lines at the top; an error should name the line that is seen
+            empty = len(list(takewhile(lambda line: not line.strip(), source.splitlines())))
+            tree = ast.parse("\n" * empty + TransformerManager().transform_cell(source))
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", 0) or 0
             return {"problem": {"kind": "SyntaxError", "cell": name, "line": line}}
