@@ -23,8 +23,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from classroom.grading.room import wire
 from classroom.grading.room.watch import MOST, watch
+from inpaintlib.notebook import exercises
 
 OUT_OF_MEMORY = ("allocate memory", "out of memory", "DefaultCPUAllocator", "bad allocation")
 ALSO_RUN = {"time", "timeit", "capture", "prun"}  # cell magics around ordinary code
@@ -59,6 +62,7 @@ class Room:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
         self.kept: dict[str, Any] = {}
+        self.switched_off = exercises.switched_off  # as it is before a student's cell has run
         self.calls: list[tuple[list, list, list]] = []  # leaves, results, what was sent
         self.tried: list[str] = []
         module = ModuleType("__main__")
@@ -97,10 +101,6 @@ class Room:
 
     def call(self, name: str, blob: bytes, seconds: float, how: dict[str, Any]) -> dict:
         """Call a function; what it returned, what it changed."""
-        import torch
-
-        from inpaintlib.notebook.exercises import switched_off
-
         arguments, named = pickle.loads(blob)
         given = wire.parts((arguments, named))
         leaves = [part for part in given if isinstance(part, torch.Tensor) and part.requires_grad]
@@ -111,7 +111,7 @@ class Room:
             with (
                 limit(seconds),
                 torch.set_grad_enabled(how["grad"]),
-                switched_off(how["without"]),
+                self.switched_off(how["without"]),
             ):
                 result = self.kept[name](*arguments, **named)
         except BaseException as error:
@@ -139,8 +139,6 @@ class Room:
 
     def backward(self, number: int, blob: bytes) -> dict:
         """The gradients of a call's arguments for those of its results."""
-        import torch
-
         leaves, results, _ = self.calls[number]
         pairs = [
             (result, slope)
@@ -240,8 +238,6 @@ def main() -> None:
     os.chdir(settings["scratch"])
 
     import ctypes  # noqa: F401  # opens a library when imported: before the watch
-
-    import inpaintlib.notebook.exercises  # noqa: F401  # and torch: slow, and loads libraries
 
     platform.processor()  # asked for by libraries, and answered by a program: remembered now
     room = Room()
