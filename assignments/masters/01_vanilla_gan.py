@@ -89,6 +89,9 @@ def hidden_slerp(function):
         a, b = F.normalize(torch.randn(2, size, generator=source)) * 4
         cases += [(a, b, t) for t in (0.25, 0.9, 0.0, 1.0)]
         cases.append((2 * a, 0.5 * b, 0.3))  # the angle is between directions
+        cases.append((a, a.norm() * F.normalize(a + 0.3 * b / b.norm(), dim=0), 0.5))  # close
+        # rounding puts some of these cosines above 1
+        cases += [(c, 1.7 * c, 0.4) for c in torch.randn(20, size, generator=source)]
     x, y = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 1.0])
     cases += [(x, y, 0.5), (x, 2 * x, 0.25), (x, torch.tensor([-3.0, 0.5]), 0.4)]
     told = "sin((1 - t) Ω) / sin Ω · a + sin(t Ω) / sin Ω · b, Ω between the directions of a and b"

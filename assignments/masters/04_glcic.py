@@ -25,6 +25,10 @@ def hidden_influence(function):
     assert seen.all(), "a mean reads every pixel, and an empty mask hides none"
     red = function(lambda x, m: torch.cat([0 * x[:, :1], x[:, 1:]], dim=1), 5, 1, 2)
     assert red.nonzero().tolist() == [[1, 2]], "every channel of the output pixel counts"
+    apart = function(lambda x, m: torch.cat([2 * x[:, :1], x[:, 1:2].roll(1, dims=2)], 1), 6, 3, 2)
+    assert apart.nonzero().tolist() == [[2, 2], [3, 2]], (
+        "each output channel has its own pixel here"
+    )
     for channel in range(3):
         one = function(lambda x, m, c=channel: x[:, c : c + 1], 5, 1, 3)
         assert one.nonzero().tolist() == [[1, 3]], "every channel of the input counts"

@@ -155,8 +155,10 @@ def hidden_sees(function):
     edges = nn.Conv2d(3, 1, 3, padding=1)  # sees differences of neighbours, no brightness
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
     edges.weight.data.copy_(kernel.expand(1, 3, 3, 3))
-    cross = torch.nn.functional.conv2d(mask, kernel.abs().view(1, 1, 3, 3), padding=1) > 0
-    fits(edges, mask, cross, "a judge of edges")
+    thick = mask.clone()
+    thick[:, :, 3:9, 6:13] = 1
+    cross = torch.nn.functional.conv2d(thick, kernel.abs().view(1, 1, 3, 3), padding=1) > 0
+    fits(edges, thick, cross, "a judge of edges")
     colour = nn.Conv2d(3, 1, 1, bias=False)  # sees colour, no grey
     colour.weight.data.copy_(torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1))
     fits(colour, mask, mask.bool(), "a judge of colours")

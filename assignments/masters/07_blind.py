@@ -73,6 +73,10 @@ def hidden_company(function):
             with untouched(pictures, names=["pictures"], streams=False):
                 found = function(network, pictures)
             assert found > 0.02, f"missed an influence of {name}"
+        spot = function(
+            lambda x: F.pad(x[-1:, :1, :1, :1], (3, 3, 3, 3)).expand(len(x), -1, -1, -1), pictures
+        )
+        assert spot > 0.5, "the largest change, not the average: here one value in 49 changes"
         own = pictures.clone()
         down = function(lambda x, own=own: x - (x[1:] - own[1:]).abs().amax(), pictures)
         assert down > 0.02, "a change downwards is a change"

@@ -63,11 +63,10 @@ class Work:
         self.folder = folder.resolve()
 
     @cached_property
-    def version(self) -> str:
-        """Changes with the assignments and with the grader: then everything is graded again."""
-        grader = sorted((ROOT / "classroom" / "grading").rglob("*.py"))
-        files = [*sorted((ASSIGNMENTS / "source").rglob("*.ipynb")), *grader]
-        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    def grader(self) -> bytes:
+        """Changes with the grader: then everything is graded again."""
+        files = sorted((ROOT / "classroom" / "grading").rglob("*.py"))
+        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
 
     def release(self, assignment: str) -> NotebookNode:
         """The assignment as students got it."""
@@ -126,7 +125,8 @@ class Work:
     def _result(self, submission: Submission, notebook: NotebookNode) -> dict:
         """Examine a rebuilt notebook, unless that has been done."""
         text = nbformat.writes(notebook)
-        key = hashlib.sha256(f"{self.version}{text}".encode()).hexdigest()[:12]
+        parts = self.grader + self.reference(submission.assignment) + text.encode()
+        key = hashlib.sha256(parts).hexdigest()[:12]
         place = self.folder / submission.assignment / f"{slug(submission.student)}-{key}"
         kept = place / "graded.json"
         if kept.exists():
