@@ -12,6 +12,7 @@ NAMES = {
     *("_getframe", "_current_frames", "settrace", "setprofile", "addaudithook", "f_globals"),
     *("ast_transformers", "DisableTorchFunction", "_posixsubprocess", "environ", "getenv", "fork"),
     *("check_alone", "switched_off", "sys.modules", "torch.testing"),
+    *("rglob", "read_text", "read_bytes", "listdir", "scandir"),
 }
 MODULES = {
     *("builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "shutil", "socket"),
