@@ -209,7 +209,7 @@ def test_time_is_limited_and_an_end_is_noticed(room: Room):  # the last one: it 
 
 PROBES = {
     "reads the course": "open({root!r} + '/assignments/mutants.toml').read()",
-    "lists the home": "os.listdir(os.path.expanduser('~root')) and os.listdir('/root/nothing')",
+    "reads another student's file": "open('{tmp}/precious').read()",
     "writes outside": "os.close(os.open('{tmp}/probe', os.O_WRONLY | os.O_CREAT))",
     "writes to the package": "os.close(os.open({root!r} + '/inpaintlib/x', 66))",
     "forks": "os.fork()",
@@ -227,6 +227,7 @@ def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.Mo
     import subprocess
 
     monkeypatch.setenv("PROBE_SECRET", "hunter2")
+    (tmp_path / "precious").write_text("the answers")
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = {"root": str(bubble.ROOT), "tmp": str(tmp_path), "pid": os.getpid()}
         where["port"] = server.getsockname()[1]
