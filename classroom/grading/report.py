@@ -11,6 +11,7 @@ from classroom.grading.similar import write_similar
 from classroom.grading.tables import write_table
 from classroom.grading.work import Graded, Work, full_points
 
+OTHER_FILE = "another file"  # of a student who has a row already: a note, no row
 PERSON = ("student", "assignment", "file", "cell", "why", "link")
 POINTS = ("student", "assignment", "exercise", "cell", "points", "of", "by", "message")
 
@@ -20,7 +21,7 @@ def write_report(graded: list[Graded], out: Path, work: Work, *, similar: bool =
     folder = out.with_suffix("")
     marked = [one for one in graded if one.scores]
     by_hand = read_by_hand(folder / "by-hand.csv", marked, work)
-    rows = [row_of(one, by_hand, work) for one in graded]
+    rows = [row_of(one, by_hand, work) for one in graded if one.status != OTHER_FILE]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     write_table(out, columns, rows)
     write_table(folder / "points.csv", POINTS, points_table(marked, by_hand, work))

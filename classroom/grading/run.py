@@ -9,7 +9,7 @@ from pathlib import Path
 from classroom.course import ASSIGNMENTS
 from classroom.grading import bubble
 from classroom.grading.collect import Submission, collect
-from classroom.grading.report import write_report
+from classroom.grading.report import OTHER_FILE, write_report
 from classroom.grading.roster import Member, members_of, read_roster
 from classroom.grading.work import Graded, Work
 
@@ -19,6 +19,7 @@ UNFENCED = (
     "watched, which stops mistakes and not a person who means harm: see assignments/README.md"
 )
 NOTHING, NO_NOTEBOOK = "handed in nothing", "no notebook"
+TOLD = 3  # files of a student that cannot be graded, each with a note
 
 
 def grade(
@@ -71,12 +72,25 @@ def grade(
             say(f"{number}/{len(tasks)} {one.student} · {one.assignment}")
     finally:  # after Ctrl-C or an error, what has not begun is not begun
         pool.shutdown(cancel_futures=True)
-    for one in rejected:
-        graded.append(Graded(one, human=list(one.notes), status=NO_NOTEBOOK))
+    graded += without_notebook(rejected, {one.student for one in chosen})
     if members:
         graded += absent(graded, members, needed)
     write_report(graded, out, work, similar=similar)
     return graded
+
+
+def without_notebook(rejected: list[Submission], known: set[str]) -> list[Graded]:
+    """One row per student of whom no file could be graded; a note on each of their first files."""
+    by_student: dict[str, list[Submission]] = {}
+    for one in rejected:
+        by_student.setdefault(one.student, []).append(one)
+    rows = []
+    for student, files in by_student.items():
+        notes = [f"{one.origin}: {', '.join(one.notes)}" for one in files[:TOLD]]
+        more = [f"and {len(files) - TOLD} more files like these"] if len(files) > TOLD else []
+        status = OTHER_FILE if student in known else NO_NOTEBOOK
+        rows.append(Graded(files[0], human=notes + more, status=status))
+    return rows
 
 
 def absent(graded: list[Graded], members: list[Member], assignments: list[str]) -> list[Graded]:

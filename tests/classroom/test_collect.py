@@ -400,3 +400,15 @@ def test_bombs_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "tight": "too large, or packed too tightly",
         "much": "a zip that was not opened: too many bytes in all",
     }
+
+
+def test_many_files_of_one_student_are_one_row():
+    def file(student: str, number: int) -> Submission:
+        return Submission(student, "", f"{student}/{number}.txt", b"", datetime.min, notes=["odd"])
+
+    rejected = [*(file("bomb", number) for number in range(150)), file("ada", 1)]
+    bomb, ada = run.without_notebook(rejected, {"ada"})
+    assert bomb.status == "no notebook"
+    assert len(bomb.human) == run.TOLD + 1
+    assert bomb.human[-1] == "and 147 more files like these"
+    assert (ada.status, ada.human) == ("another file", ["ada/1.txt: odd"])
