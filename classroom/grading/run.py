@@ -97,6 +97,8 @@ def absent(graded: list[Graded], members: list[Member], assignments: list[str]) 
     """A row for each member of the class and assignment without a file; notes on the others."""
     present: dict[str, dict[str, list[str]]] = {}
     for one in graded:
+        if one.status == OTHER_FILE:  # its owner has a row
+            continue
         student = one.submission.student
         found = members_of(student, members)
         if not found:

@@ -336,7 +336,8 @@ def test_who_handed_in_nothing_has_a_row(tmp_path: Path):
     path.write_text(ROSTERS["names"])
     handed_in = Graded(Submission("ada lovelace", NAME, "", b"", datetime.min))
     stranger = Graded(Submission("Turing", NAME, "", b"", datetime.min))
-    (missing,) = run.absent([handed_in, stranger], read_roster(path), [NAME])
+    other = Graded(Submission("ada lovelace", "", "", b"", datetime.min), status="another file")
+    (missing,) = run.absent([handed_in, stranger, other], read_roster(path), [NAME])
     assert (missing.submission.student, missing.status) == ("Grace Hopper", "handed in nothing")
     assert stranger.human == ["not on the roster"]
     assert handed_in.human == []
