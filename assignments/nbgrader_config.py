@@ -1,4 +1,4 @@
-"""nbgrader's settings: for `make assignments`, for our `grade`, and for nbgrader's own commands."""
+"""nbgrader's settings: for `make assignments`, and for nbgrader's own commands."""
 
 c = get_config()  # noqa: F821
 

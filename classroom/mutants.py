@@ -1,16 +1,17 @@
-"""Plausible wrong solutions against the checks: which lose points, which slip through.
+"""Right and wrong solutions against the checks: which lose points, which slip through.
 
-    python -m classroom.mutants [00 01 …]     prints the table; fails when a reference, a stub or
-                                              the table is not as it must be
+    python -m classroom.mutants [00 01 …]     prints the table; fails when a right solution, a stub
+                                              or the table is not as it must be
 
-A wrong solution is a reference with one change (assignments/mutants.toml). The cells run in this
-process, without a kernel, so that hundreds of them take a minute; nbgrader's own way is tried in
-tests/test_assignments.py.
+Right ones stand in assignments/right, in several styles. A wrong one is a reference with one change
+(assignments/mutants.toml), or of a kind (classroom/kinds.py). The cells run in this process, so
+that hundreds of them take a few minutes; the grader's own way is tried in tests/classroom.
 """
 
 import contextlib
 import io
 import os
+import re
 import sys
 import tomllib
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from types import ModuleType
 import nbformat
 
 from classroom.course import ASSIGNMENTS
+from classroom.grading.examine import checked_function
+from classroom.kinds import kinds_for, of_kind
 
 CAUGHT = 0.95  # of all wrong solutions must lose points
 LEAST = 3  # wrong solutions an exercise
+STYLES = 3  # right solutions an exercise, beside the reference
 
 
 @dataclass
@@ -83,6 +87,17 @@ class Assignment:
         return sum(self.points[f"{kind}-{exercise}"] for kind in ("check", "hidden"))
 
 
+def right_solutions(name: str) -> dict[str, dict[str, str]]:
+    """Right solutions of an assignment by exercise and style, from assignments/right."""
+    text = (ASSIGNMENTS / "right" / f"{name}.py").read_text(encoding="utf-8")
+    found: dict[str, dict[str, str]] = {}
+    for block in re.split(r"^# %% ", text, flags=re.M)[1:]:
+        head, _, code = block.partition("\n")
+        exercise, _, style = head.partition(" ")
+        found.setdefault(exercise, {})[style] = code
+    return found
+
+
 def mutant(solution: str, change: list[str]) -> str:
     """A solution with one change.
 
@@ -96,26 +111,37 @@ def mutant(solution: str, change: list[str]) -> str:
 
 
 def examine(assignment: Assignment, mutants: dict[str, dict[str, list[str]]]) -> tuple[list, list]:
-    """Rows (exercise, mutant, points, full, complaint) and what is wrong with the checks."""
+    """Rows (exercise, kind, mutant, points, full, complaint) and what is wrong with the checks."""
     rows, problems = [], []
+    bank = right_solutions(assignment.name)
     for exercise in assignment.exercises:
         reference, full = assignment.solution(exercise), assignment.full(exercise)
-        right, complaint = assignment.score(exercise, reference)
-        if right != full:
-            problems.append(f"{exercise}: the reference gets {right} of {full}: {complaint}")
+        styles = bank.get(exercise, {})
+        for style, solution in {"the reference": reference, **styles}.items():
+            right, complaint = assignment.score(exercise, solution)
+            if right != full:
+                problems.append(f"{exercise}: {style} gets {right} of {full}: {complaint}")
+        if len(styles) < STYLES:
+            problems.append(f"{exercise}: only {len(styles)} right solutions in other styles")
         if assignment.score(exercise, assignment.stub(exercise))[0]:
             problems.append(f"{exercise}: the stub gets points")
-        for what, change in mutants.get(exercise, {}).items():
-            points, complaint = assignment.score(exercise, mutant(reference, change))
-            rows.append((exercise, what, points, full, complaint))
-        caught = sum(points < full for name, _, points, full, _ in rows if name == exercise)
+        function = checked_function(assignment.cells[f"check-{exercise}"])
+        wrong = [
+            ("its own", what, mutant(reference, change))
+            for what, change in mutants.get(exercise, {}).items()
+        ]
+        wrong += [(kind, "", of_kind(kind, reference, function)) for kind in kinds_for(exercise)]
+        for kind, what, solution in wrong:
+            points, complaint = assignment.score(exercise, solution)
+            rows.append((exercise, kind, what, points, full, complaint))
+        caught = sum(points < full for name, _, _, points, full, _ in rows if name == exercise)
         if caught < LEAST:
             problems.append(f"{exercise}: only {caught} wrong solutions lose points")
     return rows, problems
 
 
 def main() -> int:
-    """Print the table; 0 when every rule holds."""
+    """Print the tables; 0 when every rule holds."""
     mutants = tomllib.loads((ASSIGNMENTS / "mutants.toml").read_text(encoding="utf-8"))
     os.environ["INPAINTLIB_DATA"] = "drawn"
     rows, problems = [], []
@@ -124,8 +150,13 @@ def main() -> int:
             found = examine(Assignment.read(path.name), mutants)
             rows, problems = rows + found[0], problems + found[1]
     print("exercise | wrong solution | points | what the student reads\n---|---|---|---")
-    for exercise, what, points, full, complaint in rows:
-        print(f"{exercise} | {what} | {points} of {full} | {complaint or '**not caught**'}")
+    for exercise, kind, what, points, full, complaint in rows:
+        told = complaint or "**not caught**"
+        print(f"{exercise} | {what or kind} | {points} of {full} | {told}")
+    print("\nkind | lose points\n---|---")
+    for kind in dict.fromkeys(kind for _, kind, *_ in rows):
+        lost = [points < full for _, this, _, points, full, _ in rows if this == kind]
+        print(f"{kind} | {sum(lost)} of {len(lost)}")
     caught = sum(points < full for *_, points, full, _ in rows)
     print(f"\n{caught} of {len(rows)} wrong solutions lose points")
     if caught < CAUGHT * len(rows):

@@ -281,6 +281,8 @@ def _add_grade(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="the table to write (%(default)s); the rest goes into the folder of its name",
     )
     add("--due", type=_due, metavar="TIME", help="'2027-01-31 18:00': late after")
+    add("--roster", type=Path, metavar="CSV", help="the class: who handed in nothing gets a row")
+    add("--similar", action="store_true", help="also list students whose code is alike")
     add("--jobs", type=int, metavar="N", help="submissions at a time (as many as cores)")
     grade.set_defaults(run=_grade)
 
@@ -304,10 +306,17 @@ def _due(text: str) -> datetime:
 
 def _grade(options: argparse.Namespace) -> int:
     """Grade, and say what is left for a person."""
-    from classroom.grading.run import grade  # needs nbgrader
+    from classroom.grading.run import grade  # needs inpaintlib[classroom]
 
-    where = {"due": options.due, "jobs": options.jobs, "say": partial(print, flush=True)}
-    graded = grade(options.submitted, options.out, **where)
+    graded = grade(
+        options.submitted,
+        options.out,
+        due=options.due,
+        jobs=options.jobs,
+        roster=options.roster,
+        similar=options.similar,
+        say=partial(print, flush=True),
+    )
     folder = options.out.with_suffix("")
     count = sum(bool(one.human) for one in graded)
     print(f"marks: {options.out} · feedback and answers to mark: {folder}/")

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 from importlib import metadata
 
 from packaging.requirements import Requirement
@@ -18,6 +19,7 @@ def examine() -> int:
     _section("computing", _computing())
     _section("data", _data(problems))
     _section("weights", _weights())
+    _section("grading", _grading())
     for problem in problems:
         print(f"WRONG  {problem}")
     print("\nSomething is wrong." if problems else "\nAll is well.")
@@ -77,3 +79,9 @@ def _weights() -> dict[str, str]:
     files = sorted(folder.glob("*.safetensors"))
     rows = {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
     return rows or {"none": f"in {folder}"}
+
+
+def _grading() -> dict[str, str]:
+    """Whether students' code would run in a sandbox; only who grades needs it."""
+    found = shutil.which("bwrap")
+    return {"bubblewrap": found or "missing: `grade` would only watch students' code"}

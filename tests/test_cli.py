@@ -16,6 +16,7 @@ def test_doctor_on_the_drawn_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "drawn digits" in shown
     assert "drawn faces" in shown
     assert "torchvision" in shown
+    assert "bubblewrap" in shown
     assert shown.endswith("All is well.\n")
 
 

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from inpaintlib.images import composite
+from inpaintlib.notebook.agreement import agrees, untouched
 
 
 # %% tags=["hidden:04-1"]
@@ -18,58 +19,135 @@ def hidden_influence(function):
     assert torch.equal(field, expected), "3 × 3, then 1 × 5: rows 1 to 3, columns 3 to 9"
     faint = function(lambda x, m: 1e-4 * x.roll(1, dims=2), 6, 3, 5)
     assert faint.nonzero().tolist() == [[2, 5]], "a weak influence is an influence, at one pixel"
+    fainter = function(lambda x, m: 1e-12 * x[:, :1].roll(1, dims=3), 6, 3, 5)
+    assert fainter.nonzero().tolist() == [[3, 4]], "there is no threshold: not zero is not zero"
     seen = function(lambda x, m: (x * (1 - m)).mean(dim=(2, 3), keepdim=True).expand_as(x), 7, 0, 6)
     assert seen.all(), "a mean reads every pixel, and an empty mask hides none"
     red = function(lambda x, m: torch.cat([0 * x[:, :1], x[:, 1:]], dim=1), 5, 1, 2)
     assert red.nonzero().tolist() == [[1, 2]], "every channel of the output pixel counts"
+    apart = function(lambda x, m: torch.cat([2 * x[:, :1], x[:, 1:2].roll(1, dims=2)], 1), 6, 3, 2)
+    assert apart.nonzero().tolist() == [[2, 2], [3, 2]], (
+        "each output channel has its own pixel here"
+    )
+    for channel in range(3):
+        one = function(lambda x, m, c=channel: x[:, c : c + 1], 5, 1, 3)
+        assert one.nonzero().tolist() == [[1, 3]], "every channel of the input counts"
     blind = function(lambda x, m: x.detach() * x[:, :, :1, :1], 5, 4, 4)
     assert blind.nonzero().tolist() == [[0, 0]], "only the corner is read here"
+    wide = function(lambda x, m: x.flip(1) - 2 * x.roll((2, 1), dims=(2, 3)), 8, 5, 2)
+    assert wide.nonzero().tolist() == [[3, 1], [5, 2]], (
+        "two pixels are read here, (3, 1) and (5, 2)"
+    )
+    product = function(lambda x, m: x * x.roll(1, dims=3) * (1 - m) - x, 6, 2, 4)
+    assert product.nonzero().tolist() == [[2, 3]], "at a picture of ones the slope at (2, 4) is 0"
+
+
+# %% [markdown] tags=["task:04-2"]
+# ### Exercise 2 · Each sample's own crop
+#
+# ●●○ · 10 minutes · 3 points
+#
+# The public code takes one place for the whole batch, and where it looks for the middle of a hole (in its
+# blending) it is off by a pixel. Write `crop_around`: the square of `size` pixels whose middle is the
+# middle of the sample's own hole, shifted inwards where it would leave the picture. Where no pixel is in the
+# middle, take the upper and left one of the two places. A judge learns through the crop, and the generator
+# behind it: gradients must flow from the crop to `image`.
 
 
 # %% tags=["hidden:04-2"]
 # without: inpaintlib.models.glcic.crop_around, inpaintlib.masks.bounding_box
 def hidden_crop_around(function):
+    def one_by_one(image, mask, size):
+        crops = []
+        for picture, hole in zip(image, mask[:, 0], strict=True):
+            place = []
+            for axis in (1, 0):
+                inside = hole.amax(axis).nonzero().flatten().tolist()
+                start = (inside[0] + inside[-1] + 1 - size) // 2
+                place.append(min(max(start, 0), hole.shape[1 - axis] - size))
+            top, left = place
+            crops.append(picture[:, top : top + size, left : left + size])
+        return torch.stack(crops)
+
     source = torch.Generator().manual_seed(81)
-    image, mask = torch.randn(5, 3, 17, 30, generator=source), torch.zeros(5, 1, 17, 30)
-    holes = [(0, 20, 17, 2), (9, 9, 1, 1), (10, 0, 2, 5), (3, 11, 6, 12), (16, 29, 1, 1)]
-    starts = [(4, 16), (5, 5), (6, 0), (1, 12), (8, 21)]
-    for sample, (top, left, height, width) in enumerate(holes):
-        mask[sample, :, top : top + height, left : left + width] = 1
-    crop = function(image, mask, 9)
-    assert crop.shape == (5, 3, 9, 9), "the shape is (B, C, size, size)"
-    for sample, (top, left) in enumerate(starts):
-        right = image[sample, :, top : top + 9, left : left + 9]
-        assert torch.equal(crop[sample], right), (
-            f"hole {holes[sample]} (top, left, height, width) in 17 × 30: a crop of 9 starts at "
-            f"{(top, left)}"
-        )
+    wide, tall = (
+        torch.randn(5, 3, 17, 30, generator=source),
+        torch.randn(3, 1, 20, 11, generator=source),
+    )
+    holes = {
+        wide: [(0, 20, 17, 2), (9, 9, 1, 1), (10, 0, 2, 5), (3, 11, 6, 12), (16, 29, 1, 1)],
+        tall: [(5, 2, 4, 4), (0, 0, 20, 11), (13, 7, 7, 3)],
+        torch.randn(1, 5, 12, 12, generator=source): [(2, 3, 5, 4)],
+    }
+    cases = []
+    for image, boxes in holes.items():
+        mask = torch.zeros(len(image), 1, *image.shape[2:])
+        for sample, (top, left, height, width) in enumerate(boxes):
+            mask[sample, :, top : top + height, left : left + width] = 1
+        cases += [(image, mask, size) for size in (9, 4, 1)]
+    cases.append((tall, mask.new_ones(3, 1, 20, 11), 11))
+    told = "start at (first + last + 1 - size) // 2 of the sample's own hole, shifted inwards"
+    agrees(function, one_by_one, *cases, told=told, learns=[0], rtol=0, atol=1e-6)
+
+
+# %% [markdown] tags=["task:04-3"]
+# ### Exercise 3 · A leak detector
+#
+# ●●● · 20 minutes · 5 points
+#
+# Whatever happens between a network and a figure must not depend on hidden pixels. Write the test that
+# would have stopped the gallery: run a post-processing twice or more, with the *same* prediction and
+# *other* hidden pixels, and return the largest change of any output value, of either sign. Some leaks show
+# only where hidden pixels are all black or all white, others only with noise. Change nothing that you are given.
 
 
 # %% tags=["hidden:04-3"]
 def hidden_leak(function):
-    source = torch.Generator().manual_seed(91)
-    image, prediction = torch.rand(2, 3, 1, 10, 14, generator=source) * 2 - 1
-    mask = (torch.rand(3, 1, 10, 14, generator=source) < 0.4).float()
-
     def blurred(p, x, m):  # reads known pixels all over the picture: honest
         return composite(F.avg_pool2d(composite(p, x, m), 3, stride=1, padding=1), x, m)
 
-    assert function(blurred, prediction, image, mask) == 0, "an honest blur was called a leak"
+    def own_prediction(p, x, m):  # a copy of what is known anyway
+        return torch.cat([p * m, x * (1 - m)], dim=1)
+
     sly = {
-        "the last two samples only": lambda p, x, m: torch.cat([composite(p, x, m)[:1], x[1:]]),
+        "the last sample only": lambda p, x, m: torch.cat([composite(p, x, m)[:-1], x[-1:]]),
+        "all samples but the first": lambda p, x, m: torch.cat([composite(p, x, m)[:1], x[1:]]),
+        "the last channel only": lambda p, x, m: torch.cat(
+            [composite(p, x, m)[:, :-1], x[:, -1:]], 1
+        ),
         "the largest hidden value": lambda p, x, m: composite(p, x, m) + (m * x).amax() / 4,
+        "the smallest hidden value": lambda p, x, m: composite(p, x, m) + (m * x).amin() / 4,
         "the rim of the hole": lambda p, x, m: composite(
             p, x, 1 - torch.max_pool2d(1 - m, 3, stride=1, padding=1)
         ),
         "the sign of every pixel": lambda p, x, m: composite(p + 0.2 * x.sign(), x, m),
-        "how much hidden pixels vary": lambda p, x, m: p + 0.5 * x[m.bool()].std(),
+        "how much hidden pixels vary": lambda p, x, m: p + 0.5 * x[m.bool().expand_as(x)].std(),
+        "a change downwards": lambda p, x, m: p - 0.3 * (m * x).square().amax(),
+        "a number for each sample": lambda p, x, m: (m * x).mean(dim=(1, 2, 3)),
     }
-    for what, process in sly.items():
-        size = function(process, prediction, image, mask)
-        assert size > 0.01, f"missed a leak through {what}"
-        assert (
-            function(lambda p, x, m, f=process: 3 * f(p, x, m), prediction, image, mask) > 2 * size
-        ), "three times the change is three times the leak: return its size"
+    for batch, channels, height, width in [(3, 1, 10, 14), (1, 3, 9, 8), (2, 5, 8, 8)]:
+        source = torch.Generator().manual_seed(91)
+        size = (batch, channels, height, width)
+        image, prediction = torch.rand(2, *size, generator=source) * 1.8 - 0.9
+        mask = (torch.rand(batch, 1, height, width, generator=source) < 0.4).float()
+        names = ["prediction", "image", "mask"]
+        for honest in (blurred, own_prediction):
+            with untouched(prediction, image, mask, names=names, streams=False):
+                found = function(honest, prediction, image, mask)
+            assert found == 0, "an honest process was called a leak"
+        for what, process in sly.items():
+            if batch == 1 and what.startswith("all samples but"):
+                continue
+            found = function(process, prediction, image, mask)
+            assert found > 0.01, f"missed a leak through {what}"
+            triple = function(lambda p, x, m, f=process: 3 * f(p, x, m), prediction, image, mask)
+            assert triple > 2 * found, (
+                "three times the change is three times the leak: return its size"
+            )
+    thief = function(lambda p, x, m: 2 * x, prediction, image, torch.ones_like(mask))
+    assert thief > 2, (
+        f"2 · x with everything hidden: a change of at least 2, not {float(thief):.2f}"
+    )
 
 
 # %% [markdown] tags=["task:04-5"]
@@ -128,21 +206,18 @@ def test_dilated_convolution(function):
 
 # %% tags=["hidden:04-5"]
 # without: torch.nn.functional.conv2d, torch.nn.functional.conv1d, torch.nn.functional.unfold
+# without: torch.nn.functional.conv3d, torch.nn.functional.conv_transpose2d
 def hidden_dilated_convolution(function):
+    def convolution(x, kernel, dilation):
+        reach = dilation * (len(kernel) // 2)
+        return F.conv2d(x[None, None], kernel[None, None], padding=reach, dilation=dilation)[0, 0]
+
     source = torch.Generator().manual_seed(95)
+    cases = []
     for height, width, size, dilation in [
-        (7, 12, 3, 1),
-        (12, 7, 5, 2),
-        (10, 9, 3, 4),
-        (4, 6, 1, 3),
+        *((7, 12, 3, 1), (12, 7, 5, 2), (10, 9, 3, 4), (4, 6, 1, 3), (6, 6, 7, 1), (3, 11, 3, 5)),
+        *((1, 8, 5, 1), (9, 9, 5, 3)),
     ]:
         x = torch.randn(height, width, generator=source)
-        kernel = torch.randn(size, size, generator=source)
-        before = x.clone()
-        y = function(x, kernel, dilation)
-        reach = dilation * (size // 2)
-        right = F.conv2d(x[None, None], kernel[None, None], padding=reach, dilation=dilation)
-        told = f"{height} × {width}, kernel {size}, dilation {dilation}: other values than conv2d's"
-        assert y.shape == (height, width), "as large as the picture"
-        torch.testing.assert_close(y, right[0, 0], rtol=1e-4, atol=1e-5, msg=told)
-        assert torch.equal(x, before), "the picture was changed"
+        cases.append((x, torch.randn(size, size, generator=source), dilation))
+    agrees(function, convolution, *cases, told="the values of F.conv2d with zeros outside")

@@ -3,69 +3,134 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from inpaintlib.notebook.agreement import agrees
+
+
+# %% [markdown] tags=["task:05-2"]
+# ### Exercise 1 · Gated convolution
+#
+# ●○○ · 10 minutes · 3 points
+#
+# Feature and gate are one convolution with twice the outputs, split: the first half are features. Write
+# `gated_convolution`; the activation $\varphi$ is ELU. Zero padding keeps the size at stride 1, dilation
+# included. It is a layer: gradients flow to `x`, `weight` and `bias`.
+
 
 # %% tags=["hidden:05-2"]
 # without: inpaintlib.layers.GatedConv2d
 def hidden_gated_convolution(function):
+    def two_convolutions(x, weight, bias, stride=1, dilation=1):
+        half, padding = len(weight) // 2, dilation * (weight.shape[-1] // 2)
+        where = {"stride": stride, "dilation": dilation, "padding": padding}
+        feature = F.conv2d(x, weight[:half], bias[:half], **where)
+        gate = F.conv2d(x, weight[half:], bias[half:], **where)
+        return F.elu(feature) * torch.sigmoid(gate)
+
     source = torch.Generator().manual_seed(101)
-    cases = [(1, 1, 1), (7, 3, 1), (5, 1, 3), (3, 2, 2)]
-    for kernel, stride, dilation in cases:
-        x = 3 * torch.randn(2, 2, 17, 14, generator=source)
-        weight = torch.randn(6, 2, kernel, kernel, generator=source)
-        bias = torch.randn(6, generator=source)
-        result = function(x, weight, bias, stride, dilation)
-        where = {"stride": stride, "dilation": dilation, "padding": dilation * (kernel // 2)}
-        feature = F.conv2d(x, weight[:3], bias[:3], **where)
-        gate = F.conv2d(x, weight[3:], bias[3:], **where)
-        told = f"kernel {kernel}, stride {stride}, dilation {dilation}: ELU(feature) · σ(gate)"
-        assert result.shape == feature.shape, told
-        right = F.elu(feature) * torch.sigmoid(gate)
-        torch.testing.assert_close(result, right, rtol=1e-4, atol=1e-4, msg=told)
-    plain = function(x, weight, bias)
-    assert plain.shape == (2, 3, 17, 14), "stride and dilation are 1 when they are not named"
+    cases = []
+    for kernel, stride, dilation, batch, inputs, outputs in [
+        *((1, 1, 1, 2, 2, 3), (7, 3, 1, 1, 3, 1), (5, 1, 3, 3, 1, 2), (3, 2, 2, 2, 5, 4)),
+        *((5, 2, 2, 1, 1, 5), (3, 1, 5, 2, 2, 2)),
+    ]:
+        x = 3 * torch.randn(batch, inputs, 17, 14, generator=source)
+        weight = torch.randn(2 * outputs, inputs, kernel, kernel, generator=source)
+        cases.append((x, weight, torch.randn(2 * outputs, generator=source), stride, dilation))
+    cases.append(cases[0][:3])  # stride and dilation are 1 when they are not named
+    told = "ELU(feature) · σ(gate), each argument handed to the convolution"
+    agrees(function, two_convolutions, *cases, told=told, learns=[0, 1, 2], rtol=1e-3, atol=1e-4)
+
+
+# %% [markdown] tags=["task:05-3"]
+# ### Exercise 2 · Self-attention
+#
+# ●●○ · 15 minutes · 4 points
+#
+# Write it with tokens, a vector a place: $(B, C, H, W)$ becomes $(B, HW, C)$ for the dot products, and back. As in
+# SAGAN, the dot product is not divided by a square root, so scores may be large: 200 is no accident. The number
+# of channels of query and key is whatever their modules give. It is a layer: gradients flow to `x`, to the
+# modules and to `gamma`, which is a float or a tensor that learns.
 
 
 # %% tags=["hidden:05-3"]
 # without: inpaintlib.layers.SelfAttention2d
 # without: torch.nn.functional.scaled_dot_product_attention
+# without: torch.nn.functional.multi_head_attention_forward
 def hidden_self_attention(function):
+    def place_by_place(x, query, key, value, gamma):
+        q, k, v = (layer(x).flatten(2) for layer in (query, key, value))
+        gathered = []
+        for place in range(q.shape[2]):
+            weights = (q[:, :, place, None] * k).sum(1).softmax(1)
+            gathered.append((v * weights[:, None]).sum(2))
+        return x + gamma * torch.stack(gathered, dim=2).view(x.shape)
+
     torch.manual_seed(7)
-    query, key, value = nn.Conv2d(6, 2, 1), nn.Conv2d(6, 2, 1), nn.Conv2d(6, 6, 1)
-    x = 2 * torch.randn(3, 6, 2, 7)
-    with torch.no_grad():
-        result = function(x, query, key, value, 0.7)
-        right = x.clone()
-        for sample in range(3):
-            q, k, v = (layer(x)[sample].flatten(1) for layer in (query, key, value))
-            for place in range(14):
-                weights = (q[:, place] @ k).softmax(0)
-                right[sample, :, place // 7, place % 7] += 0.7 * (v @ weights)
     told = "place by place: softmax of query · keys, the sum of values, times γ, added to x"
-    torch.testing.assert_close(result, right, rtol=1e-4, atol=1e-4, msg=told)
+    for channels, inner, size, loud in [
+        (6, 2, (3, 6, 2, 7), 2.0),
+        (4, 3, (1, 4, 5, 3), 40.0),
+        (16, 1, (2, 16, 3, 3), 1.0),
+        (1, 1, (2, 1, 4, 6), 1.0),
+    ]:
+        parts = [nn.Conv2d(channels, out, 1) for out in (inner, inner, channels)]
+        x = loud * torch.randn(size)
+        for gamma in (0.7, torch.tensor(-1.3)):
+            learns = [0, 4] if isinstance(gamma, torch.Tensor) else [0]
+            case = (x, *parts, gamma)
+            agrees(function, place_by_place, case, told=told, learns=learns, rtol=1e-3, atol=1e-4)
+        weights = [weight for part in parts for weight in part.parameters()]
+        found, right = (
+            torch.autograd.grad(f(x, *parts, 0.5).square().mean(), weights, allow_unused=True)
+            for f in (function, place_by_place)
+        )
+        scale = max(slope.abs().max().item() for slope in right)
+        for slope, expected, name in zip(found, right, "qqkkvv", strict=True):
+            layer = {"q": "query", "k": "key", "v": "value"}[name]
+            assert slope is not None, f"no gradient reaches {layer}"
+            close = torch.allclose(slope, expected, rtol=1e-2, atol=1e-3 * scale)
+            assert close, f"the gradient of {layer} is wrong"
+
+
+# %% [markdown] tags=["task:05-4"]
+# ### Exercise 3 · Spectral norm by power iteration
+#
+# ●●○ · 15 minutes · 4 points
+#
+# Spectral norm divides a weight by its largest singular value $\sigma$, the most by which it lengthens a vector (Miyato
+# et al. 2018); a k × k convolution of stride 1, laid out as a matrix, can still stretch by k. A full decomposition at
+# every step is too dear. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each scaled to
+# length 1. Then $\sigma \approx u^\top W v$. Return it, after exactly `steps` turns, with the new $u$. Leave the weight
+# and the given $u$ as they are. The network learns through the division: $\sigma$ must have a gradient to the weight
+# (whether it also flows through $u$ and $v$ is up to you).
 
 
 # %% tags=["hidden:05-4"]
-# without: torch.linalg.svd, torch.linalg.svdvals, torch.linalg.matrix_norm, torch.linalg.norm
-# without: torch.svd
+# without: torch.linalg.svd, torch.linalg.svdvals, torch.linalg.matrix_norm, torch.svd
+# without: torch.Tensor.svd, torch.linalg.eigh, torch.linalg.eigvalsh, torch.linalg.eig, torch.lobpcg
 def hidden_spectral_estimate(function):
-    source = torch.Generator().manual_seed(111)
-    weight, u = torch.randn(5, 2, 3, 3, generator=source), torch.randn(5, generator=source)
-    kept = weight.clone(), u.clone()
-    matrix = weight.reshape(5, 18)
-    for steps in (1, 2, 3):
-        vector = u
+    def turns(weight, u, steps):
+        matrix = weight.reshape(len(weight), -1)
         for _ in range(steps):
-            other = matrix.T @ vector / (matrix.T @ vector).norm()
-            vector = matrix @ other / (matrix @ other).norm()
-        sigma, improved = function(weight, u, steps)
-        told = f"after {steps} turn(s) the estimate is uᵀWv with the v and u of the last turn"
-        torch.testing.assert_close(sigma, vector @ matrix @ other, rtol=1e-4, atol=1e-4, msg=told)
-        torch.testing.assert_close(improved, vector, rtol=1e-4, atol=1e-4, msg=told)
-    assert torch.equal(weight, kept[0]), "the weight was changed"
-    assert torch.equal(u, kept[1]), "the u that was given was changed"
-    sigma, _ = function(1e3 * weight, u, 40)
-    small, _ = function(weight, u, 40)
-    torch.testing.assert_close(sigma, 1e3 * small, rtol=1e-3, atol=0, msg="σ grows with the weight")
+            v = matrix.T @ u / (matrix.T @ u).norm()
+            u = matrix @ v / (matrix @ v).norm()
+        return u @ matrix @ v, u
+
+    source = torch.Generator().manual_seed(111)
+    cases = []
+    for shape in [(5, 2, 3, 3), (1, 3, 1, 1), (6, 1, 5, 5), (3, 7, 1, 1)]:
+        weight, u = torch.randn(shape, generator=source), torch.randn(shape[0], generator=source)
+        cases += [(scale * weight, u, steps) for steps in (1, 2, 3) for scale in (1.0, 300.0)]
+    told = "after `steps` turns the estimate is uᵀWv with the v and u of the last turn"
+    agrees(function, turns, *cases, told=told, rtol=1e-3, atol=1e-4)
+    weight = weight.requires_grad_()
+    sigma, _ = function(weight, u, 2)
+    told = "sigma has no gradient to the weight"
+    assert isinstance(sigma, torch.Tensor) and sigma.requires_grad, told
+    (slope,) = torch.autograd.grad(sigma.sum(), weight, allow_unused=True)
+    assert slope is not None, told
+    # twice the weight has twice the σ, so by Euler's theorem slope · weight = σ, either way
+    moved, size = (slope * weight).sum().item(), sigma.sum().item()
+    assert abs(moved - size) < 1e-3 * abs(size), "the gradient of sigma is not that of uᵀWv"
 
 
 # %% [markdown] tags=["task:05-6"]
@@ -116,18 +181,20 @@ def test_hinge_losses(function):
 # %% tags=["hidden:05-6"]
 # without: inpaintlib.losses.hinge_discriminator_loss, inpaintlib.losses.hinge_generator_loss
 def hidden_hinge_losses(function):
+    def by_relu(real_logits, fake_logits):
+        judge = F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+        return judge, -fake_logits.mean()
+
     source = torch.Generator().manual_seed(121)
-    real = (2 * torch.randn(3, 1, 4, 5, generator=source)).requires_grad_()
-    fake = (2 * torch.randn(2, 1, 3, 3, generator=source)).requires_grad_()
-    judge, generator = function(real, fake)
-    right = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-    told = "each mean over its own logits, whatever their number"
-    torch.testing.assert_close(judge, right, rtol=1e-5, atol=1e-6, msg=told)
-    slopes = torch.autograd.grad(judge, [real, fake])
-    expected = torch.autograd.grad(right, [real, fake])
-    told = "no slope where the discriminator is already sure, 1 / N elsewhere"
-    for slope, wanted in zip(slopes, expected, strict=True):
-        torch.testing.assert_close(slope, wanted, rtol=1e-5, atol=1e-6, msg=told)
-    (slope,) = torch.autograd.grad(generator, fake)
-    told = "the generator has no hinge: it learns at every logit"
-    torch.testing.assert_close(slope, torch.full_like(fake, -1 / 18), msg=told)
+    cases = []
+    for real, fake, loud in [
+        ((3, 1, 4, 5), (2, 1, 3, 3), 2.0),
+        ((1,), (7,), 1.0),
+        ((2, 6), (5, 1), 30.0),
+        ((1, 1, 8, 8), (1, 1, 2, 3), 0.3),
+        ((), (), 1.0),
+    ]:
+        logits = (loud * torch.randn(shape, generator=source) for shape in (real, fake))
+        cases.append(tuple(logits))
+    told = "each mean over its own logits after the hinge; no hinge for the generator"
+    agrees(function, by_relu, *cases, told=told, learns=[0, 1])

@@ -1,1 +1,1 @@
-"""Grading the assignments of a class with nbgrader: no server, no root, one command."""
+"""Grading the assignments of a class: no server, no root, one command."""

@@ -1,24 +1,26 @@
-"""What students handed in: from a folder or a learning platform's zip to one file a student.
+"""What students handed in: from a folder or a learning platform's zip to one file per student.
 
-Any file names. Who handed in is read from the name as Moodle, Canvas and plain folders write it;
-for which assignment, from the marks inside the notebook.
+Any file names. Who handed in is the whole name that the platform gives, or that of the folder or
+file; for which assignment is read from the marks inside the notebook. Two names are never taken
+for one student: where they look alike, both are marked and a person is told.
 """
 
-import io
 import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-LARGEST = 20_000_000  # bytes of one file; an answer is a text of some kilobytes
-IGNORED = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
+from classroom.grading.archive import File, files_in
+
 MOODLE = re.compile(r"^(?P<who>.+_\d+)_assignsubmission_(file|onlinetext)_?")
 CANVAS = re.compile(r"^(?P<who>[^\W_]+)_(LATE_)?(?P<number>\d+)_\d+_", re.I)
-COPY = re.compile(r"( ?\(\d+\)|[-_ ]copy\d*|[-_ ]late|-\d{1,2}|[-_ ]v\d+)+$", re.I)
+COPY = re.compile(r"( ?\(\d+\)|[-_ ]copy\d*|[-_ ]late|[-_ ]\d{1,2}|[-_ ]v\d+)+$", re.I)
+ALIKE = "a name like {}: the same student? both are marked"
+IN_FOLDER = "several files of one assignment in the folder {}: one student or several?"
 
 
 @dataclass(frozen=True)
@@ -50,27 +52,27 @@ def collect(
     """The newest file of each student and assignment, and the files that cannot be graded.
 
     Raises:
-        ValueError: `place` is neither a folder nor a zip, or holds no file.
+        ValueError: `place` is neither a folder nor a zip, holds no file, or far too many.
     """
     if not place.is_dir() and not zipfile.is_zipfile(place):
         raise ValueError(f"{place}: expected a folder or a zip of submissions")
-    files = [_submission(*file, assignments, due) for file in _files(place)]
+    files = [_submission(file, assignments, due) for file in files_in(place)]
     if not files:
         raise ValueError(f"{place}: no file was handed in")
-    files = _unwrapped(files, assignments)
+    files = _named(files, assignments)
     good = [one for one in files if one.assignment]
     newest: dict[tuple[str, str], Submission] = {}
     for one in sorted(good, key=lambda one: (one.time, _version(one.origin))):
         key = (one.student, one.assignment)
         newest[key] = replace(one, notes=_history(newest.get(key), one))
-    chosen = sorted(newest.values(), key=lambda one: (one.assignment, one.student))
+    chosen = _alike(sorted(newest.values(), key=lambda one: (one.assignment, one.student)))
     known = {one.student for one in chosen}
     return chosen, [one for one in files if not one.assignment and _matters(one, known)]
 
 
 def _matters(file: Submission, known: set[str]) -> bool:
     """Whether a file that is no assignment needs a look: its owner handed in nothing else."""
-    return file.student not in known or file.origin.endswith(".ipynb")
+    return file.student not in known or file.origin.endswith((".ipynb", ".zip"))
 
 
 def _history(earlier: Submission | None, now: Submission) -> list[str]:
@@ -82,71 +84,25 @@ def _history(earlier: Submission | None, now: Submission) -> list[str]:
     return [*earlier.notes, f"replaces {earlier.origin}, {same}{on_time}"]
 
 
-def _files(place: Path) -> Iterator[tuple[str, bytes, datetime]]:
-    """(name, content, time) of every file in a folder or a zip; zips inside are opened too."""
-    if place.is_dir():
-        for path in sorted(path for path in place.rglob("*") if path.is_file()):
-            name = path.relative_to(place).as_posix()
-            if not IGNORED.search(name) and not path.is_symlink():
-                content = path.read_bytes() if path.stat().st_size <= LARGEST else b""
-                yield from _opened(name, content, datetime.fromtimestamp(path.stat().st_mtime))
-    else:
-        yield from _unzipped("", place.read_bytes())
+def _submission(file: File, assignments: list[str], due: datetime | None) -> Submission:
+    """What a file's name and content say; who handed it in is found later."""
+    assignment, notes = _assignment(file, assignments)
+    marked = bool(re.search(r"(?:^|[_\-. ])late(?:[_\-. ]|$)", file.name, re.I))
+    late = marked or (due is not None and file.time > due)
+    return Submission("", assignment, file.name, file.content, file.time, late, notes)
 
 
-def _opened(name: str, content: bytes, time: datetime) -> Iterator[tuple[str, bytes, datetime]]:
-    """The file, or the files in it if it is a zip."""
-    if name.lower().endswith(".zip"):
-        try:
-            yield from list(_unzipped(f"{name}/", content))
-            return
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
-            pass  # no zip, a damaged or an encrypted one: left to a person
-    yield name, content, time
-
-
-def _unzipped(prefix: str, content: bytes) -> Iterator[tuple[str, bytes, datetime]]:
-    """The files in a zip, read in memory: nothing is written where its names point to."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for member in archive.infolist():
-            if not member.is_dir() and not IGNORED.search(member.filename):
-                small = member.file_size <= LARGEST
-                inside = archive.read(member) if small else b""
-                name, time = prefix + member.filename, _saved(member)
-                if prefix:
-                    yield name, inside, time
-                else:
-                    yield from _opened(name, inside, time)
-
-
-def _saved(member: zipfile.ZipInfo) -> datetime:
-    """When a file in a zip was saved; 1980 where the zip does not say."""
-    try:
-        return datetime(*member.date_time)
-    except ValueError:  # month 0, day 0
-        return datetime(1980, 1, 1)
-
-
-def _submission(
-    name: str, content: bytes, time: datetime, assignments: list[str], due: datetime | None
-) -> Submission:
-    """What a file's name and content say."""
-    assignment, notes = _assignment(content, assignments)
-    marked = bool(re.search(r"(?:^|[_\-. ])late(?:[_\-. ]|$)", name, re.I))
-    late = marked or (due is not None and time > due)
-    return Submission(_student(name, assignments), assignment, name, content, time, late, notes)
-
-
-def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]:
+def _assignment(file: File, assignments: list[str]) -> tuple[str, list[str]]:
     """The assignment whose cells a notebook holds; else empty, with the reason."""
+    if file.trouble:
+        return "", [file.trouble]
     try:
-        notebook = json.loads(content)
-        names = [
-            cell["metadata"].get("nbgrader", {}).get("grade_id", "") for cell in notebook["cells"]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        cells = json.loads(file.content)["cells"]
+        marks = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+        names = [str(mark.get("grade_id", "")) for mark in marks]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "", ["not a notebook"]
-    lessons = re.findall(r"-(\d\d)-\d", " ".join(map(str, names)))
+    lessons = re.findall(r"-(\d\d)-\d", " ".join(names))
     if not lessons:
         return "", ["a notebook, but no cell of it belongs to an assignment"]
     number = max(set(lessons), key=lessons.count)
@@ -156,21 +112,89 @@ def _assignment(content: bytes, assignments: list[str]) -> tuple[str, list[str]]
     )
 
 
-def _unwrapped(files: list[Submission], assignments: list[str]) -> list[Submission]:
-    """Files without the folder around a whole class, as zipping the folder `week3` gives."""
+# Who -----------------------------------------------------------------------------------------
+
+
+def _named(files: list[Submission], assignments: list[str]) -> list[Submission]:
+    """Files with their students' names; a folder around a whole class names nobody."""
     good = [one for one in files if one.assignment]
     folders = [PurePosixPath(one.origin).parent.parts for one in good]
-    common = os.path.commonprefix(folders)  # noqa: RUF071  # of tuples, not of characters
-    folder = "/".join(common) + "/"
+    around = "/".join(os.path.commonprefix(folders)) + "/"  # noqa: RUF071  # of tuples
+    inside = {one.origin.removeprefix(around) for one in good}
+    # in `carol/00_holes.ipynb` the file tells nobody's name, so the folder is hers
+    own = {_owner(name, assignments) or _stem(name, assignments) for name in inside} - {""}
+    if moodle_folder(around) or len(own) < 2:
+        around = ""
+    several = _shared_folders(good, around, assignments)
+    return [_with_name(one, around, several, assignments) for one in files]
 
-    def who(one: Submission) -> str:
-        return _student(one.origin.removeprefix(folder), assignments)
 
-    # in `carol/00_holes.ipynb` the file tells nobody's name
-    named = {who(one) for one in good if not who(one).startswith(tuple(assignments))}
-    if moodle_folder(folder) or len(named) < 2:
-        return files
-    return [replace(one, student=who(one)) for one in files]
+def _with_name(
+    one: Submission, around: str, several: set[str], assignments: list[str]
+) -> Submission:
+    """A file with its student's name, and a note where that is a guess."""
+    name = one.origin.removeprefix(around)
+    owner = _owner(name, assignments)
+    if owner in several and not _platform(name):
+        stem, folder = _stem(name, assignments), PurePosixPath(name).parent.as_posix()
+        who = f"{folder}/{stem}".rstrip("/")
+        return replace(one, student=who, notes=[*one.notes, IN_FOLDER.format(owner)])
+    stem = _stem(name, assignments) or PurePosixPath(name).stem
+    return replace(one, student=owner or stem)
+
+
+def _shared_folders(good: list[Submission], around: str, assignments: list[str]) -> set[str]:
+    """Folders in which the files of one assignment have names of their own: of several students?"""
+    stems: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in good:
+        name = one.origin.removeprefix(around)
+        if not _platform(name) and (owner := _owner(name, assignments)):
+            where = PurePosixPath(name).parent.as_posix()
+            stem = COPY.sub("", _stem(name, assignments))
+            stems[owner, one.assignment].add(stem or f"{where}/")
+    return {owner for (owner, _), found in stems.items() if len(found) > 1}
+
+
+def _platform(name: str) -> str:
+    """A student's name as Moodle or Canvas writes it into a path; else empty."""
+    for part in PurePosixPath(name).parts:
+        if match := MOODLE.match(part):
+            return match["who"]
+        if match := CANVAS.match(part):
+            return f"{match['who']}_{match['number']}"
+    return ""
+
+
+def _owner(name: str, assignments: list[str]) -> str:
+    """The platform's name, else the outermost folder's; empty for a plain file."""
+    parts = PurePosixPath(name).parts
+    folder = re.sub(r"\.zip$", "", parts[0], flags=re.I) if len(parts) > 1 else ""
+    return _platform(name) or ("" if folder in assignments else folder)
+
+
+def _stem(name: str, assignments: list[str]) -> str:
+    """What a plain file's name says beside the assignment: all of it counts."""
+    stem = re.sub(r"\.(ipynb|zip)$", "", PurePosixPath(name).name, flags=re.I)
+    for assignment in assignments:
+        stem = re.sub(rf"[-_ ]*{assignment}[-_ ]*", " ", stem)
+    return re.sub(r"^(\(\d+\)|copy|\d{1,2})$", "", stem.strip()).strip()
+
+
+def _alike(chosen: list[Submission]) -> list[Submission]:
+    """Submissions with a note where two names differ only as a copy's or a spelling's would."""
+    names = {one.student for one in chosen}
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        spellings[re.sub(r"[\W_]+", "", name).casefold()].add(name)
+        if (base := COPY.sub("", name)) != name and base in names:  # `ada` and `ada (1)`
+            spellings[re.sub(r"[\W_]+", "", base).casefold()].add(name)
+    noted = []
+    for one in chosen:
+        groups = [group for group in spellings.values() if one.student in group]
+        others = sorted(set().union(*groups) - {one.student})
+        notes = [ALIKE.format(" and ".join(others))] if others else []
+        noted.append(replace(one, notes=[*one.notes, *notes]))
+    return noted
 
 
 def moodle_folder(origin: str) -> str:
@@ -179,20 +203,12 @@ def moodle_folder(origin: str) -> str:
     return next((f"{match[0].rstrip('_')}_" for match in matches if match), "")
 
 
-def _student(name: str, assignments: list[str]) -> str:
-    """Who handed a file in: the platform's name, else the folder's, else the file's."""
-    path = PurePosixPath(name)
-    for part in path.parts:
-        if match := MOODLE.match(part):
-            return match["who"]
-        if match := CANVAS.match(part):
-            return f"{match['who']}_{match['number']}"
-    if len(path.parts) > 1:
-        return re.sub(r"\.zip$", "", path.parts[0])
-    stem = path.name.partition(".")[0]
-    for assignment in assignments:
-        stem = stem.replace(assignment, "")
-    return COPY.sub("", stem.strip("-_ ")).strip("-_ ") or path.stem
+def canvas_id(origin: str) -> str:
+    """Canvas' number of the student; empty for a file not from Canvas."""
+    if moodle_folder(origin):
+        return ""
+    matches = (CANVAS.match(part) for part in PurePosixPath(origin).parts)
+    return next((match["number"] for match in matches if match), "")
 
 
 def _version(name: str) -> int:

@@ -23,6 +23,11 @@ def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[s
     """
     try:
         theirs = nbformat.reads(content.decode("utf-8-sig"), as_version=4).cells
+        for cell in theirs:
+            text = cell.get("source") or ""
+            whole = text if isinstance(text, str) else "".join(map(str, text))
+            cell.source = whole.encode("utf-8", "replace").decode()  # half an emoji
+            cell.setdefault("metadata", {})
     except Exception as error:  # nbformat raises what its many readers raise
         raise ValueError(f"not a notebook: {error}") from error
     known = {grade_id(cell): cell for cell in release.cells}
@@ -70,4 +75,5 @@ def _sort(
 
 def grade_id(cell: NotebookNode) -> str:
     """nbgrader's name of a cell; empty for one that the student added."""
-    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+    marks = cell.metadata.get("nbgrader")
+    return str(marks.get("grade_id", "")) if isinstance(marks, dict) else ""

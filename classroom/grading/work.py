@@ -1,7 +1,7 @@
-"""One submission: rebuilt, graded in a process and a folder of its own, its result kept.
+"""One submission: rebuilt, examined in a process and a folder of its own, its result kept.
 
-So a class can be stopped at any time and taken up again, and what one student's code does to its
-process is nobody else's matter.
+So a class can be stopped at any time and taken up again, and what one student's file does is
+nobody else's matter: whatever goes wrong becomes a note for a person.
 """
 
 import contextlib
@@ -20,15 +20,12 @@ import nbformat
 import psutil
 from nbformat import NotebookNode
 
-from classroom.course import ASSIGNMENTS, prepare
+from classroom.course import ASSIGNMENTS, ROOT
 from classroom.grading.collect import Submission
 from classroom.grading.rebuild import grade_id, rebuild
+from classroom.grading.words import suspicious
 
 SECONDS = 600  # for one submission, all in all
-SUSPECT = re.compile(
-    r"__code__|__globals__|_getframe|get_ipython|settrace|audithook|importlib|\bctypes\b|\binspect\b"
-    r"|sys\.modules|torch\.testing|check_alone|\bgc\.|\bbuiltins\b|\bexec\(|\beval\("
-)
 
 
 @dataclass
@@ -37,16 +34,26 @@ class Graded:
 
     Attributes:
         scores: points by graded cell; None where a person must mark.
-        complaints: the first error by cell.
+        complaints: what the student reads, by cell.
         human: why a person should look.
+        where: for a note in `human`, the cell that it is about.
         notebook: the student's answers in the assignment; None for what is no notebook.
+        status: why there are no marks; empty for what was graded.
     """
 
     submission: Submission
     scores: dict[str, float | None] = field(default_factory=dict)
     complaints: dict[str, str] = field(default_factory=dict)
     human: list[str] = field(default_factory=list)
+    where: dict[str, str] = field(default_factory=dict)
     notebook: NotebookNode | None = None
+    status: str = ""
+
+    def note(self, why: str, cell: str = "") -> None:
+        """Ask a person to look, at a cell if it is known."""
+        self.human.append(why)
+        if cell:
+            self.where[why] = cell
 
 
 class Work:
@@ -56,47 +63,50 @@ class Work:
         self.folder = folder.resolve()
 
     @cached_property
-    def course(self) -> Path:
-        """A course that can grade, made once for the assignments as they are now."""
-        sources = sorted((ASSIGNMENTS / "source").rglob("*.ipynb"))
-        version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-        place = self.folder / f"course-{version}"
-        if not (place / "ready").exists():
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            prepare(place)
-            (place / "ready").touch()
-        return place
+    def grader(self) -> bytes:
+        """Changes with the grader: then everything is graded again."""
+        files = sorted((ROOT / "classroom" / "grading").rglob("*.py"))
+        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
 
     def release(self, assignment: str) -> NotebookNode:
         """The assignment as students got it."""
-        path = self.course / "release" / assignment / f"{assignment}.ipynb"
-        return nbformat.read(path, as_version=4)
+        return nbformat.read(_path("release", assignment), as_version=4)
 
     def reference(self, assignment: str) -> bytes:
         """The assignment with its solutions."""
-        return (self.course / "source" / assignment / f"{assignment}.ipynb").read_bytes()
+        return _path("source", assignment).read_bytes()
 
     def grade(self, submission: Submission) -> Graded:
-        """Grade one submission, or read the result of an earlier time."""
+        """Grade one submission, or read the result of an earlier time; raises nothing."""
         graded = Graded(submission, human=list(submission.notes))
-        release = self.release(submission.assignment)
         try:
-            graded.notebook, notes = rebuild(submission.content, release)
-        except ValueError as error:
-            graded.human.append(str(error))
-            return graded
-        graded.human += notes + suspicious(graded.notebook)
-        result = self._result(submission, graded.notebook)
-        everything = {
+            self._grade(graded)
+        except Exception as error:  # nobody's file may stop the class
+            graded.status = "not graded"
+            graded.note(f"could not be graded: {type(error).__name__}: {str(error)[:300]}")
+        return graded
+
+    def _grade(self, graded: Graded) -> None:
+        """Fill in what a submission got."""
+        submission = graded.submission
+        release = self.release(submission.assignment)
+        graded.scores = {  # what stands if anything goes wrong
             grade_id(cell): None if cell.metadata.nbgrader.solution else 0.0
             for cell in release.cells
             if cell.metadata.nbgrader.grade
         }
-        graded.scores = {**everything, **result.get("scores", {})}
+        graded.notebook, notes = rebuild(submission.content, release)
+        graded.human += notes
+        for cell, why in suspicious(graded.notebook).items():
+            graded.note(f"{cell} {why}", cell)
+        result = self._result(submission, graded.notebook)
+        graded.scores |= result.get("scores", {})
         graded.complaints = result.get("complaints", {})
+        for cell, why in result.get("taken_out", {}).items():
+            graded.note(f"{cell}: {why}", cell)
+        if tried := result.get("tried", []):
+            graded.note(f"tried what is not allowed ({len(tried)} times): {tried[0]}")
         graded.human += result.get("human", [])
-        return graded
 
     def check(self, assignment: str) -> None:
         """Make sure that this computer marks right work as right.
@@ -113,35 +123,39 @@ class Work:
             raise ValueError(f"{assignment}: the reference solution loses points: {lost} {told}")
 
     def _result(self, submission: Submission, notebook: NotebookNode) -> dict:
-        """Run nbgrader on a rebuilt notebook, unless that has been done."""
+        """Examine a rebuilt notebook, unless that has been done."""
         text = nbformat.writes(notebook)
-        key = hashlib.sha256(f"{self.course.name}{text}".encode()).hexdigest()[:12]
+        parts = self.grader + self.reference(submission.assignment) + text.encode()
+        key = hashlib.sha256(parts).hexdigest()[:12]
         place = self.folder / submission.assignment / f"{slug(submission.student)}-{key}"
         kept = place / "graded.json"
         if kept.exists():
             return json.loads(kept.read_text(encoding="utf-8"))
         shutil.rmtree(place, ignore_errors=True)  # what an interrupted run left
-        path = place / "submitted" / "student" / submission.assignment
-        path.mkdir(parents=True, exist_ok=True)
-        (path / f"{submission.assignment}.ipynb").write_text(text, encoding="utf-8")
-        shutil.copy(self.course / "gradebook.db", place)
-        result = run_apart(place, submission.assignment)
+        place.mkdir(parents=True)
+        (place / "notebook.ipynb").write_text(text, encoding="utf-8")
+        shutil.copy(_path("source", submission.assignment), place / "source.ipynb")
+        result = examine_apart(place)
         part = place / "graded.part"
         part.write_text(json.dumps(result), encoding="utf-8")
         part.replace(kept)  # appears whole or not at all
         return result
 
 
-def run_apart(place: Path, assignment: str) -> dict:
-    """nbgrader in a process of its own, stopped with all it started when it takes too long."""
-    command = [sys.executable, "-m", "classroom.grading.autograde", str(place), assignment]
+def _path(part: str, assignment: str) -> Path:
+    """An assignment's `source` or `release`."""
+    return ASSIGNMENTS / part / assignment / f"{assignment}.ipynb"
+
+
+def examine_apart(place: Path) -> dict:
+    """Examine in a process of its own, stopped with all it started when it takes too long."""
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "classroom.grading.examine", str(place)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        cwd=place,
+        cwd=ROOT,
     )
     human = []
     try:
@@ -152,18 +166,15 @@ def run_apart(place: Path, assignment: str) -> dict:
         human.append(f"could not be graded within {SECONDS} s")
     finally:
         stop(process)
+        shutil.rmtree(place / "scratch", ignore_errors=True)
     result = {"human": human}
     if (place / "result.json").exists() and not human:
         result |= json.loads((place / "result.json").read_text(encoding="utf-8"))
-        human += [f"{cell} stopped Python, and was taken out" for cell in result["taken_out"]]
-    if (place / "blocked.txt").exists() and (place / "blocked.txt").stat().st_size:
-        tried = (place / "blocked.txt").read_text(errors="replace").splitlines()
-        human.append(f"tried what is not allowed ({len(tried)} times): {tried[0]}")
     return result
 
 
 def stop(process: subprocess.Popen) -> None:
-    """End a process and whatever it has started, the kernel too, which has a session of its own."""
+    """End a process and whatever it has started."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for started in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -172,20 +183,12 @@ def stop(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def suspicious(notebook: NotebookNode) -> list[str]:
-    """Words in a student's code that no exercise needs."""
-    code = [
-        cell.source
-        for cell in notebook.cells
-        if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("locked")
-    ]
-    words = sorted(set(SUSPECT.findall("\n".join(code))))
-    return [f"uses {', '.join(words)}: read the code"] if words else []
-
-
 def slug(name: str) -> str:
-    """A name as part of a file's name."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "student"
+    """A name as part of a file's name; two names never give the same."""
+    text = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60]
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    plain = text == name == name.lower()  # some file systems take Ann for ann
+    return text if plain else f"{text or 'student'}-{mark}"
 
 
 def full_points(release: NotebookNode) -> dict[str, float]:
