@@ -22,7 +22,7 @@ CORE = {"images", "seeding", "filters", "layers", "masks", "losses", "metrics", 
 """What the lessons teach. It may import nothing else of the package but `training.distributed`, for
 several processes: without torchrun its functions do nothing, and no lesson teaches it."""
 CORE_LINES = 3_200  # with docstrings: read in an afternoon
-LINES = 10_500
+LINES = 11_000  # 9,000 when the rooms were formed; then photos' files and weights, and checks
 AT_THE_ROOT = 10
 HEAVY = ("matplotlib", "scipy", "cv2", "skimage", "IPython", "ipywidgets", "jupyter_core", "PIL")
 
@@ -155,7 +155,10 @@ def test_first_file_of_the_package_imports_nothing_before_it_is_asked():
 
 @pytest.mark.parametrize("package", ["drawings", "classroom"])
 def test_the_other_packages_use_little_of_this_one(package: str):
-    allowed = {"drawings": (), "classroom": ("project_root", "data.writing", "notebook")}[package]
+    allowed = {
+        "drawings": (),
+        "classroom": ("project_root", "data.writing", "data.cache", "notebook"),
+    }[package]
     for module, source in sources(ROOT / package).items():
         for name in imported(module, source):
             if name.startswith("inpaintlib."):

@@ -60,6 +60,7 @@ PARTS = (
 )
 JUDGED = "centre"
 """The kind of hole whose fills a classifier tries to tell from the truth: it must be trained."""
+FEWEST = 4  # pictures from which a classifier can learn and on which it can be asked
 BATCH = 17  # pictures filled at a time
 
 
@@ -162,7 +163,7 @@ def evaluate(
             facts["fréchet"][kind] = short(frechet_distance(torch.cat(seen), known))
             distances = [kernel_distance(one, known) for one in seen]
             facts["kernel"][kind] = short(statistics.mean(distances))
-        if kind == JUDGED:
+        if kind == JUDGED and len(shown) >= FEWEST:
             facts["told apart"][kind] = interval(told_apart(fills[0][0], shown, fills[0][1]))
         if downloaded and is_hole:
             apart = [perceptual.lpips(completed, shown) for completed, _ in fills]

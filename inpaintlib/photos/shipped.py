@@ -72,6 +72,8 @@ def sharp_last(first: int, last: int) -> tuple[Stage, ...]:
     return Stage("shipped", first), Stage("shipped", last, large=False)
 
 
+# What `make weights` does for a file that is missing. One that is here may have been made by an
+# earlier table: its card says how.
 SHIPPED = {
     "gan-drawn": Shipped("gan", True, (Stage("shipped", 4_000, large=False),)),
     "gan-mnist": Shipped("gan", False, (Stage("shipped", 4_000, large=False),)),

@@ -198,7 +198,7 @@ def test_memory_is_limited(room: Room):
 
 
 def test_time_is_limited_and_an_end_is_noticed(room: Room):  # the last one: it ends the process
-    room.seconds = 1.0
+    room.seconds = 4.0  # of the processor; a busy machine may take many times as long for them
     with pytest.raises(StudentError, match="TooLong"):
         student(room, "endless")()
     with pytest.raises(Gone):
