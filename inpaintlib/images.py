@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-HOLE_COLOUR = (0.86, 0.16, 0.55)
+HOLE_MARKER = (0.86, 0.16, 0.55)
 """Magenta: no face and few photographs contain it, so a hole is seen at once."""
 
 
@@ -98,9 +98,9 @@ def composite(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
 
 
 def paint_holes(image: Tensor, mask: Tensor) -> Tensor:
-    """The image as (B, 3, H, W) with its holes in `HOLE_COLOUR`, for showing only."""
+    """The image as (B, 3, H, W) with its holes in `HOLE_MARKER`, for showing only."""
     check_pair(image, mask)
-    colour = torch.tensor(HOLE_COLOUR).to(image).view(1, 3, 1, 1) * 2 - 1
+    colour = torch.tensor(HOLE_MARKER).to(image).view(1, 3, 1, 1) * 2 - 1
     wide = image.expand(-1, 3, -1, -1)
     return composite(colour.expand_as(wide), wide, mask)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inpaintlib.images import (
-    HOLE_COLOUR,
+    HOLE_MARKER,
     Batch,
     apply_mask,
     check_image,
@@ -118,6 +118,6 @@ def test_holes_are_painted_and_the_rest_is_kept():
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., 0, 0] = 1
     painted = paint_holes(image, mask)
-    expected = torch.tensor(HOLE_COLOUR) * 2 - 1
+    expected = torch.tensor(HOLE_MARKER) * 2 - 1
     torch.testing.assert_close(painted[0, :, 0, 0], expected)
     assert (painted[..., 1:, :] == 0.2).all()

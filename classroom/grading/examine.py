@@ -20,14 +20,14 @@ import cloudpickle
 import nbformat
 from nbformat import NotebookNode
 
-from classroom.grading import bubble
+from classroom.grading import sandbox
 from classroom.grading.rebuild import grade_id
 from classroom.grading.visit import Gone, Room, StudentError, Visitor
 from inpaintlib.notebook.exercises import in_kind
 
 SECONDS = 30.0  # for a cell, and for a check
 RESTARTS = 8  # of a student's process; then what is left gets no points
-MEMORY = f"{bubble.MEMORY / 1e9:g} GB"
+MEMORY = f"{sandbox.MEMORY / 1e9:g} GB"
 TAKEN_OUT = "this cell stopped Python, and was taken out"
 HOARD = f"used all its {MEMORY} of memory"
 
@@ -58,7 +58,7 @@ class Examination:
         self.cells = {grade_id(cell) or cell["id"]: cell for cell in notebook.cells}
         self.source = {grade_id(cell): cell for cell in source.cells}
         self.scratch = scratch
-        self.result = Result(fenced=bubble.available())
+        self.result = Result(fenced=sandbox.available())
         self.first: dict[str, StudentError] = {}  # a cell's first problem
         self.module = ModuleType("assignment")
         sys.modules["assignment"] = self.module
@@ -92,7 +92,7 @@ class Examination:
             if self.restarts > RESTARTS:
                 raise Gone(f"stopped Python {RESTARTS} times")
             self.restarts += 1
-            walls = bubble.walls(self.scratch, sandbox=self.result.fenced)
+            walls = sandbox.walls(self.scratch, sandbox=self.result.fenced)
             self.room = Room(walls, self.scratch)
             for earlier, name in enumerate(list(self.cells)[:position]):
                 if self.room is not None and self.cells[name].cell_type == "code":

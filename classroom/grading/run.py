@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from classroom.course import ASSIGNMENTS
-from classroom.grading import bubble
+from classroom.grading import sandbox
 from classroom.grading.collect import Submission, collect
 from classroom.grading.report import OTHER_FILE, write_report
 from classroom.grading.roster import Member, members_of, read_roster
@@ -58,7 +58,7 @@ def grade(
             f"every file is later than {due}: are these the times of the download? "
             "see assignments/README.md"
         )
-    say(FENCED if bubble.available() else UNFENCED)
+    say(FENCED if sandbox.available() else UNFENCED)
     pool = ThreadPoolExecutor(jobs or os.cpu_count())
     try:
         needed = sorted({one.assignment for one in chosen})

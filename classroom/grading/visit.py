@@ -14,8 +14,8 @@ from typing import Any
 import cloudpickle
 import torch
 
-from classroom.grading.bubble import Walls
 from classroom.grading.room import wire
+from classroom.grading.sandbox import Walls
 
 STARTING = 60.0  # seconds until the process must answer
 SLOW = 4.0  # times as long as it may compute a process may take on a busy computer; then it ends

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 
 from inpaintlib.masks.boxes import blocks, border, centre, half, pixels, rectangle, square
+from inpaintlib.masks.geometry import BANDS, bounding_box, dilate, hole_fraction
 from inpaintlib.masks.samplers import MaskSampler, in_band, mixture, union
 from inpaintlib.masks.strokes import brush, shapes
-from inpaintlib.masks.tools import BANDS, bounding_box, dilate, hole_fraction
 
 
 def _brush(size: float) -> MaskSampler:

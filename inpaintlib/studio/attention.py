@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import traitlets
 from torch import Tensor
 
-from inpaintlib.images import HOLE_COLOUR, check_image, composite
+from inpaintlib.images import HOLE_MARKER, check_image, composite
 from inpaintlib.masks import dilate
 from inpaintlib.notebook.viz import error_map
 from inpaintlib.studio.holes import as_mask, png
@@ -140,7 +140,7 @@ def attention_over(
     shown = share * glow + (1 - share) * (2 * DIM * light.mean(1, keepdim=True) - 1)
     if mask is not None:
         large = F.interpolate(mask, size)
-        shown = _paint(shown, dilate(large, 2) - large, HOLE_COLOUR)
+        shown = _paint(shown, dilate(large, 2) - large, HOLE_MARKER)
     frame = torch.zeros(1, 1, rows, columns)
     frame[..., row, column] = 1
     frame = F.interpolate(frame, size)

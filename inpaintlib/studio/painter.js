@@ -1,6 +1,6 @@
 // The painter's page. The mask lives here while a stroke is drawn; the kernel gets it when it ends.
 
-const HOLE = 0xcd8c29db; // viz.HOLE_COLOUR, a little transparent: alpha, blue, green, red
+const HOLE = 0xcd8c29db; // images.HOLE_MARKER, a little transparent: alpha, blue, green, red
 const HISTORY_BYTES = 64e6;
 const PATIENCE = 10_000; // milliseconds without an answer until the reader is told
 const LARGEST_UPLOAD = 8e6; // bytes: a notebook server closes a connection that sends over 10 MiB

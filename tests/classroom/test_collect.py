@@ -130,7 +130,7 @@ def test_after_an_error_what_has_not_begun_is_not_begun(tmp_path: Path, monkeypa
         time.sleep(0.1)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run.bubble, "available", lambda: False)
+    monkeypatch.setattr(run.sandbox, "available", lambda: False)
     monkeypatch.setattr(run.Work, "check", lambda *_: None)
     monkeypatch.setattr(run.Work, "grade", grade)
     for name in "abcdefgh":
@@ -152,7 +152,7 @@ def test_times_of_a_download_are_noticed(tmp_path: Path, monkeypatch: pytest.Mon
         raise InterruptedError("grading begins")
 
     monkeypatch.setattr(run, "ThreadPoolExecutor", stop)
-    monkeypatch.setattr(run.bubble, "available", lambda: False)
+    monkeypatch.setattr(run.sandbox, "available", lambda: False)
     place = tmp_path / "all"
     place.mkdir()
     said: list[str] = []

@@ -13,14 +13,14 @@ from made_class import read, replaced, solved
 from nbformat.v4 import new_code_cell
 from torch import nn
 
-from classroom.grading import bubble, examine
+from classroom.grading import examine, sandbox
 from classroom.grading.examine import Examination
 from classroom.grading.room import wire
 from classroom.grading.room.watch import watch
 from classroom.grading.visit import Gone, Room, StudentError, Visitor
 
 needs_bubblewrap = pytest.mark.skipif(
-    not bubble.available(), reason="bubblewrap is not installed, or may not make a sandbox here"
+    not sandbox.available(), reason="bubblewrap is not installed, or may not make a sandbox here"
 )
 
 
@@ -104,7 +104,7 @@ def test_the_watch(tmp_path: Path):
 
 def test_no_variable_of_the_teachers_goes_in(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("API_KEY", "hunter2")
-    assert "hunter2" not in str(bubble.environment("/tmp"))
+    assert "hunter2" not in str(sandbox.environment("/tmp"))
 
 
 # Calls ---------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def hoard():
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory):
     scratch = tmp_path_factory.mktemp("scratch")
-    found = Room(bubble.walls(scratch, sandbox=bubble.available()), scratch)
+    found = Room(sandbox.walls(scratch, sandbox=sandbox.available()), scratch)
     found.ask("cell", "solution-00-1", STUDENT, 30.0)
     yield found
     found.close()
@@ -229,7 +229,7 @@ def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PROBE_SECRET", "hunter2")
     (tmp_path / "precious").write_text("the answers")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        where = {"root": str(bubble.ROOT), "tmp": str(tmp_path), "pid": os.getpid()}
+        where = {"root": str(sandbox.ROOT), "tmp": str(tmp_path), "pid": os.getpid()}
         where["port"] = server.getsockname()[1]
         lines = ["import os, socket, json, threading", "passed = []"]
         for name, code in PROBES.items():
@@ -238,7 +238,7 @@ def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.Mo
             lines += ["except (Exception, SystemExit):", "    pass"]
         lines += ["thread = threading.Thread(target=passed.append, args=('a thread runs',))"]
         lines += ["thread.start(); thread.join()", "print(json.dumps(passed))"]
-        walls = bubble.walls(tmp_path, sandbox=True)
+        walls = sandbox.walls(tmp_path, sandbox=True)
         command = [*walls.command[: walls.command.index("-m")], "-c", "\n".join(lines)]
         done = subprocess.run(
             command,

@@ -221,7 +221,7 @@ def test_where_no_browser_is_a_picture_with_its_hole_stands_in(painter):
     data, _ = painter._repr_mimebundle_()
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))))
     assert shown.shape == (16 * 24, 24 * 24, 3)
-    assert (shown == [219, 41, 140]).all()  # viz.HOLE_COLOUR, also the browser's
+    assert (shown == [219, 41, 140]).all()  # images.HOLE_MARKER, also the browser's
     assert data["text/plain"] == "Painter(16×24, hole 100.0%)"
     assert "application/vnd.jupyter.widget-view+json" in data
 
