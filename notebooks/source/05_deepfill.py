@@ -1350,14 +1350,16 @@ AttentionViewer(
 # ## 13 · What we have
 #
 # A convolution with a valve; a picture filled twice, roughly and finely; two ways to look far, one that learns
-# and one that copies; a judge that is a map. Three defects and a trap, none of which raised an error: a flip thrown
+# and one that copies; a judge that is a map. Three silent defects and a trap: a flip thrown
 # away, a mask shared, a weight overwritten, a layer asleep at $\gamma = 0$.
 #
-# **Three pitfalls** to take along: a test at the value where the code has no effect; a beautiful map without an
+# **Three pitfalls**: a test at the value where the code has no effect; a beautiful map without an
 # ablation; a sampler nobody has averaged.
 #
+# **Public weights**, trained for weeks, fit these layers: `python -m inpaintlib convert`, see the README.
+#
 # **Read on.** Yu et al. 2019, *Free-form image inpainting with gated convolution*: figure 3 and section 3.
-# Zhang et al. 2018, *Self-attention GANs*: section 3. Next, lesson 6: details that go around the middle.
+# Zhang et al. 2018, *Self-attention GANs*: section 3.
 
 # %%
 run.save_card(
