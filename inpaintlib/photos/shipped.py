@@ -86,7 +86,11 @@ SHIPPED = {
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 700),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, sharp_last(300, 400), AVERAGES),
     "unet-drawn": Shipped("unet", True, both_sizes(3_000, 800)),
-    "unet-celeba": Shipped("unet", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))),
+    "unet-celeba": Shipped(
+        "unet",
+        False,
+        (Stage("shipped-64", 3_000), *sharp_last(400, 400), Stage("shipped", 220)),
+    ),
     "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),
     "unet-whole-celeba": Shipped(
         "unet-whole", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))
