@@ -200,8 +200,9 @@ class ResizeConv2d(nn.Sequential):
         Odena et al. 2016, "Deconvolution and checkerboard artifacts".
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
+        super().__init__(nn.Upsample(scale_factor=2), convolution)
 
 
 class PatchDiscriminator(nn.Module):

@@ -77,7 +77,7 @@ class Generator(nn.Module):
         layers = up_block(nn.ConvTranspose2d(config.latent, widths[0], 4, bias=False), widths[0])
         if config.resize_convolution:
             for wide, narrow in pairwise((widths[0], *widths)):
-                layers += up_block(ResizeConv2d(wide, narrow), narrow)
+                layers += up_block(ResizeConv2d(wide, narrow, bias=False), narrow)
             layers.append(nn.Conv2d(widths[-1], config.channels, 3, padding=1, bias=False))
         else:
             for wide, narrow in pairwise(widths):
