@@ -18,7 +18,8 @@ from inpaintlib.notebook.agreement import agrees, untouched
 # %% tags=["hidden:02-1"]
 # without: torch.nn.functional.conv_transpose1d, torch.nn.functional.conv1d
 # without: torch.nn.functional.conv_transpose2d, torch.nn.functional.conv2d
-# without: torch.nn.functional.fold
+# without: torch.nn.functional.conv_transpose3d, torch.nn.functional.conv3d
+# without: torch.nn.functional.fold, torch.convolution, torch.nn.grad.conv1d_input
 def hidden_stamp(function):
     def transposed(x, kernel, stride, padding):
         one, stamp = x[None, None], kernel[None, None]
@@ -28,7 +29,7 @@ def hidden_stamp(function):
     cases = []
     for length, size, stride, padding in [
         *((1, 1, 1, 0), (3, 2, 4, 0), (8, 7, 2, 3), (2, 6, 1, 2), (9, 3, 3, 1), (4, 3, 1, 1)),
-        *((1, 5, 3, 1), (5, 1, 2, 0), (6, 4, 4, 1), (12, 2, 1, 0)),
+        *((1, 5, 3, 1), (5, 1, 2, 0), (6, 4, 4, 1), (12, 2, 1, 0), (5, 3, 3, 4)),
     ]:
         x, kernel = torch.randn(length, generator=source), torch.randn(size, generator=source)
         cases.append((x, kernel, stride, padding))
@@ -43,6 +44,9 @@ def hidden_repair(function):
         nn.ModuleList([nn.BatchNorm2d(2, 0.02), nn.LayerNorm(4, 0.5)]),
         nn.BatchNorm2d(2, eps=1e-3, momentum=0.3),
         nn.GroupNorm(1, 2, eps=0.2),
+        nn.BatchNorm1d(2, 0.9, affine=False),
+        nn.InstanceNorm1d(2, eps=0.3, track_running_stats=True),
+        nn.BatchNorm1d(2, eps=0.007),
     ).eval()
     network[1][0].train()  # modes may be mixed
     first, second, other, sound = network[0], network[1][0], network[1][1], network[2]
@@ -51,15 +55,18 @@ def hidden_repair(function):
     first.num_batches_tracked.fill_(7)
     second.weight.requires_grad_(False)
     with untouched(network, names=["something else of the network"]):
-        assert function(network) == 2, (
-            "two layers have an ε above 0.01; 1e-3 is a choice, not a slip: return 2"
+        assert function(network) == 3, (
+            "three layers have an ε above 0.01, one of them without weights; 1e-3 and 0.007 are "
+            "choices, not slips: return 3"
         )
     assert abs(first.momentum - 0.1) < 1e-6, "0.9 of the old average is 0.1 of the new batch"
     assert abs(second.momentum - 0.98) < 1e-6, "0.02 of the old average is 0.98 of the new batch"
     for layer in (first, second):
         assert abs(layer.eps - 1e-5) < 1e-9, "ε is 1e-5 after the repair"
     assert (sound.eps, sound.momentum) == (1e-3, 0.3), "a sound layer must stay as it was"
-    assert (other.eps, network[3].eps) == (0.5, 0.2), "LayerNorm and GroupNorm are no BatchNorm"
+    others = other.eps, network[3].eps, network[5].eps
+    assert others == (0.5, 0.2, 0.3), "LayerNorm, GroupNorm and InstanceNorm are no BatchNorm"
+    assert (network[6].eps, network[6].momentum) == (0.007, 0.1), "0.007 is not above 0.01"
     assert function(network) == 0, "after the repair nothing is left to repair"
     assert function(nn.Linear(2, 2)) == 0, "a network without BatchNorm needs no repair"
     single = nn.BatchNorm2d(5, 0.7)
@@ -88,7 +95,7 @@ def first_weight(generator, discriminator, real, z):
 
 def nudge(generator, discriminator, real, z):  # moves one weight by very little, no gradient
     with torch.no_grad():
-        generator[0].weight[0, 0] += 1e-4
+        generator[0].weight[0, 1] += 1e-6
 
 
 def swap(generator, discriminator, real, z):  # two weights change places: the sum stays
@@ -100,8 +107,8 @@ def nothing(generator, discriminator, real, z):
     discriminator(generator(z).detach()).sum().backward()
 
 
-def zeros(generator, discriminator, real, z):  # a gradient of zeros is none
-    generator[0].weight.grad = torch.zeros_like(generator[0].weight)
+def balanced(generator, discriminator, real, z):  # a gradient whose sum is zero
+    generator[1].bias.grad = torch.tensor([1.0, -1.0, 0.0, 2.0, -2.0])
 
 
 def counted(generator, discriminator, real, z):  # writes down that it has run, with these
@@ -119,7 +126,7 @@ def hidden_leaks(function):
         "nudges a weight": (nudge, True),
         "swaps two weights": (swap, True),
         "is honest": (nothing, False),
-        "leaves a gradient of zeros": (zeros, False),
+        "leaves a gradient that sums to zero": (balanced, True),
     }
     for name, (case, right) in cases.items():
         for earlier in (True, False):

@@ -112,6 +112,13 @@ def hidden_game(function):
 
 
 # %% tags=["hidden:03-3"]
+def mixed_at(prediction, image, mask, row, column):
+    """A composite with the mean of both at one pixel."""
+    result = composite(prediction, image, mask).clone()
+    result[..., row, column] = (prediction + image)[..., row, column] / 2
+    return result
+
+
 def hidden_completes_correctly(function):
     right = {
         "torch.where": lambda p, x, m: torch.where(m.bool(), p, x),
@@ -129,7 +136,24 @@ def hidden_completes_correctly(function):
         "the last channel not filled": lambda p, x, m: torch.cat(
             [composite(p, x, m)[:, :-1], x[:, -1:]], dim=1
         ),
-        "the second sample's mask for all": lambda p, x, m: composite(p, x, m[1:2].expand_as(m)),
+        "one sample's mask for all": lambda p, x, m: composite(
+            p, x, m[len(m) // 2][None].expand_as(m)
+        ),
+        "the middle sample not filled": lambda p, x, m: torch.cat(
+            [x[[i]] if i == len(x) // 2 else composite(p, x, m)[[i]] for i in range(len(x))]
+        ),
+        "the middle channel not filled": lambda p, x, m: torch.cat(
+            [
+                x[:, [c]] if c == x.shape[1] // 2 else composite(p, x, m)[:, [c]]
+                for c in range(x.shape[1])
+            ],
+            dim=1,
+        ),
+        "predictions of other samples": lambda p, x, m: composite(p.flip(0), x, m),
+        "large values cut": lambda p, x, m: composite(p, x, m).clamp(-0.5, 0.5),
+        "the first pixel mixed": lambda p, x, m: mixed_at(p, x, m, 0, 0),
+        "the last pixel mixed": lambda p, x, m: mixed_at(p, x, m, -1, -1),
+        "a pixel inside mixed": lambda p, x, m: mixed_at(p, x, m, p.shape[2] // 2, p.shape[3] // 2),
         "the absolute value": lambda p, x, m: composite(p, x, m).abs(),
         "only values above 0 kept": lambda p, x, m: composite(p.clamp(min=0), x, m),
         "the picture's values below 0 lost": lambda p, x, m: composite(p, x.clamp(min=0), m),

@@ -19,8 +19,9 @@ image = load_faces("validation", size=128, limit=4).floats(slice(4))
 #
 # Write a fill that never looks at the truth. Ideas: mean of two networks (`load` knows every name of
 # `data/weights`); a network whose seam is blended (lesson 4); a network on the picture and on its mirror
-# image, averaged; a formula of `inpaintlib.measure.classical`. The checks test the rules, not the quality. The
-# final project builds on it: measure your entry as lesson 8 does, and report what the intervals allow.
+# image, averaged; a formula of `inpaintlib.measure.classical`. The checks test the rules, not the quality: known
+# pixels stay, no hole is left as `holes()` shows it (all grey, 0), other pictures give other fills. The final
+# project builds on it: measure your entry as lesson 8 does, and report what the intervals allow.
 
 
 # %% [markdown] tags=["hint:08-3"]
@@ -81,6 +82,13 @@ def hidden_bootstrap_interval(function):
     low, high = interval(skewed, 4000, 1)
     mean = skewed.mean().item()
     assert high - mean > 1.2 * (mean - low) and low >= 0, "skewed values have a skewed interval"
+    # Four values, one of them 4: the mean of four draws is a whole number, 0 to 3 in the middle 95 %
+    # (P(at most 2) = 0.949, P(at most 3) = 0.996, each 8 standard errors or more from 0.975).
+    whole = interval(torch.tensor([0.0, 0.0, 0.0, 4.0]), 4000, 6)
+    told = "each mean is over as many values as there are: of 0, 0, 0 and 4 it is a whole number"
+    assert all(abs(end - round(end)) < 1e-3 for end in whole), told
+    one = interval(torch.arange(31.0), 1, 7)
+    assert abs(one[1] - one[0]) < 1e-5, "one draw gives one mean: low and high are equal"
     few = interval(torch.rand(60, generator=source), 50, 2)
     assert few[0] < few[1], "the number of draws is what was asked for"
     pair = interval(torch.tensor([0.0, 1.0]), 400, 0)
@@ -122,14 +130,16 @@ def hidden_sharpness(function):
 
 # %% tags=["hidden:08-3"]
 def hidden_my_fill(function):
-    for family, first, count in [("half", 2, 1), ("free-form", 0, 3)]:
-        picture, hole = image[first : first + count], fixed_masks(family, 1, count, 128)
+    unseen = load_faces("validation", size=128, limit=10).floats(slice(4, 10))
+    for family, first, count in [("half", 2, 1), ("free-form", 0, 3), ("square", 3, 3)]:
+        picture, hole = unseen[first : first + count], fixed_masks(family, 1, count, 128)
         observed = hide(picture, hole).observed
         batch = Batch(torch.full_like(picture, torch.nan), hole, observed.clone())
         with torch.no_grad(), untouched(hole, batch.observed, names=["mask", "observed picture"]):
             result = function(batch)
         assert result.shape == picture.shape, "as many pictures as came, as large as they came"
-        assert result.isfinite().all(), "it reads batch.image, the truth, which is hidden here"
+        told = "it reads batch.image, the truth, which is hidden here, or it fills in nan"
+        assert result.isfinite().all(), told
         known = (hole == 0).expand_as(picture)
         assert torch.equal(result[known], picture[known]), "known pixels must come back bit for bit"
         assert result.abs().max() <= 1, "values belong in [-1, 1]"

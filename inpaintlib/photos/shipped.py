@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
@@ -180,7 +181,8 @@ def load(model: str | os.PathLike[str]) -> Model:
         for setting, value in facts["settings"].items()
         if setting in known
     }
-    found = recipes.make(facts["family"], "paper", **settings)
+    with torch.random.fork_rng([]):  # weights are drawn at random, and overwritten at once
+        found = recipes.make(facts["family"], "paper", **settings)
     load_weights(path(model), found.generator)
     return found.eval().requires_grad_(False)
 
