@@ -21,8 +21,10 @@ from inpaintlib.training.loop import eval_mode, train
 # The original of blind inpainting is not here: nothing asks it for the right picture, so it fails,
 # as lesson 07 shows.
 GAME = {"adversarial_start": 40}
+# On the whole picture the hole weighs a seventh: beside the game of the recipe it learns slowly.
+WEAK = {"adversarial_weight": 1.0, "feature_weight": 0.0}
 BUDGETS = {
-    "context-encoder": (context_encoder.ContextEncoder, context_encoder.LESSON, 80, {}),
+    "context-encoder": (context_encoder.ContextEncoder, context_encoder.LESSON, 160, GAME),
     "glcic": (glcic.GLCIC, glcic.LESSON, 80, {"completion_steps": 40, "discriminator_steps": 5}),
     "deepfill-self": (deepfill.DeepFill, deepfill.LESSON, 80, GAME),
     "deepfill-contextual": (
@@ -32,7 +34,7 @@ BUDGETS = {
         {"attention": "contextual"} | GAME,
     ),
     "unet": (unet.UNet, unet.LESSON, 80, GAME),
-    "unet-whole": (unet.UNet, unet.LESSON_WHOLE, 80, GAME),
+    "unet-whole": (unet.UNet, unet.LESSON_WHOLE, 160, GAME | WEAK),
     "blind": (blind.Blind, blind.LESSON, 160, {"locator_steps": 80}),
 }
 
