@@ -1,9 +1,9 @@
 """Train the networks in `data/weights`: `make weights`, or `make_weights.py NAME …` for some.
 
-Each is one or more ordinary training runs (see `inpaintlib/shipped.py` for the table), kept in
+Each is one or more ordinary training runs (the table is in `inpaintlib/photos/shipped.py`), kept in
 `runs/weights/NAME-1`, `runs/weights/NAME-2` and so on. Stopped, it goes on where it was. Those on
 photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` and
-`features-celeba` are the small classifiers in whose eyes `evaluate` compares crowds of faces.
+`features-celeba` are the small classifiers in whose features `evaluate` compares sets of faces.
 """
 
 import json

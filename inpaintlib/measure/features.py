@@ -1,4 +1,4 @@
-"""A small network that knows faces, and the distance between two crowds of pictures in its eyes.
+"""A small classifier of faces, and distances between two sets of pictures in its features.
 
 The field's Fréchet distance compares features of an Inception network (Heusel et al. 2017), which
 is a download. Ours compares features of a classifier of face attributes, trained here on the same

@@ -52,14 +52,12 @@ def launch(
     if distributed.rank():
         say = silent
     settings = RunSettings.of(given, {})
-    preset = settings.chosen_preset()
+    recipes.recipe(settings.family)  # an unknown name before anything else
     folder = RunFolder(out or runs_folder() / f"{settings.family}-{settings.preset}")
-    stored: dict[str, Any] = {}
-    if resume:
-        stored = folder.config()
-        settings = RunSettings.of(given, stored)
-        preset = settings.chosen_preset()
-    else:
+    stored = folder.config() if resume else {}
+    settings = RunSettings.of(given, stored)
+    preset = settings.chosen_preset()  # of the run's own preset: its batch decides what divides it
+    if not resume:
         folder.check_new()
     with distributed.first_goes_first():
         pictures = recipes.load(settings.family, preset, root=settings.folder, large=settings.large)

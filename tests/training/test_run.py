@@ -241,6 +241,12 @@ def test_a_run_can_start_from_weights_and_go_on_from_there(tmp_path, monkeypatch
     assert "do not fit this network" in capsys.readouterr().err
 
 
+def test_a_resumed_runs_own_batch_decides_what_divides_it(tmp_path):
+    """Six pictures in three parts, though the preset's four could not be shared so."""
+    assert train(tmp_path / "run", "context-encoder", "--batch", "6", "--accumulate", "3") == 0
+    assert train(tmp_path / "run", "context-encoder", "--resume", "--accumulate", "3") == 0
+
+
 def test_nothing_to_resume_is_said(tmp_path, capsys):
     assert train(tmp_path / "nowhere", "gan", "--resume") == 2
     assert "no run to resume" in capsys.readouterr().err
