@@ -178,7 +178,7 @@ def with_call(source: str, exercise: Exercise, without: list[str]) -> str:
     tree = ast.parse(source)
     tests = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     lines = re.sub(r"^# without: .+\n", "", source, flags=re.M)
-    if isinstance(tree.body[-1], ast.Expr):  # the lesson's own call of `check`
+    if isinstance(tree.body[-1], ast.Expr | ast.Assign):  # the lesson's own call of `check`
         lines = "\n".join(source.splitlines()[: tree.body[-1].lineno - 1])
     off = f", without={without!r}".replace("'", '"') if without else ""
     call = f"check_alone({exercise.function}, {tests[-1].name}{off})"

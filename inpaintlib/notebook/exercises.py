@@ -6,27 +6,38 @@ import importlib
 import sys
 from collections.abc import Callable, Generator, Sequence
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
+T = TypeVar("T", bound=Callable)
 
-def check(attempt: Callable, reference: Callable, test: Callable[[Callable], None]) -> None:
-    """Run `test` on the attempt; on a stub, say so and run it on the reference solution.
 
-    So a lesson runs from top to bottom before anything is solved, the reference is tested at every
-    run, and a wrong attempt fails with the message of the assertion that it breaks.
+def check(attempt: T, reference: T, test: Callable[[T], None]) -> T:
+    """The attempt if it passes `test`; for a stub, the reference, tested as well.
+
+    A lesson goes on with what comes back: `step = check(step, step_reference, test_step)`. So it
+    runs from top to bottom before anything is solved, the reference is tested at every run, and
+    what the learner wrote is what trains and draws from there on.
+
+    Raises:
+        AssertionError: a wrong attempt, with the message of the assertion that it breaks.
     """
     name = getattr(attempt, "__name__", "attempt")
+    solved = attempt is not reference  # else the cell runs again, after it gave the reference
     try:
         test(attempt)
     except NotImplementedError:
         test(reference)
-        print(f"{name}: not solved yet (the reference solution passes this check)")
-    else:
-        print(f"{name}: correct")
+        solved = False
+    if solved:
+        print(f"{name}: correct; the lesson goes on with yours")
+        return attempt
+    name = name.removesuffix("_reference")
+    print(f"{name}: not solved yet; the lesson goes on with the reference")
+    return reference
 
 
 def check_alone(

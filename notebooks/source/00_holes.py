@@ -241,7 +241,7 @@ def test_random_square(function):
     assert torch.equal(mask, again), "draw from the given generator only"
 
 
-check(random_square, random_square_reference, test_random_square)
+random_square = check(random_square, random_square_reference, test_random_square)
 
 # %% [markdown]
 # ## 4 · How good is an answer?
@@ -392,7 +392,7 @@ def test_hole_psnr(function):
     assert torch.equal(function(outside, image, mask), value), "pixels outside the hole count too"
 
 
-check(hole_psnr, hole_psnr_reference, test_hole_psnr)
+hole_psnr = check(hole_psnr, hole_psnr_reference, test_hole_psnr)
 
 # %% [markdown]
 # ## 5 · Filling by formula: the idea on a line
@@ -776,7 +776,7 @@ def test_hole_l1(function):
     assert empty.item() == 0, f"an empty mask must cost 0, not {empty.item()}"
 
 
-check(hole_l1, hole_l1_reference, test_hole_l1)
+hole_l1 = check(hole_l1, hole_l1_reference, test_hole_l1)
 
 # %% [markdown] tags=["reflect:00-4:4"]
 # ### Question · Which hole would you report?

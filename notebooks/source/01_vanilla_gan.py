@@ -364,7 +364,7 @@ def test_generator_loss(function):
         )
 
 
-check(generator_loss, generator_loss_reference, test_generator_loss)
+generator_loss = check(generator_loss, generator_loss_reference, test_generator_loss)
 
 # %% [markdown]
 # ### What each loss asks for
@@ -445,7 +445,7 @@ def test_find_fakes(function):
     assert function(late).all(), "one pixel that no real picture can have is proof enough"
 
 
-check(find_fakes, find_fakes_reference, test_find_fakes)
+find_fakes = check(find_fakes, find_fakes_reference, test_find_fakes)
 
 # %% [markdown]
 # ### The experiment that exposes it
@@ -846,7 +846,7 @@ def test_slerp(function):
     torch.testing.assert_close(function(x, x, 0.3), x, msg="between a and a there is only a")
 
 
-check(slerp, slerp_reference, test_slerp)
+slerp = check(slerp, slerp_reference, test_slerp)
 
 
 # %%

@@ -273,7 +273,7 @@ def test_stamp(function):
         )
 
 
-check(stamp, stamp_reference, test_stamp)
+stamp = check(stamp, stamp_reference, test_stamp)
 
 # %% [markdown]
 # ### The checkerboard
@@ -519,7 +519,7 @@ def test_repair(function):
     assert function(network) == 0, "after the repair nothing is left to repair"
 
 
-check(repair, repair_reference, test_repair)
+repair = check(repair, repair_reference, test_repair)
 
 # %% [markdown]
 # ### Real and fake: apart or together?
@@ -657,7 +657,7 @@ def test_leaks(function):
         assert answer is right, f"{name}: expected {right}, got {answer}{why}"
 
 
-check(leaks, leaks_reference, test_leaks)
+leaks = check(leaks, leaks_reference, test_leaks)
 
 # %% [markdown]
 # The package's loop needs no discipline: it freezes the other player during a turn and clears

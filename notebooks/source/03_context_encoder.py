@@ -197,7 +197,7 @@ def test_network_input(function):
         assert torch.equal(function(broken, mask, fill), result), "a hidden pixel leaks"
 
 
-check(network_input, network_input_reference, test_network_input)
+network_input = check(network_input, network_input_reference, test_network_input)
 
 # %% [markdown]
 # ## 4 · The idea on a toy: two right answers, one hole
@@ -465,7 +465,7 @@ def test_game(function):
         assert taught[1] is not None, "the discriminator must learn"
 
 
-check(game, game_reference, test_game)
+game = check(game, game_reference, test_game)
 
 # %% [markdown]
 # ## 7 · Train
@@ -1040,7 +1040,7 @@ def test_completes_correctly(function):
         assert function(complete) is False, f"your test lets this pass: {name}"
 
 
-check(completes_correctly, completes_correctly_reference, test_completes_correctly)
+completes_correctly = check(completes_correctly, completes_correctly_reference, test_completes_correctly)
 
 # %% [markdown]
 # Five lines, a millisecond, and no training run of a day ends with grey boxes. Test the polarity before the first

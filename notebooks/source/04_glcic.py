@@ -283,7 +283,7 @@ def test_influence(function):
     assert function(toy(2, 1), 8, 5, 2)[3:6, 1:4].all(), "row and column are swapped"
 
 
-check(influence, influence_reference, test_influence)
+influence = check(influence, influence_reference, test_influence)
 
 # %% [markdown]
 # Now the paper's network, at width 2: the field depends on the wiring alone. One trap: with random weights
@@ -426,7 +426,7 @@ def test_crop_around(function):
     assert ends[0] == (11, 14), "the crop must be one piece, rows and columns in order"
 
 
-check(crop_around, crop_around_reference, test_crop_around)
+crop_around = check(crop_around, crop_around_reference, test_crop_around)
 
 # %% [markdown]
 # From here on we take the package's `glcic.crop_around`, which does the batch at once. The switch `sees`
@@ -1043,7 +1043,7 @@ def test_leak(function):
         assert function(process, prediction, image, mask) > 0.05, f"missed a leak through {what}"
 
 
-check(leak, leak_reference, test_leak)
+leak = check(leak, leak_reference, test_leak)
 
 
 # %%

@@ -194,7 +194,7 @@ def test_tilt(function):
     assert abs(function(np.concatenate([drawn] * 4)) / value - 2) < 0.02, "4 × the masks: 2 ×"
 
 
-check(tilt, tilt_reference, test_tilt)
+tilt = check(tilt, tilt_reference, test_tilt)
 
 # %%
 COUNT = run.pick(ci=1000, laptop=4000, gpu=4000)
@@ -342,7 +342,7 @@ def test_gated_convolution(function):
         )
 
 
-check(gated_convolution, gated_convolution_reference, test_gated_convolution)
+gated_convolution = check(gated_convolution, gated_convolution_reference, test_gated_convolution)
 
 # %% [markdown]
 # ### What gates have learned
@@ -637,7 +637,7 @@ def test_self_attention(function):
             )
 
 
-check(self_attention, self_attention_reference, test_self_attention)
+self_attention = check(self_attention, self_attention_reference, test_self_attention)
 
 # %% [markdown]
 # ### The price
@@ -1043,7 +1043,7 @@ def test_spectral_estimate(function):
         assert abs(again / true - 1) < 1e-3, "the returned u must be the improved one"
 
 
-check(spectral_estimate, spectral_estimate_reference, test_spectral_estimate)
+spectral_estimate = check(spectral_estimate, spectral_estimate_reference, test_spectral_estimate)
 
 # %% [markdown]
 # In training one turn a step suffices, for weights move little and $u$ is kept. The port writes the divided weight

@@ -243,7 +243,7 @@ def test_parameters(function):
     assert function(64) == 4_880_836, "the source's own table says 4,880,836 for base 64"
 
 
-check(parameters, parameters_reference, test_parameters)
+parameters = check(parameters, parameters_reference, test_parameters)
 
 # %% tags=["nbval-check-output"]
 for base in (16, 32, 64, 72):
@@ -409,7 +409,7 @@ def test_sobel_distance(function):
     assert abs(float(function(a, b)) - expected) < 1e-5, "differs from scipy's Sobel on noise"
 
 
-check(sobel_distance, sobel_distance_reference, test_sobel_distance)
+sobel_distance = check(sobel_distance, sobel_distance_reference, test_sobel_distance)
 
 # %% [markdown]
 # ### Exercise 3 · Structure, by hand
@@ -468,7 +468,7 @@ def test_window_ssim(function):
         assert abs(found - expected) < 1e-6, f"scikit-image says {expected:.4f}, not {found:.4f}"
 
 
-check(window_ssim, window_ssim_reference, test_window_ssim)
+window_ssim = check(window_ssim, window_ssim_reference, test_window_ssim)
 
 # %% [markdown]
 # The package slides this window over the picture, with Gaussian weights. The loss is $1 - \mathrm{SSIM}$.
@@ -1173,7 +1173,7 @@ def test_sees(function):
     assert same, "the judge's running statistics have moved"
 
 
-check(sees, sees_reference, test_sees)
+sees = check(sees, sees_reference, test_sees)
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)

@@ -433,7 +433,7 @@ def test_grid_share(function):
     )
 
 
-check(grid_share, grid_share_reference, test_grid_share)
+grid_share = check(grid_share, grid_share_reference, test_grid_share)
 
 # %%
 periods = range(2, 17)
@@ -649,7 +649,7 @@ def test_company(function):
     assert function(lambda x: x + x[1:].amax(), pictures) > 0.05, "change the others much more"
 
 
-check(company, company_reference, test_company)
+company = check(company, company_reference, test_company)
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(3)
@@ -1014,7 +1014,7 @@ def test_score_mask(function):
     assert function(none + 0.5, mask[:1])[2] == 0, "strictly above the threshold"
 
 
-check(score_mask, score_mask_reference, test_score_mask)
+score_mask = check(score_mask, score_mask_reference, test_score_mask)
 
 # %% [markdown]
 # Four exams on faces that no locator has seen: the source's noise cells; the same cells in one flat colour;
@@ -1226,7 +1226,7 @@ def test_dice_loss(function):
     )
 
 
-check(dice_loss, dice_loss_reference, test_dice_loss)
+dice_loss = check(dice_loss, dice_loss_reference, test_dice_loss)
 
 # %% tags=["nbval-check-output"]
 lazy = torch.full((80, 1, 64, 64), -3.0)

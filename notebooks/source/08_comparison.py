@@ -277,7 +277,7 @@ def test_bootstrap_interval(function):
     assert constant == (2.0, 2.0), "equal values have an interval of width 0"
 
 
-check(bootstrap_interval, bootstrap_interval_reference, test_bootstrap_interval)
+bootstrap_interval = check(bootstrap_interval, bootstrap_interval_reference, test_bootstrap_interval)
 
 # %% [markdown]
 # With it, a question that means do not answer: if the contest were held again on other faces, how
@@ -551,7 +551,7 @@ def test_sharpness(function):
     torch.testing.assert_close(turned, torch.ones(1), msg="both directions count alike")
 
 
-check(sharpness, sharpness_reference, test_sharpness)
+sharpness = check(sharpness, sharpness_reference, test_sharpness)
 
 # %%
 cheats = {name.rpartition("-")[0]: filled[name] for name in LINE_UP[3:]}
@@ -651,7 +651,7 @@ def test_my_fill(function):
     torch.testing.assert_close(again[~known], result[~known], msg=told)
 
 
-check(my_fill, my_fill_reference, test_my_fill)
+my_fill = check(my_fill, my_fill_reference, test_my_fill)
 
 # %%
 mine = System("mine", "network", my_fill_reference)  # put my_fill here

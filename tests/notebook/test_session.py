@@ -49,7 +49,10 @@ def test_a_stub_falls_back_to_the_reference(capsys):
     def double(x):
         raise NotImplementedError
 
-    check(double, double_reference, check_double)
+    double = check(double, double_reference, check_double)
+    assert double is double_reference
+    assert "double: not solved yet" in capsys.readouterr().out
+    assert check(double, double_reference, check_double) is double_reference, "the cell run again"
     assert "double: not solved yet" in capsys.readouterr().out
 
 
@@ -57,8 +60,8 @@ def test_a_solution_is_recognised_and_an_error_teaches(capsys):
     def double(x):
         return x + x
 
-    check(double, double_reference, check_double)
-    assert capsys.readouterr().out == "double: correct\n"
+    assert check(double, double_reference, check_double) is double
+    assert capsys.readouterr().out == "double: correct; the lesson goes on with yours\n"
 
     def wrong(x):
         return x * x
