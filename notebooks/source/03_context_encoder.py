@@ -1040,7 +1040,9 @@ def test_completes_correctly(function):
         assert function(complete) is False, f"your test lets this pass: {name}"
 
 
-completes_correctly = check(completes_correctly, completes_correctly_reference, test_completes_correctly)
+completes_correctly = check(
+    completes_correctly, completes_correctly_reference, test_completes_correctly
+)
 
 # %% [markdown]
 # Five lines, a millisecond, and no training run of a day ends with grey boxes. Test the polarity before the first

@@ -277,7 +277,9 @@ def test_bootstrap_interval(function):
     assert constant == (2.0, 2.0), "equal values have an interval of width 0"
 
 
-bootstrap_interval = check(bootstrap_interval, bootstrap_interval_reference, test_bootstrap_interval)
+bootstrap_interval = check(
+    bootstrap_interval, bootstrap_interval_reference, test_bootstrap_interval
+)
 
 # %% [markdown]
 # With it, a question that means do not answer: if the contest were held again on other faces, how
