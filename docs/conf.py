@@ -7,9 +7,9 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # tools lies beside this folder
-from tools import make_site, site_pages
+from tools import lessons, make_site, site_pages
 
-REPOSITORY = site_pages.repository()
+REPOSITORY = lessons.repository()
 TRUE_PAGES = {"index", "results"}  # written as templates: they get what the cards and lessons say
 
 project = "Image inpainting with GANs, from scratch"
@@ -30,7 +30,9 @@ html_theme = "sphinx_book_theme"
 html_static_path = make_site.static_folders()
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
+html_favicon = str(Path(__file__).with_name("static") / "favicon.svg")
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 mathjax_path = "mathjax/tex-svg-full.js"
 html_sidebars = {"index": []}
 html_theme_options = {
@@ -43,6 +45,8 @@ html_theme_options = {
     "home_page_in_toc": True,
     "show_navbar_depth": 1,
     "toc_title": "On this page",
+    "navbar_persistent": [],
+    "primary_sidebar_end": [],
     "launch_buttons": {
         "binderhub_url": "https://mybinder.org",
         "colab_url": "https://colab.research.google.com",

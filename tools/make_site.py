@@ -121,7 +121,8 @@ def fetch_mathjax(folder: Path) -> None:
     archive = VENDOR / done.stdout.strip().splitlines()[-1]
     with tarfile.open(archive) as opened:
         for name, digest in MATHJAX_FILES.items():
-            content = opened.extractfile(f"package/{name}").read()
+            file = opened.extractfile(f"package/{name}")
+            content = file.read() if file else b""
             if hashlib.sha256(content).hexdigest() != digest:
                 raise SiteError(f"{MATHJAX}: {name} is not the file that was expected")
             folder.mkdir(exist_ok=True)

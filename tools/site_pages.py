@@ -6,7 +6,6 @@ Nothing here knows how many lessons there are, or which network is the best one.
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,11 @@ PROMPTS = {"solution": "Solution: try it yourself first", "check": "The checks"}
 """Tags whose cells are folded, and what stands on the fold."""
 PREDICT = "What came out: predict it first"
 STUDIO = "Studio()"
-STILL = "Interactive: run this cell"  # how a widget without a picture is noted, see tools/lessons.py
+STILL = (
+    "Interactive: run this cell"  # how a widget without a picture is noted, see tools/lessons.py
+)
 SEES = re.compile(r"\*\*(?:What to see|How to read it)\.?\*\*\.? *")
 ALT_LENGTH = 320
-
-
-def repository() -> str:
-    """The repository's address; pyproject.toml is the one place where it is written."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return project["urls"]["Repository"].rstrip("/")
 
 
 # Lessons -------------------------------------------------------------------------------------
@@ -37,7 +32,9 @@ def lessons(root: Path = ROOT) -> list[dict[str, str]]:
 
     The order is that of the folder. A lesson without a row in the README has its title alone.
     """
-    pattern = r"^\| *(\d\d) *\| *\[([^]]+)\]\(notebooks/(\w+)\.ipynb\) *\| *(.+?) *\| *(\d+) *\|(.*)$"
+    pattern = (
+        r"^\| *(\d\d) *\| *\[([^]]+)\]\(notebooks/(\w+)\.ipynb\) *\| *(.+?) *\| *(\d+) *\|(.*)$"
+    )
     rows = {
         row[2]: {"title": row[1], "what": row[3], "minutes": row[4], "alt": _alt_in(row[5])}
         for row in re.findall(pattern, (root / "README.md").read_text("utf-8"), re.M)
@@ -94,6 +91,8 @@ def _fold(cell: Cell) -> None:
         if kind in kinds:
             tags.append("hide-input")
             _settings(cell)["code_prompt_show"] = prompt
+    if "elsewhere" in kinds:  # it fetches the course; a page needs nothing
+        tags.append("remove-cell")
     if "predict" in kinds:
         tags.append("hide-output")
         _settings(cell)["code_prompt_show"] = PREDICT
@@ -121,9 +120,7 @@ def _explain_widget(output: Cell) -> None:
 
 def has_picture(cell: Cell) -> bool:
     """Whether one of the outputs is a picture."""
-    return any(
-        kind.startswith("image/") for o in cell["outputs"] for kind in o.get("data", {})
-    )
+    return any(kind.startswith("image/") for o in cell["outputs"] for kind in o.get("data", {}))
 
 
 def alternative_text(cells: list[Cell], place: int) -> str:
@@ -168,7 +165,9 @@ def _told(cells: list[Cell], place: int) -> str:
 
 def _paragraphs(cell: Cell) -> list[str]:
     """The paragraphs of prose, without headings, lists' marks, folded parts and code."""
-    text = re.sub(r"<details.*?</details>|```.*?```|\$\$.*?\$\$|<[^>]+>", "", _text(cell), flags=re.S)
+    text = re.sub(
+        r"<details.*?</details>|```.*?```|\$\$.*?\$\$|<[^>]+>", "", _text(cell), flags=re.S
+    )
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text)]
     return [block for block in blocks if block and not block.startswith(("#", "|", "!["))]
 
@@ -201,7 +200,7 @@ KINDS = {
     "control": "Controls: must be perfect, must be bad",
     "classical": "Formulas, nothing trained on faces but PCA and the mean face",
     "network": "Networks, as they are",
-    "blended": "Networks, blended: their seam taken away, as `fill` does",
+    "blended": "Networks, blended: their seam taken away, as the command fill does",
 }
 
 
@@ -221,8 +220,9 @@ def _psnr(card: Cell, hole: str) -> float:
 
 
 def best(found: Iterable[Cell], hole: str, *kinds: str) -> Cell:
-    """The card with the highest PSNR in a kind of hole, among some kinds of systems."""
-    return max((card for card in found if card["kind"] in kinds), key=lambda c: _psnr(c, hole))
+    """The card with the highest PSNR in a kind of hole, among some kinds of systems or all."""
+    among = [card for card in found if not kinds or card["kind"] in kinds]
+    return max(among, key=lambda card: _psnr(card, hole))
 
 
 def results(found: list[Cell]) -> list[dict[str, str]]:
@@ -234,15 +234,19 @@ def results(found: list[Cell]) -> list[dict[str, str]]:
     return [_gain(found), _size(found), _limit(found)]
 
 
+def decibels(value: float) -> str:
+    """A difference with its sign, the minus as long as the plus."""
+    return f"{value:+.1f} dB".replace("-", "\N{MINUS SIGN}")
+
+
 def _gain(found: list[Cell]) -> dict[str, str]:
     network = best(found, "centre", "network", "blended")
     formula = best(found, "centre", "classical")
     gain = _psnr(network, "centre") - _psnr(formula, "centre")
-    pictures = network["pictures"]
     return {
-        "number": f"{gain:+.1f} dB".replace("-", "−"),
-        "what": f"{network['system'].removesuffix(' blended')} against the best formula "
-        f"({formula['system']}), centre hole, {pictures} faces that neither has seen.",
+        "number": decibels(gain),
+        "what": f"{taught(network['system'])} against the best formula ({formula['system']}) "
+        f"in a centre hole, over {network['pictures']} faces that neither has seen.",
     }
 
 
@@ -250,8 +254,8 @@ def _size(found: list[Cell]) -> dict[str, str]:
     network = min((c for c in found if c["kind"] == "network"), key=lambda c: c["parameters"])
     return {
         "number": f"{network['parameters'] / 1e6:.1f} million",
-        "what": f"weights are all that {network['system']} has. Made for two CPU cores: it fills "
-        f"a face in {network['milliseconds']:.0f} ms.",
+        "what": "weights are all that the smallest network has. It fills a face in "
+        f"{network['milliseconds']:.0f} ms, without a GPU.",
     }
 
 
@@ -261,37 +265,51 @@ def _limit(found: list[Cell]) -> dict[str, str]:
     gap = _psnr(network, "half") - _psnr(formula, "half")
     claim = "and no network of ours beats it" if gap < 0 else "and here a network beats it"
     return {
-        "number": f"{gap:+.1f} dB".replace("-", "−"),
-        "what": f"where half of the face is missing. {formula['system']} is the best formula, "
-        f"{claim}. Lesson 8 says why that is worth knowing.",
+        "number": decibels(gap),
+        "what": f"where half of the face is missing: {formula['system']} is a formula, {claim}. "
+        "The last lessons say what such numbers are worth.",
     }
 
 
 def table(found: list[Cell]) -> list[dict[str, Any]]:
-    """The comparison in groups: title and rows, numbers as text, bars as shares of the best."""
-    holes = list(found[0]["holes"])
-    rivals = [card for card in found if card["kind"] != "control"]
-    top = {hole: max(_psnr(card, hole) for card in rivals) for hole in holes}
+    """The comparison in groups: title and rows.
+
+    Numbers are text; a bar goes from the worst number of a column to its best one, but for the
+    controls that are perfect.
+    """
+    rivals = [card for card in found if _psnr(card, "centre") < float("inf")]
+    scales = {}
+    for hole in found[0]["holes"]:
+        values = [_psnr(card, hole) for card in rivals]
+        scales[hole] = (min(values), max(values))
     groups = []
     for kind, title in KINDS.items():
-        rows = [_row(card, top) for card in found if card["kind"] == kind]
+        rows = [_row(card, scales) for card in found if card["kind"] == kind]
         if rows:
             groups.append({"title": title, "rows": rows})
     return groups
 
 
-def _row(card: Cell, top: dict[str, float]) -> dict[str, Any]:
+def taught(system: str) -> str:
+    """A network by the title of its lesson, where one is named after its family."""
+    family = re.sub(r"-(drawn|celeba|mnist)$", "", system.removesuffix(" blended"))
+    for lesson in lessons():
+        if lesson["page"].partition("_")[2] == family.replace("-", "_"):
+            return f"{lesson['title']} (lesson {int(lesson['number'])})"
+    return family
+
+
+def _row(card: Cell, scales: dict[str, tuple[float, float]]) -> dict[str, Any]:
     cells = []
-    for hole, best_value in top.items():
+    for hole, (worst, top) in scales.items():
         value, summary = _psnr(card, hole), card["holes"][hole]["psnr"]
-        endless = value == float("inf")
-        spread = "" if endless else f"{summary['high'] - summary['mean']:.1f}"
+        perfect = value == float("inf")
         cells.append(
             {
-                "text": "∞" if endless else f"{value:.1f}",
-                "spread": spread,
-                "share": 100 if endless else round(100 * min(1, value / best_value)),
-                "best": value == best_value,
+                "text": "∞" if perfect else f"{value:.1f}",
+                "spread": "" if perfect else f"{summary['high'] - summary['mean']:.1f}",
+                "share": 0 if perfect else round(100 * (value - worst) / (top - worst)),
+                "best": value == top,
             }
         )
     distance = card["fréchet"].get("centre")
