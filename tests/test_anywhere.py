@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +57,22 @@ def test_what_the_package_requires_replaces_no_part_of_a_host():
     names = {anywhere.name_of(line) for line in anywhere.wanted()}
     assert {"torch", "numpy", "ipywidgets"} <= names
     assert not {"jupyterlab", "ipykernel", "jupyter-client", "notebook"} & names
+
+
+def test_in_colab_other_widgets_are_switched_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    switched = []
+    output = SimpleNamespace(enable_custom_widget_manager=lambda: switched.append(True))
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(output=output))
+    monkeypatch.setattr(anywhere, "COURSE", tmp_path)
+    monkeypatch.setattr(anywhere, "wanted", lambda: ["torch"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", "before")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    anywhere.prepare()
+    assert switched == [True]
+    assert Path.cwd() == tmp_path / "notebooks"
+    assert os.environ["PYTHONPATH"] == f"{tmp_path}{os.pathsep}before"
 
 
 # The cell, as a host runs it -----------------------------------------------------------------
@@ -149,4 +166,4 @@ def test_the_address_is_written_in_one_place():
     assert found == {"pyproject.toml"}
     for master in lessons.masters([]):
         text = lessons.notebook_path(master).read_text("utf-8")
-        assert re.findall(r"git clone --depth 1 (\S+)", text) == [address]
+        assert re.findall(r"git clone -q --depth 1 (\S+)", text) == [address]

@@ -50,7 +50,7 @@ from pathlib import Path
 if find_spec("inpaintlib") is None:
     course = Path("..") if Path("../inpaintlib").is_dir() else Path("inpainting")
     if not course.is_dir():
-        !git clone --depth 1 {address} inpainting
+        !git clone -q --depth 1 {address} inpainting
     %run {{course}}/tools/anywhere.py"""
 ELSEWHERE_ID = "elsewhere"
 
