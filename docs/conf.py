@@ -10,7 +10,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # tools lies be
 from tools import lessons, make_site, site_pages
 
 REPOSITORY = lessons.repository()
-TRUE_PAGES = {"index", "results"}  # written as templates: they get what the cards and lessons say
 
 project = "Image inpainting with GANs, from scratch"
 author = "the authors of the course"
@@ -57,7 +56,7 @@ html_theme_options = {
 
 def prepare(app: Sphinx, page: str, source: list[str]) -> None:
     """Fold and explain a lesson; give a template what the cards and the lessons say."""
-    if page in TRUE_PAGES:
+    if f"{page}.md" in make_site.TEMPLATES:
         source[0] = app.builder.templates.render_string(source[0], facts())
     elif source[0].lstrip().startswith("{"):
         studio = "../studio/index.html" if make_site.has_studio() else None

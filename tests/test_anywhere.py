@@ -164,6 +164,9 @@ def test_the_address_is_written_in_one_place():
     ]
     found = {p.name for p in files if p.is_file() and address in p.read_text("utf-8", "ignore")}
     assert found == {"pyproject.toml"}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert readme == lessons.with_address(readme, address), "run: make address"
+    assert lessons.with_address(readme, "https://github.com/You/new").count("/new/") == 2
     for master in lessons.masters([]):
         text = lessons.notebook_path(master).read_text("utf-8")
         assert re.findall(r"git clone -q --depth 1 (\S+)", text) == [address]

@@ -18,12 +18,12 @@ TORCH = ("torch", "torch-*", "torchgen", "functorch", "torchvision*", "triton*",
 PINS = """
 anywidget==0.9.21 filelock==3.24.3 fsspec==2025.3.0 ipykernel==6.17.1 ipython==7.34.0
 ipywidgets==7.7.1 jinja2==3.1.6 jupyter_client==7.4.9 matplotlib==3.10.0 nbclient==0.10.4
-nbformat==5.10.4 networkx==3.6.1;python_version>="3.11" numpy==2.0.2
+nbformat==5.10.4 networkx==3.6.1 numpy==2.0.2
 opencv-python-headless==4.13.0.92 packaging==26.0 pillow==11.3.0 pip==24.1.2 psutil==5.9.5
 pyzmq==26.2.1 safetensors==0.7.0 scikit-image==0.25.2 scipy==1.16.3 setuptools==75.2.0
 sympy==1.14.0 tifffile==2026.2.20 tornado==6.5.1 tqdm==4.67.3 traitlets==5.7.1
-typing_extensions==4.15.0
-""".split()
+typing_extensions==4.15.0 wheel==0.46.3
+"""
 RUN = """
 import json, sys
 import nbformat
@@ -47,7 +47,7 @@ def colab(tmp_path: Path) -> Path:
     """The Python of an environment with Colab's versions and this environment's torch."""
     uv, python = [sys.executable, "-m", "uv"], tmp_path / "colab" / "bin" / "python"
     subprocess.run([*uv, "venv", "-q", "-p", sys.executable, tmp_path / "colab"], check=True)
-    install = [*uv, "pip", "install", "-q", "--python", python, *PINS]
+    install = [*uv, "pip", "install", "-q", "--python", python, *PINS.split()]
     if subprocess.run(install).returncode:
         pytest.skip("needs the network: Colab's versions could not be installed")
     packages = next((tmp_path / "colab" / "lib").glob("*/site-packages"))

@@ -3,7 +3,7 @@
     python tools/lessons.py build  [00 01_vanilla …]   sources only, no outputs: to try a lesson
     python tools/lessons.py render [00 … | all]        run it and keep the outputs: to commit it
     python tools/lessons.py check                      fail when a notebook is not its master's
-    python tools/lessons.py address [00 …]             renew first cells, without running lessons
+    python tools/lessons.py address [00 …]             renew first cells and README, without a run
 
 A master is a percent script, notebooks/source/NN_name.py. Its notebook, notebooks/NN_name.ipynb,
 is never edited by hand. Without names, `build` and `render` take the lessons that have changed.
@@ -332,7 +332,10 @@ def run_render(names: list[str]) -> None:
 
 
 def run_address(names: list[str]) -> None:
-    """Write the first cell of the named lessons' notebooks, or all, anew; their outputs stay."""
+    """Write the first cell of the named lessons' notebooks, or all, anew; their outputs stay.
+
+    The README's links to Colab and to the site follow.
+    """
     for path in map(notebook_path, masters(names)):
         notebook = nbformat.read(path, as_version=4)
         was_run = all(cell.execution_count for cell in notebook.cells if "execution_count" in cell)
@@ -340,7 +343,23 @@ def run_address(names: list[str]) -> None:
         if was_run:
             renumber(notebook)
         nbformat.write(notebook, path)
+    readme = ROOT / "README.md"
+    readme.write_text(with_address(readme.read_text("utf-8"), repository()), "utf-8")
     print(f"the first cells fetch the course from {repository()}")
+
+
+def with_address(text: str, address: str) -> str:
+    """The text with its links to Colab and to GitHub Pages for that repository.
+
+    Example:
+        >>> with_address("https://me.github.io/old/a", "https://github.com/You/new")
+        'https://you.github.io/new/a'
+    """
+    owner, name = address.split("/")[-2:]
+    colab = "https://colab.research.google.com/github"
+    text = re.sub(rf"{colab}/[^/\s]+/[^/\s]+/", f"{colab}/{owner}/{name}/", text)
+    pages = r"https://[\w-]+\.github\.io/[^/\s)]+/"
+    return re.sub(pages, f"https://{owner.lower()}.github.io/{name}/", text)
 
 
 def run_check(_: list[str]) -> None:

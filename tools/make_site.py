@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PAGES, VENDOR = BUILD / "pages", BUILD / "vendor"
+TEMPLATES = ("index.md", "results.md")
 MATHJAX = "mathjax@3.2.2"
 MATHJAX_FILES = {
     "es5/tex-svg-full.js": "a4354ff94fd868aea0cc6eaaa79a57fda0588646fc46ee3700a349ee0a11cbe6",
@@ -72,8 +73,8 @@ def has_studio() -> bool:
 def assemble() -> None:
     """Write build/pages: the sources of all pages, and what they show."""
     shutil.rmtree(PAGES, ignore_errors=True)
-    for page in (ROOT / "docs").glob("*.md"):
-        copy(page, PAGES / page.name)
+    for page in TEMPLATES:
+        copy(ROOT / "docs" / page, PAGES / page)
     notebooks = ROOT / "notebooks"
     for page in [*notebooks.glob("[0-9][0-9]_*.ipynb"), *notebooks.glob("*.md")]:
         copy(page, PAGES / "notebooks" / page.name)

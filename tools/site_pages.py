@@ -126,13 +126,13 @@ def has_picture(cell: Cell) -> bool:
 def alternative_text(cells: list[Cell], place: int) -> str:
     """What a figure shows, for who cannot see it.
 
-    That is what the figure itself says (`inpaintlib.notebook.viz` writes it into the output), and
-    what the text tells the reader to see: the paragraph "What to see" after it, else the prose
-    before it.
+    That is its section, what its output's metadata say under `alt` (if anything), and what the
+    text tells the reader to see: the paragraph "What to see" after it, else the prose before it.
     """
     parts = [_section(cells, place), *_own_words(cells[place]), _told(cells, place)]
-    text = ". ".join(part.rstrip(".:") for part in dict.fromkeys(parts) if part)
-    return shortened(text, ALT_LENGTH)
+    sentences = [part.rstrip(":.") for part in dict.fromkeys(parts) if part]
+    ended = [part if part[-1] in "?!…)" else f"{part}." for part in sentences]
+    return shortened(" ".join(ended), ALT_LENGTH)
 
 
 def _own_words(cell: Cell) -> list[str]:
@@ -158,8 +158,8 @@ def _told(cells: list[Cell], place: int) -> str:
     if after and after["cell_type"] == "markdown" and SEES.match(_text(after)):
         return plain(_paragraphs(after)[0])
     for cell in reversed(cells[:place]):
-        if cell["cell_type"] == "markdown":
-            return plain((_paragraphs(cell) or [""])[-1])
+        if cell["cell_type"] == "markdown" and _paragraphs(cell):
+            return plain(_paragraphs(cell)[-1])
     return ""
 
 
@@ -177,7 +177,7 @@ def plain(markdown: str) -> str:
     text = SEES.sub("", markdown)
     text = re.sub(r"!?\[([^]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"\$([^$]*)\$", lambda m: re.sub(r"[\\{}]", "", m[1]), text)
-    return re.sub(r"\s+", " ", re.sub(r"[*_`#]|^[-+] ", "", text, flags=re.M)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"[*`#]|\b_|_\b|^[-+] ", "", text, flags=re.M)).strip()
 
 
 def shortened(text: str, length: int) -> str:
