@@ -22,6 +22,7 @@ STILL = (
 )
 SEES = re.compile(r"\*\*(?:What to see|How to read it)\.?\*\*\.? *")
 ALT_LENGTH = 320
+SHORT = 30  # characters that say too little alone
 
 
 # Lessons -------------------------------------------------------------------------------------
@@ -154,13 +155,12 @@ def _section(cells: list[Cell], place: int) -> str:
 
 
 def _told(cells: list[Cell], place: int) -> str:
-    after = next((c for c in cells[place + 1 :]), None)
-    if after and after["cell_type"] == "markdown" and SEES.match(_text(after)):
-        return plain(_paragraphs(after)[0])
-    for cell in reversed(cells[:place]):
-        if cell["cell_type"] == "markdown" and _paragraphs(cell):
-            return plain(_paragraphs(cell)[-1])
-    return ""
+    prose = [c["cell_type"] == "markdown" and _paragraphs(c) for c in cells]
+    after = next(iter(prose[place + 1 :]), None) or [""]
+    if SEES.match(after[0]):
+        return plain(after[0])
+    before = plain(next(filter(None, reversed(prose[:place])), [""])[-1])
+    return before if len(before) >= SHORT else f"{before} {plain(after[0])}".strip()
 
 
 def _paragraphs(cell: Cell) -> list[str]:

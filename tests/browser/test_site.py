@@ -21,7 +21,7 @@ LOOK = """() => {
     untold: all(".bd-article img").filter((i) => i.alt.trim().length < 10).map((i) => i.src),
     broken: all("img").filter((img) => img.complete && !img.naturalWidth).map((img) => img.src),
     formulas: all(".math").length,
-    rendered: all(".math mjx-container svg").length,
+    rendered: all(".math:has(mjx-container svg)").length,
     faults: all("mjx-merror, [data-mjx-error]").length,
     open: all("details[open]").filter((one) => one.closest(".bd-article")).length,
     searches: all(".search-button__button, .search-button").filter(seen).length,
