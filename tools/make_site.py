@@ -9,6 +9,7 @@ is the page that web/ makes; a checkout without web/ shows a picture of it.
 
 import argparse
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -16,10 +17,13 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 PAGES, VENDOR = BUILD / "pages", BUILD / "vendor"
 TEMPLATES = ("index.md", "results.md")
+THUMBNAIL = (560, 300)
 MATHJAX = "mathjax@3.2.2"
 MATHJAX_FILES = {
     "es5/tex-svg-full.js": "a4354ff94fd868aea0cc6eaaa79a57fda0588646fc46ee3700a349ee0a11cbe6",
@@ -48,11 +52,21 @@ def build(out: Path, networks: Sequence[str] = ()) -> None:
     shutil.rmtree(out, ignore_errors=True)
     sphinx = ["sphinx", "-b", "html", "-W", "--keep-going", "-q", "-c", ROOT / "docs"]
     run([*sphinx, "-d", BUILD / "doctrees", PAGES, out], "the pages have faults")
+    drop_second_icons(out)
     if has_studio():
         choice = ["--networks", *networks] if networks else []
         run(["web.build", out / "studio", *choice], "the studio cannot be made")
     (out / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
     check_sizes(out)
+
+
+def drop_second_icons(out: Path) -> None:
+    """The theme brings its icons twice; the font is enough, and the script has 1.7 MB."""
+    script = re.compile(r'<script defer src="[^"]*/fontawesome\.js[^"]*"></script>')
+    for page in out.rglob("*.html"):
+        page.write_text(script.sub("", page.read_text("utf-8")), "utf-8")
+    for file in (out / "_static" / "scripts").glob("fontawesome.js*"):
+        file.unlink()
 
 
 def run(module: Sequence[str | Path], complaint: str) -> None:
@@ -82,7 +96,8 @@ def assemble() -> None:
     shutil.copytree(notebooks / "pictures", PAGES / "notebooks" / "pictures")
     static = PAGES / "static"
     shutil.copytree(ROOT / "docs" / "static", static)
-    shutil.copytree(notebooks / "pictures", static / "pictures")
+    for picture in (notebooks / "pictures").glob("*.jpg"):
+        thumbnail(picture, static / "pictures" / picture.name)
     shutil.copytree(ROOT / "data" / "samples", static / "samples")
     shutil.copytree(mathjax(), static / "mathjax")
 
@@ -91,6 +106,15 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file into a folder that may not be there yet."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+
+
+def thumbnail(source: Path, target: Path) -> None:
+    """The top of a lesson's picture, for the front page: at most `THUMBNAIL` pixels."""
+    width, height = THUMBNAIL
+    picture = Image.open(source).convert("RGB")
+    picture = picture.resize((width, round(picture.height * width / picture.width)))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    picture.crop((0, 0, width, min(height, picture.height))).save(target, quality=76)
 
 
 def static_folders() -> list[str]:

@@ -263,11 +263,11 @@ def _limit(found: list[Cell]) -> dict[str, str]:
     network = best(found, "half", "network", "blended")
     formula = best(found, "half", "classical")
     gap = _psnr(network, "half") - _psnr(formula, "half")
-    claim = "and no network of ours beats it" if gap < 0 else "and here a network beats it"
+    ahead = f"{formula['system']}, a formula, stays ahead of every network of the course."
+    behind = f"there too the best network is ahead of the best formula, {formula['system']}."
     return {
         "number": decibels(gap),
-        "what": f"where half of the face is missing: {formula['system']} is a formula, {claim}. "
-        "The last lessons say what such numbers are worth.",
+        "what": f"where half of the face is missing: {ahead if gap < 0 else behind}",
     }
 
 
