@@ -1,7 +1,7 @@
 // The studio is a page of its own in a frame: without its title, as high as what is in it, and in the
 // theme of the page around it.
 const EMBEDDED = `.inpaint-page > :is(header, footer) { display: none; }
-  .inpaint-page { max-width: none; padding: 4px; background: none; }`;
+  .inpaint-page { max-width: none; padding: 1px; background: none; }`;
 
 for (const frame of document.querySelectorAll("iframe.studio")) {
   const follow = () => {
