@@ -277,12 +277,12 @@ def sample(network, noise, steps):
 
 
 # %% tags=["solution:10-2"] jupyter={"source_hidden": true}
-@torch.no_grad()
 def sample_reference(network, noise, steps):
     states = [noise]
-    for step in range(steps):
-        time = torch.full((len(noise),), step / steps)
-        states.append(states[-1] + network(states[-1], time) / steps)
+    with torch.no_grad():
+        for step in range(steps):
+            time = torch.full((len(noise),), step / steps, device=noise.device)
+            states.append(states[-1] + network(states[-1], time) / steps)
     return states
 
 
@@ -376,7 +376,6 @@ class Residual(nn.Module):
     """(B, inputs, H, W) and the time's vector (B, time_width) -> (B, outputs, H, W)."""
 
     def __init__(self, inputs, outputs, time_width):
-        super().__init__()
         raise NotImplementedError
 
     def forward(self, x, time):
@@ -685,7 +684,6 @@ show_rows({f"{steps} steps": end[:6] for steps, (end, *_) in table.items()}, wid
 
 
 # %%
-@torch.no_grad()
 def whole(noisy, time):
     """The velocity when nothing is known: the condition says that all is hole."""
     hidden = torch.ones_like(noisy[:, :1])
@@ -727,7 +725,6 @@ def repaint(network, observed, mask, noise, steps, *, generator):
 
 
 # %% tags=["solution:10-4"] jupyter={"source_hidden": true}
-@torch.no_grad()
 def repaint_reference(network, observed, mask, noise, steps, *, generator):
     state = noise
     for step in range(steps):
@@ -893,27 +890,22 @@ explore(
 # people who were never asked. They invent features of a person who looks different in truth: never use such a fill to
 # say what somebody looks like.
 
-# %% [markdown]
-# ### Question 5 · Evidence
+# %% [markdown] tags=["reflect:10-5:3"]
+# ### Question · Evidence
 #
-# 3 points
+# ○ · 10 minutes · 3 points, marked by hand
 #
 # The police have a photograph in which a hand covers half of a face, and ask you to "restore" the face with this model.
 # In five sentences: what would six fills show, what would one fill hide, and which number of section 7 would you show
 # to a judge to explain it?
-
-# %% tags=["reflect:10-5:3"]
-answer = """
-"""
-
-# %% [markdown]
-# <details><summary>A good answer</summary>
+#
+# <details><summary>What a good answer contains</summary>
 #
 # Six fills show six different people who all agree with the visible half: the model says what faces are *like*, not
-# whose face this is. One fill hides that there were others, and looks as certain as a photograph. The number to show is
-# the diversity: how far two fills of one hole lie apart. Best of six against one fill says the same: even knowing all
-# answers, the model does not know which is right. So the answer to the request is no; what can be given is the visible
-# half, enlarged, and marked as such.
+# whose face this is (1 point). One fill hides that there were others, and looks as certain as a photograph (1 point). The
+# number to show is the diversity, how far two fills of one hole lie apart, or the difference between one fill and the
+# best of six: even a model that knows the answers does not know which is right (1 point). So the answer to the request is
+# no; what can be given is the visible half, enlarged, and marked as such.
 #
 # </details>
 
