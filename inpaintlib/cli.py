@@ -188,6 +188,14 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="what it is in the mask (%(default)s)",
     )
     add("--seam", choices=["poisson", "hard"], default="poisson", help="blend in, or paste as is")
+    add("--seed", type=int, default=0, metavar="N", help="of a network that draws its fills (0)")
+    add(
+        "--variants",
+        type=int,
+        default=1,
+        metavar="K",
+        help="so many different fills of each photo, as OUT-1, OUT-2, … (1)",
+    )
     add("--overwrite", action="store_true", help="replace what was filled before")
     add("-o", "--out", type=Path, metavar="OUT", help="new picture, or folder (PHOTO-filled)")
     fill.set_defaults(run=_fill)
@@ -199,12 +207,25 @@ def _fill(options: argparse.Namespace) -> int:
     from inpaintlib.photos import batch
     from inpaintlib.photos.inpainter import Inpainter
 
-    jobs = batch.plan(options.photos, options.mask, options.out, overwrite=options.overwrite)
+    jobs = batch.plan(
+        options.photos,
+        options.mask,
+        options.out,
+        overwrite=options.overwrite,
+        variants=options.variants,
+    )
     inpainter = Inpainter(options.model or best_network("celeba"))
+    if options.variants > 1 and not inpainter.model.draws:
+        raise ValueError("this network gives one fill: --variants is for flow-drawn, flow-celeba")
     how = {"hole": options.hole, "seam": options.seam}
+
+    def fill(job: batch.Job) -> None:
+        inpainter.seed = options.seed + job.variant
+        inpainter.fill_file(job.photo, job.mask, job.out, **how)
+
     return batch.run(
         jobs,
-        lambda job: inpainter.fill_file(job.photo, job.mask, job.out, **how),
+        fill,
         say=partial(print, flush=True),
         warn=partial(print, file=sys.stderr, flush=True),
     )
