@@ -216,7 +216,7 @@ def _fill(options: argparse.Namespace) -> int:
     )
     inpainter = Inpainter(options.model or best_network("celeba"))
     if options.variants > 1 and not inpainter.model.draws:
-        raise ValueError("this network gives one fill: --variants is for flow-drawn, flow-celeba")
+        raise ValueError("this network gives one fill: --variants needs one of the family flow")
     how = {"hole": options.hole, "seam": options.seam}
 
     def fill(job: batch.Job) -> None:

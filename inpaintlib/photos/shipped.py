@@ -98,8 +98,6 @@ SHIPPED = {
     "unet-whole-celeba": Shipped(
         "unet-whole", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))
     ),
-    "flow-drawn": Shipped("flow", True, (Stage("shipped", 3_000),)),
-    "flow-celeba": Shipped("flow", False, (Stage("shipped", 3_000),)),
     "blind-drawn": Shipped("blind", True, (Stage("shipped", 700),), AVERAGES),
     "blind-celeba": Shipped("blind", False, sharp_last(400, 400), AVERAGES),
 }
