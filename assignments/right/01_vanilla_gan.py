@@ -35,7 +35,7 @@ def discriminator_step(generator, discriminator, optimizer, real, z):
     loss = discriminator_loss(real_logits, fake_logits)
     loss.backward()
     optimizer.step()
-    return float(loss)
+    return loss.item()
 
 
 # %% 01-2 two backward passes add up, as in source 002
@@ -68,7 +68,7 @@ def generator_step(generator, discriminator, optimizer, z):
     loss = generator_loss(logits)
     loss.backward()
     optimizer.step()
-    return float(loss.detach())
+    return loss.item()
 
 
 # %% 01-3 in two parts of the chain rule
