@@ -268,7 +268,7 @@ show_curves(paths, ylabel="shift θ", levels={"the data": 0.0})
 assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
 
 # %% [markdown]
-# Same start, same discriminator, same step size. After 40 steps the non-saturating generator has reached the data; the
+# With the same discriminator and step size, the non-saturating generator has reached the data after 40 steps; the
 # saturating one is still beyond θ = 4, because its loss is flat exactly where it is worst. The paper proves with the
 # first form and trains with the second (its section 3). So do we.
 #
@@ -276,8 +276,8 @@ assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
 #
 # We build the networks of a public project, the course's source 002. They have fully connected layers only. The
 # generator widens from 100 numbers to 784, one per pixel; **Tanh** bounds each to (-1, 1). The discriminator
-# has the same widths in reverse order. **Dropout** switches off a random 30 % of its units at every step, which makes it harder to learn the
-# data by heart. Its last layer gives the logit. (The source adds a Sigmoid; section 6 shows why we do not.)
+# goes back to one logit. **Dropout** switches off a random 30 % of its units at every step, against learning by
+# heart. (The source adds a Sigmoid; section 6 shows why we do not.)
 
 
 # %%
@@ -689,8 +689,8 @@ show_rows(moments)
 
 # %% [markdown]
 # Each column is one noise vector, each row a moment. First the paper darkens, then blobs find places, then
-# strokes. A column may change its mind about which digit it is. The last row, from the averaged weights,
-# has the fewest specks.
+# strokes. A column may turn from one digit into another. The last row, from the averaged weights, has the
+# fewest specks.
 #
 # *Predict.* Here are the two losses. Which of them falls while the pictures improve?
 
@@ -699,8 +699,8 @@ levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows n
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
 
 # %% [markdown]
-# These curves do **not** tell how good the pictures are. Each loss is a score *against the present opponent*, and both
-# networks improve at once. Compare them with the dashed levels: a discriminator between 0 and
+# Neither has to. Each loss is a score *against the present opponent*, and both networks improve at once, so these curves
+# do **not** tell how good the pictures are. Compare them with the dashed levels: a discriminator that pays between 0 and
 # 2 ln 2 is ahead and can still be fooled, so the generator gets a gradient.
 #
 # ## 10 · Look and measure
@@ -708,8 +708,8 @@ show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
 # ### Did it copy its training data?
 #
 # For each sample we search the nearest and the second nearest training digit. A copy is much nearer to its original than
-# to anything else, so the **ratio** of the two distances is small. Does this measure notice copies? We plant some:
-# training digits that wear the specks of our samples.
+# to anything else, so the **ratio** of the two distances is small. To see whether this measure notices copies, we
+# plant some: training digits with the specks of our samples added.
 
 # %%
 library = digits.floats(slice(8000))
@@ -850,10 +850,10 @@ for row, name in zip(axes, rings, strict=True):
 plt.show()
 
 # %% [markdown]
-# A slow discriminator hardly moves while the generator runs to the spot that it likes best, so all noise
-# vectors end up in one or two places. When it has learned to reject these, all points move on together. Nothing in the
-# loss looks at a *set* of samples; only the discriminator's quick answer keeps them apart (Goodfellow et al. 2014,
-# section 6; Heusel et al. 2017).
+# With every seed, the quick discriminator's generator reaches more clusters than the slow one's with any. A slow
+# discriminator hardly changes while the generator moves all its points to the spot with the highest score. When it
+# has learned to reject that spot, all points move on together. Nothing in the loss looks at a *set* of samples; only the
+# discriminator's quick answer keeps them apart (Goodfellow et al. 2014, section 6; Heusel et al. 2017).
 #
 # ## 12 · Bug hunt: a free cue?
 #
