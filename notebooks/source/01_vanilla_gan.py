@@ -270,14 +270,14 @@ assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
 # %% [markdown]
 # With the same discriminator and step size, the non-saturating generator has reached the data after 40 steps; the
 # saturating one is still beyond θ = 4, because its loss is flat exactly where it is worst. The paper proves with the
-# first form and trains with the second (its section 3). So do we.
+# first form and trains with the second. So do we.
 #
 # ## 5 · Build the two networks
 #
 # We build the networks of a public project, the course's source 002. They have fully connected layers only. The
 # generator widens from 100 numbers to 784, one per pixel; **Tanh** bounds each to (-1, 1). The discriminator
-# goes back to one logit. **Dropout** switches off a random 30 % of its units at every step, against learning by
-# heart. (The source adds a Sigmoid; section 6 shows why we do not.)
+# goes back to one logit; **Dropout** switches off a random 30 % of its units at every step. (The source adds a
+# Sigmoid; section 6 shows why we do not.)
 
 
 # %%
@@ -699,9 +699,9 @@ levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows n
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
 
 # %% [markdown]
-# Neither has to. Each loss is a score *against the present opponent*, and both networks improve at once, so these curves
-# do **not** tell how good the pictures are. Compare them with the dashed levels: a discriminator that pays between 0 and
-# 2 ln 2 is ahead and can still be fooled, so the generator gets a gradient.
+# Neither has to. Each loss is a score *against the present opponent*, and both networks improve at once: these curves
+# do **not** tell how good the pictures are. A discriminator that pays between 0 and 2 ln 2 (dashed) is ahead and can
+# still be fooled, so the generator gets a gradient.
 #
 # ## 10 · Look and measure
 #
