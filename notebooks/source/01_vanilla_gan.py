@@ -184,9 +184,10 @@ plt.show()
 #
 # $$V(D^*) = 2\,\mathrm{JS}(p, q) - 2 \log 2 .$$
 #
-# $\mathrm{JS}$ is the **Jensen-Shannon divergence**: the mean of $\mathrm{KL}(p \,\|\, m)$ and
-# $\mathrm{KL}(q \,\|\, m)$ with $m = (p+q)/2$. It is 0 when $p = q$ and never more than $\log 2$. So a generator that
-# makes $V$ small, against the best discriminator, makes $q$ equal to $p$. We compute both sides.
+# $\mathrm{JS}$ is the **Jensen-Shannon divergence**: with $m = (p+q)/2$, the mean of $\mathrm{KL}(p \,\|\, m)$ and
+# $\mathrm{KL}(q \,\|\, m)$, where $\mathrm{KL}(p \,\|\, m) = \mathbb E_{x\sim p} \log \tfrac{p(x)}{m(x)}$. It is 0 only
+# when $p = q$, and never more than $\log 2$. So a generator that makes $V$ as small as possible, against the best
+# discriminator, makes $q$ equal to $p$. We compute both sides.
 
 # %% tags=["nbval-check-output"]
 grid = torch.linspace(-12, 20, 3201, dtype=torch.float64)
@@ -404,7 +405,7 @@ generator_loss = check(generator_loss, generator_loss_reference, test_generator_
 # %% [markdown]
 # The discriminator's loss needs no new formula: $1 - \sigma(\ell) = \sigma(-\ell)$. It pays $-\log\sigma(\ell)$ on real
 # pictures and $-\log\sigma(-\ell)$ on fakes, so your function does both. A discriminator that knows nothing
-# gives logit 0 to everything. Remember what the two networks pay then: these are the marks for every loss curve.
+# gives logit 0 to everything. Remember what the two networks pay then; we compare all later losses with these two values.
 
 
 # %% tags=["nbval-check-output"]
@@ -431,7 +432,7 @@ print(f"generator     {generator_loss(nothing):.4f} = ln 2")
 # - the loss is `discriminator_loss` of the two scores;
 # - the optimizer makes one step along the gradient of *this* loss alone, even if other gradients
 #   were left in the discriminator before;
-# - no gradient reaches the generator, and nothing else changes: modes, `real`, `z`;
+# - no gradient reaches the generator, and nothing else changes (`real`, `z`, the networks' modes);
 # - return the loss as a plain number.
 #
 # <details><summary>Hint</summary>
@@ -595,7 +596,7 @@ def play(game, *, steps, scale=lambda pixels: pixels):
 #
 # Later models have more kinds of steps, or steps that pause. The package calls such a step a **phase** (which networks
 # learn, their loss, their optimizer), and `training.train` runs the phases of any model: it freezes the
-# other networks, clears, runs backward, steps. It is the loop that you have just built. Proof, one step on copies, without
+# other networks, clears, runs backward, steps. It is the loop that you have just built. Proof, two steps on copies, without
 # dropout, so that no chance is left:
 
 # %% tags=["nbval-check-output"]
@@ -620,8 +621,8 @@ for name in ("generator", "discriminator"):
 #
 # In ordinary training, one loss falls until it rests. Here each network changes the loss of the other. The smallest
 # game that shows the trouble has two numbers (Mescheder et al. 2018): the value is $x \cdot y$; the
-# generator $x$ makes it smaller, the discriminator $y$ makes it larger. The gradients are $y$ and $x$, and
-# the solution is $x = y = 0$. Both start at $(1, 0)$, with rate $r = 0.1$.
+# generator $x$ makes it smaller, the discriminator $y$ makes it larger. The gradient for $x$ is $y$, that for $y$ is $x$,
+# and the solution is $x = y = 0$. They start at $(1, 0)$, with rate $r = 0.1$.
 #
 # *Predict.* Do they arrive, if both move at once? If they take turns? And if the discriminator pays
 # $\tfrac12 y^2$ for being steep?
