@@ -8,19 +8,16 @@ adversarial term; it is an option, to see it do so); the discriminator gives log
 loss takes a Sigmoid's output for them) and is shown the completed picture, not the raw one.
 In LESSON and SHIPPED the discriminator, unlike the source's, sees the mask, under spectral
 normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched.
-LESSON's decoder repeats pixels and convolves: against such a discriminator transposed convolutions
-leave a grid.
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch
-from inpaintlib.layers import PatchDiscriminator, ResizeConv2d, check_multiple, initialise_normal
+from inpaintlib.layers import PatchDiscriminator, check_multiple, initialise_normal
 from inpaintlib.losses import masked_l1
 from inpaintlib.models.contract import AdversarialInpainting, Terms
 
@@ -32,7 +29,6 @@ class ContextEncoderConfig:
     channels: int = 3
     size: int = 256  # pixels a side in training; any multiple of 2^levels works
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
-    resize: bool = False  # go up by resize convolutions, which leave no grid
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
     discriminator_sees_mask: bool = False  # and is under spectral normalisation
     reconstruction_sum: bool = False  # True: the source's plain sum over hole values
@@ -54,7 +50,6 @@ PAPER = ContextEncoderConfig()
 LESSON = ContextEncoderConfig(
     size=64,
     widths=(32, 64, 128, 256),
-    resize=True,
     discriminator_widths=(32, 64, 128, 256, 256),
     discriminator_sees_mask=True,
     visible_weight=0.2,
@@ -68,7 +63,7 @@ LESSON = ContextEncoderConfig(
     batch_size=16,
     steps=1500,
 )
-SHIPPED = replace(LESSON, size=128, resize=False, batch_size=8, steps=1_500)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_500)
 
 
 class Generator(nn.Module):
@@ -86,12 +81,16 @@ class Generator(nn.Module):
         for narrow, wide in pairwise((config.channels + 1, *config.widths)):
             layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         self.encoder = nn.Sequential(*layers)
-        transposed = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
-        up = ResizeConv2d if config.resize else transposed
         layers = []
         for wide, narrow in pairwise(reversed(config.widths)):
-            layers += [up(wide, narrow), nn.BatchNorm2d(narrow), nn.ELU()]
-        self.decoder = nn.Sequential(*layers, up(config.widths[0], config.channels), nn.Tanh())
+            layers += [
+                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1),
+                nn.BatchNorm2d(narrow),
+                nn.ELU(),
+            ]
+        last = nn.ConvTranspose2d(config.widths[0], config.channels, 4, stride=2, padding=1)
+        layers += [last, nn.Tanh()]
+        self.decoder = nn.Sequential(*layers)
 
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
         check_multiple(observed, self.multiple)
