@@ -495,7 +495,7 @@ print(f"each score looks at a patch of {seen} × {seen} pixels; pix2pix: 70 × 7
 # The source puts a Sigmoid before a squared error. *Predict:* the discriminator is sure that a fill is fake,
 # score −6. Which of these four losses gives the generator the smallest gradient?
 
-# %%
+# %% tags=["predict"]
 prices = {
     "Sigmoid, then squared": lambda score: (torch.sigmoid(score) - 1) ** 2,
     "−log σ (lesson 1)": lambda score: F.softplus(-score),
@@ -716,7 +716,7 @@ show_curves(shown, smooth=tenth // 2)
 # %%
 fills = {
     "biharmonic": classical.biharmonic(look.observed, look.mask),
-    "PCA": classical.PCA(train.floats(slice(4000)), components=60)(look.observed, look.mask),
+    "PCA": classical.PCA(train.floats(slice(2000)), components=60)(look.observed, look.mask),
     "your network": fill(networks[0], look),
 }
 table = {}
@@ -781,7 +781,7 @@ assert min(part["PSNR (dB)"] for part in means.values()) > untrained + 1, "learn
 assert loud["sharpness"] > soft["sharpness"], "the discriminator made nothing sharper"
 assert loud["PSNR (dB)"] < soft["PSNR (dB)"], "and sharpness cost nothing"
 
-# %%
+# %% tags=["predict"]
 others = [measure for measure in soft if measure != "PSNR (dB)"]
 show_planes(points, [("PSNR (dB)", measure) for measure in others])
 
@@ -861,7 +861,7 @@ fixed, redrawn = ([sum(v) / 3 for v in part.values()] for part in quality.values
 assert fixed[0] > redrawn[0], "fixed holes are learned by heart"
 assert fixed[1] < redrawn[1], "and help with no other hole"
 
-# %%
+# %% tags=["predict"]
 show_dots(quality, ylabel="PSNR in the hole (dB)")
 
 # %% [markdown]
