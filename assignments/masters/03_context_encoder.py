@@ -55,6 +55,10 @@ def hidden_discriminator(kind):
     cases = [((6, 10, 14),), ((5,), 3), ((4, 4), 2), ((3, 5, 7, 9), 1)]
     builds(kind, right, *cases, inputs=inputs, told=told)
     for widths in ((4, 6), (3, 5, 7)):
+        picture, hole = inputs(widths)[0]
+        seen = kind(widths)(picture.requires_grad_(), hole)
+        told = "the generator learns through every entry of the list"
+        assert all(value.requires_grad for value in seen), told
         names = [name for name, _ in kind(widths).named_parameters()]
         normal = sum("parametrizations" in name and "weight" in name for name in names)
         told = f"{normal} of {len(widths) + 1} convolutions are under spectral_norm"

@@ -10,7 +10,8 @@
 #
 # A GAN invents a face from noise. To *fill* a face, a network must use everything that is still
 # visible. In this lesson you build the first network of the course that inpaints and the
-# discriminator that makes its fills sharp, and you measure what sharpness costs.
+# discriminator that makes its fills sharp, and you measure what sharpness costs. The faces are
+# small, 32 pixels, so that you can train a dozen networks in minutes.
 
 # %% [markdown]
 # **Time** about two hours with the exercises; the cells themselves compute for about five minutes on two
@@ -103,9 +104,8 @@ show_rows(rows, width=6.4)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from other faces what belongs there:
-# skin ends where hair begins, and eyes lie where eyes lie. Compare its fills with the truth. Which details
-# are missing or softer, and how do you still see where the box was? The loss decides that, and this
-# lesson shows how.
+# skin up to the hair, eyes below the brows. Compare its fills with the truth. Which details are missing or
+# softer, and how do you still see where the box was? The loss decides that, and this lesson shows how.
 #
 # **The whole system.** The *generator* gets the picture with its hole, and the mask. What it paints is
 # pasted into the hole. Three losses look at the result, and two of them look through the *discriminator*.
@@ -264,19 +264,19 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 
 # %% [markdown]
 # Among these answers, the mean has the lowest L2 and the median the lowest L1, although nobody would take
-# either for a face. The median keeps a little more detail than the mean, and is still a superposition of faces.
-# A network that learns by L1 is asked for such an answer. It does better than this crowd only where the
-# visible part leaves fewer answers open. What stays open, it averages.
+# either for a face. The median keeps a little more detail than the mean, and is still several faces at once. A
+# network that learns by L1 is asked for such a median, over all faces that fit the visible part. The fewer answers
+# that part leaves open, the sharper the median. What stays open is blurred.
 
 # %% [markdown]
 # ## 5 · Build the generator
 #
 # The **encoder** halves the picture again and again, with more channels each time, and the **decoder** doubles
 # it back. Why go down at all? A pixel in the middle of a hole has no known neighbour. After three halvings, one
-# place of the map sees most of the face, and what is known about the left eye meets the hole.
+# place of the map sees most of the face: what is known about the left eye reaches the hole at the right eye.
 #
-# On the way up stand transposed convolutions, as in the paper. Their kernel of 4 is a multiple of their stride of
-# 2, which keeps the grid of lesson 2 away.
+# The decoder uses transposed convolutions, as the paper does. Their kernel of 4 is a multiple of their stride of 2,
+# which avoids the worst of the grid that lesson 2 showed.
 
 # %% [markdown]
 # ### Exercise 1 · The encoder-decoder
@@ -285,11 +285,11 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 #
 # Write `Generator` for any `widths`, such as (32, 64, 128), in this order:
 #
-# | part | layers | for each |
+# | part | how often | layers |
 # |---|---|---|
-# | encoder | 4×4 convolution, stride 2, padding 1; LeakyReLU(0.2) | width, from the first to the last |
-# | decoder | 4×4 transposed convolution, stride 2, padding 1; BatchNorm; ELU | step from a width to the one before it |
-# | end | such a transposed convolution to the picture's channels; Tanh | once |
+# | encoder | for each width, first to last | 4×4 convolution, stride 2, padding 1; LeakyReLU(0.2) |
+# | decoder | for each step from a width to the one before it | 4×4 transposed convolution, stride 2, padding 1; BatchNorm; ELU |
+# | end | once | such a transposed convolution to the picture's channels; Tanh |
 #
 # It is called with the observed picture and the mask; the mask is the last input channel.
 #
@@ -364,9 +364,9 @@ print(
 #
 # ## 6 · Build the discriminator
 #
-# Which discriminator makes fills sharp? Try one by hand first. Real pictures are stripes; two of six fills
-# follow below. The discriminator looks at **patches** of two neighbouring pixels: a patch with contrast is
-# real, one without is fake. Its score, per patch, is the contrast minus 1.
+# Try one by hand first. Say that all real pictures are stripes. Below are the truth and two fills for the same
+# hole. The discriminator looks at **patches** of two neighbouring pixels: a patch with contrast is real, one
+# without is fake. Its score, per patch, is the contrast minus 1 (second row: bright means real).
 
 
 # %%
@@ -400,7 +400,7 @@ show_rows({"picture": stack, "score\nper patch": scores}, titles=titles, width=6
 #
 # Such a discriminator is the **PatchGAN** of pix2pix (Isola et al. 2017): a convolutional network that ends
 # in a map of scores instead of one. Pix2pix also shows it the generator's *input*; it is **conditioned** on it.
-# Ours sees the mask. A grey patch that was given is a fact; a grey patch in a hole is a bad fill.
+# Ours sees the mask, and so it can tell the grey card of section 3 from a grey fill.
 
 # %% [markdown]
 # ### Exercise 2 · A discriminator that sees picture and hole
@@ -409,8 +409,8 @@ show_rows({"picture": stack, "score\nper patch": scores}, titles=titles, width=6
 #
 # Write `Discriminator`: for each width a 4×4 convolution with stride 2 and padding 1, then LeakyReLU(0.2); at
 # the end a 3×3 convolution with padding 1 to one channel of scores (logits, no Sigmoid). All convolutions are
-# under `spectral_norm`, which divides a weight by its largest stretch, so that the discriminator cannot become
-# arbitrarily steep. The mask is the last input channel. Return a **list**: the output of every LeakyReLU in
+# under `spectral_norm`, which divides a layer's weight by the most that it can lengthen a vector, so that scores
+# cannot change arbitrarily fast. The mask is the last input channel. Return a **list**: the output of every LeakyReLU in
 # order, and last the scores. Feature matching will need all of them.
 #
 # <details><summary>Hint</summary>
@@ -467,6 +467,8 @@ def test_discriminator(kind):
     told = "convolutions under spectral_norm; a list of activations, the scores last"
     builds(kind, right, ((6, 8),), ((4, 6, 8), 1), inputs=inputs, told=told)
     names = [name for name, _ in kind((6, 8)).named_parameters()]
+    seen = kind((6, 8))(*inputs((6, 8))[0])
+    assert all(value.requires_grad for value in seen), "features must carry gradients: no detach"
     normal = sum("parametrizations" in name and "weight" in name for name in names)
     assert normal == 3, f"every convolution must be under spectral_norm, and {normal} of 3 are"
 
@@ -518,7 +520,7 @@ show_curves({name: slope.tolist() for name, slope in slopes.items()}, x=score.de
 #
 # ### Feature matching
 #
-# A score says *that* a fill is wrong. The layers below it know more. **Feature matching** (Wang et al. 2018,
+# A score says *that* a fill is wrong. The layers below it say more. **Feature matching** (Wang et al. 2018,
 # pix2pixHD) compares them: the L1 between the discriminator's activations of the fill and of the truth. By
 # hand, with the stripes and their contrast as the only feature:
 
@@ -602,8 +604,11 @@ def test_losses(function):
         gaps = [(f - t).abs().mean().item() for f, t in zip(found, known, strict=True)]
         assert abs(features - sum(gaps) / 2) < 1e-3 * sum(gaps), "the mean of the two layers' L1"
         for value in (adversarial, features):
+            assert value.requires_grad, (
+                "the generator's losses must reach the prediction: no detach"
+            )
             (slope,) = torch.autograd.grad(value, prediction, retain_graph=True, allow_unused=True)
-            assert slope is not None, "the generator's losses must reach the prediction: no detach"
+            assert slope is not None, "no gradient of the generator's losses reaches the prediction"
             assert not (slope * (1 - mask)).any(), "known pixels are pasted: nothing to learn there"
         taught = torch.autograd.grad(own, [prediction, scale], allow_unused=True)
         assert taught[0] is None or not taught[0].any(), "detach the fill for the discriminator"
@@ -736,8 +741,8 @@ show_rows(rows | {"truth": look.image[worst]}, notes=notes, width=6.4)
 
 # %% [markdown]
 # These are its five worst faces by PSNR. Glasses, hats and unusual hair are rare, and often nothing visible
-# announces them. In our run PCA has the better PSNR and blurred fills; the network is several times as sharp. The
-# next section makes this trade visible.
+# announces them. In our run PCA has the better PSNR, and the network the sharper fills. The next section makes this
+# trade visible.
 #
 # ## 10 · The experiment: what does sharpness cost?
 #
@@ -779,15 +784,14 @@ means = {n: {m: sum(v) / len(v) for m, v in part.items()} for n, part in points.
 soft, loud = means["L1 only"], means["adversarial 0.1"]
 assert min(part["PSNR (dB)"] for part in means.values()) > untrained + 1, "learned nothing"
 assert loud["sharpness"] > soft["sharpness"], "the discriminator made nothing sharper"
-assert loud["PSNR (dB)"] < soft["PSNR (dB)"], "and sharpness cost nothing"
 
 # %% tags=["predict"]
 others = [measure for measure in soft if measure != "PSNR (dB)"]
 show_planes(points, [("PSNR (dB)", measure) for measure in others])
 
 # %% [markdown]
-# **What to see.** Each dot is a network. Up to the weight of the sources, hardly anything changes. At a tenth of
-# L1's weight the fills become sharper, in all seeds, and PSNR falls. Blau and Michaeli (2018) prove that this is no
+# **What to see.** Each dot is a network. With the weight of the sources little changes. At a tenth of L1's weight the
+# fills become clearly sharper, and in our run PSNR falls. Blau and Michaeli (2018) prove that this is no
 # accident: *distortion* (how far from this truth) and *perception* (how far the set of fills is from the set of
 # real pictures) cannot both be best where a hole has several answers.
 #
@@ -858,16 +862,16 @@ for (name, kind), seed in product({"fixed": fixed_holes, "redrawn": redrawn_hole
         value = metrics.psnr(fill(pair[0], part), part.image, part.mask).mean().item()
         quality.setdefault(f"{name} holes", {}).setdefault(test, []).append(value)
 fixed, redrawn = ([sum(v) / 3 for v in part.values()] for part in quality.values())
-assert fixed[0] > redrawn[0], "fixed holes are learned by heart"
+assert fixed[0] - fixed[1] > redrawn[0] - redrawn[1] + 0.2, "fixed holes are learned by heart"
 assert fixed[1] < redrawn[1], "and help with no other hole"
 
 # %% tags=["predict"]
 show_dots(quality, ylabel="PSNR in the hole (dB)")
 
 # %% [markdown]
-# With fixed holes the training score is the better one, and it is worth nothing: move the hole on a face that the
-# network *has seen*, and it fails. It has learned 64 questions with their answers by heart. New holes at every step
-# are new questions, for free. Draw holes in the loop, and measure on holes that were not trained on.
+# With fixed holes the score on the training holes is far above that on new ones, and it is worth nothing: move the
+# hole on a face that the network *has seen*, and it is worse than the other network. It has learned 64 questions with
+# their answers by heart. New holes at every step are new questions, for free. Draw holes in the loop, and measure on holes that were not trained on.
 
 # %% [markdown] tags=["reflect:03-5:4"]
 # ### Question · Which network do you ship?
@@ -900,8 +904,8 @@ show_dots(quality, ylabel="PSNR in the hole (dB)")
 # pixels which nobody will see; holes fixed in files.
 #
 # **Read on.** Pathak et al. 2016, *Context encoders*: section 3.2 for the losses. Isola et al. 2017, *Image-to-image
-# translation*: section 3.2 for PatchGAN. Blau and Michaeli 2018, *The perception-distortion tradeoff*: figure 1 says
-# it all. Next, lesson 4: one discriminator for the whole face and one for the hole.
+# translation*: section 3.2 for PatchGAN. Blau and Michaeli 2018, *The perception-distortion tradeoff*, for the
+# proof. Next, lesson 4: one discriminator for the whole face and one for the hole.
 
 # %%
 facts = {"data": train.name, "steps": STEPS, "in the hole (L1, PSNR, SSIM, sharpness)": table}
