@@ -7,6 +7,7 @@ apart; maps use perceptually uniform colour scales.
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -237,7 +238,11 @@ def show_dots(
         aside = 0.22 * (number - (len(groups) - 1) / 2)
         for place, label in enumerate(labels):
             dots, x = np.asarray(values[label], dtype=float), place + aside
-            look = {"color": f"C{number}", "alpha": 0.75, "label": None if place else name}
+            look: dict[str, Any] = {
+                "color": f"C{number}",
+                "alpha": 0.75,
+                "label": None if place else name,
+            }
             axis.plot(np.full(len(dots), x), dots, SIGNS[number], markersize=6, **look)
             axis.hlines(dots.mean(), x - 0.09, x + 0.09, color=f"C{number}")
     axis.set(ylabel=ylabel, xticks=range(len(labels)), xticklabels=labels)
@@ -265,7 +270,12 @@ def show_planes(
     figure, axes = plt.subplots(1, len(pairs), figsize=(width, height), squeeze=False)
     for axis, (across, up) in zip(axes[0], pairs, strict=True):
         for number, (name, values) in enumerate(groups.items()):
-            look = {"color": f"C{number}", "alpha": 0.85, "markersize": 7, "linestyle": ""}
+            look: dict[str, Any] = {
+                "color": f"C{number}",
+                "alpha": 0.85,
+                "markersize": 7,
+                "linestyle": "",
+            }
             axis.plot(values[across], values[up], SIGNS[number], label=name, **look)
         axis.set(xlabel=across, ylabel=up)
         axis.margins(0.12)
