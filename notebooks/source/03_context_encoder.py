@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 3 · From generating to filling: the context encoder
 #
-# ![Rows of five drawn faces: with a magenta square in the middle of each, filled by the lesson's own network early in training with flat smears, later with soft features, at the end with eyes, nose and mouth; the last row is the truth.](pictures/03_context_encoder.jpg)
+# ![Rows of five drawn faces: with a magenta square in the middle of each, filled by the lesson's own network early in training with skin under a grid, later with soft features, at the end with eyes, nose and mouth; the last row is the truth.](pictures/03_context_encoder.jpg)
 #
 # A GAN invents a face from noise. To *fill* a face, a network must use everything that is still
 # visible. In this lesson you build the first network of the course that inpaints and the
@@ -277,8 +277,8 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 # it back. Why go down at all? A pixel in the middle of a hole has no known neighbour. After three halvings, one
 # place of the map sees most of the face: what is known about the left eye reaches the hole at the right eye.
 #
-# The decoder uses transposed convolutions, as the paper does. Their kernel of 4 is a multiple of their stride of 2,
-# which avoids the worst of the grid that lesson 2 showed.
+# The decoder uses transposed convolutions, as the paper does. Lesson 2 showed the grid that they can leave: look for
+# it while the network trains.
 
 # %% [markdown]
 # ### Exercise 1 · The encoder-decoder
@@ -703,8 +703,7 @@ given = {"given": paint_holes(strip.image, strip.mask)}
 show_rows(given | moments | {"truth": strip.image}, width=6.4)
 
 # %% [markdown]
-# First come the colours that most holes have, then light and dark, then where skin ends and hair begins, and
-# last eyes and mouth. Two terms of the loss, and the error in the hole on faces that it never trained on:
+# First come skin and hair, in our run under the grid of lesson 2; then the grid fades, and eyes and mouth appear. Two terms of the loss, and the error in the hole on faces that it never trained on:
 
 # %%
 tenth = STEPS // 10
