@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional
 
@@ -10,6 +11,7 @@ from inpaintlib.filters import sobel
 REACH = 128
 """Pixels from the patch that is filled to the farthest patch that is looked at: everything, in the
 course's pictures. In a large photograph it keeps the search short."""
+SMALLEST = 5  # pixels, of a patch that is still an example
 FLAT = 1e-3  # the least a patch without any edge is worth, so that such patches get their turn
 
 
@@ -19,7 +21,7 @@ def fill_by_example(image: np.ndarray, hole: np.ndarray, *, size: int = 9) -> np
     Urgent is what has many known pixels and an edge that runs into the hole. The best match is the
     wholly known patch with the smallest sum of squared differences over the pixels known in both.
     The paper compares in CIELab, we in RGB. Where no patch of `size` is wholly known, smaller ones
-    are used.
+    are used; where none of `SMALLEST` is, as between scattered pixels, the nearest pixels.
 
     Args:
         image: (H, W, C), float32; what it shows in the hole is never copied.
@@ -49,8 +51,11 @@ def fill_by_example(image: np.ndarray, hole: np.ndarray, *, size: int = 9) -> np
         )
     picture = torch.from_numpy(image).permute(2, 0, 1).clone()
     missing = torch.from_numpy(hole).clone()
-    while not (whole := _wholly_known(missing, size)).any():
+    while not (whole := _wholly_known(missing, size)).any() and size > SMALLEST:
         size -= 2
+    if not whole.any():
+        _, (rows, columns) = distance_transform_edt(hole, return_indices=True)
+        return image[rows, columns]
     source, confidence = torch.cat([picture.square(), picture]), (~missing).float()
     while missing.any():
         row, column, certain = _most_urgent(picture, missing, confidence, size)

@@ -64,16 +64,25 @@ def test_the_best_match_is_the_one_found_by_hand():
     assert exemplar._best_match(source, whole, patch, known, (9, 2)) == best
 
 
-def test_smaller_patches_where_no_large_one_is_known():
-    image, hole = noise(24, 24), np.zeros((24, 24), dtype=bool)
-    hole[::4], hole[:, ::5] = True, True  # islands of 3 x 4 known pixels
+@pytest.mark.parametrize("across", [6, 7])
+def test_smaller_patches_where_no_large_one_is_known(across):
+    image, hole = noise(36, 36), np.zeros((36, 36), dtype=bool)
+    hole[::6], hole[:, ::across] = True, True  # islands of 5 x 5, or 5 x 6, known pixels
     filled = fill_by_example(hidden(image, hole), hole)
     known = {tuple(pixel) for pixel in image[~hole]}
     assert all(tuple(pixel) in known for pixel in filled[hole])
 
 
+def test_the_nearest_pixel_where_no_patch_is_known():
+    image, hole = noise(12, 12), np.zeros((12, 12), dtype=bool)
+    hole[::2], hole[5, 5] = True, True
+    filled = fill_by_example(hidden(image, hole), hole)
+    assert np.array_equal(filled[0], image[1])
+    assert any(np.array_equal(filled[5, 5], image[5, column]) for column in (4, 6))
+
+
 def test_a_picture_smaller_than_a_patch():
-    image, hole = noise(4, 6), box(4, 6, 1, 3, 2, 4)
+    image, hole = noise(4, 6), box(4, 6, 1, 3, 2, 4)  # no 5 x 5 in it, either
     assert np.abs(fill_by_example(hidden(image, hole), hole)).max() <= 1
 
 
