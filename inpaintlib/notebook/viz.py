@@ -181,7 +181,7 @@ def show_points(
     width: float = 6.0,
     height: float = 3.4,
 ) -> None:
-    """Show named points in a plane, the name beside each.
+    """Show named points in a plane, the name beside each: left of it where a point is at the right.
 
     Args:
         points: name to (x, y).
@@ -189,9 +189,14 @@ def show_points(
             "sharper →".
     """
     _figure, axis = plt.subplots(figsize=(width, height))
+    wide, high = np.ptp(np.array(list(points.values())), axis=0)
     for name, (x, y) in points.items():
         axis.plot(x, y, "o", color=BLUE, markersize=7)
-        axis.annotate(name, (x, y), (7, 0), textcoords="offset points", va="center", fontsize=9.5)
+        others = [place for place in points.values() if place != (x, y)]
+        crowded = any(0 <= u - x < 0.3 * wide and abs(v - y) < 0.07 * high for u, v in others)
+        place, align = ((-7, 0), "right") if crowded else ((7, 0), "left")
+        looks: dict[str, Any] = {"ha": align, "va": "center", "fontsize": 9.5}
+        axis.annotate(name, (x, y), place, textcoords="offset points", **looks)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     small: dict[str, Any] = {"transform": axis.transAxes, "color": "0.4", "fontsize": 9}
     axis.text(1.0, 0.02, aims[0], ha="right", va="bottom", **small)

@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 0 · Holes: masks, metrics, and fills without a network
 #
-# ![Five drawn faces, each with a magenta rectangle cut out. Below them the same faces filled by a smooth surface, by copied patches and by a network that learned from faces, and the truth.](pictures/00_holes.jpg)
+# ![Five drawn faces, each with a magenta square cut out. Below them the same faces filled by a smooth surface, by copied patches and by a network that learned from faces, and the truth.](pictures/00_holes.jpg)
 #
 # A piece is missing from a picture. What belongs there? Before any network answers, this lesson defines the
 # question: how a hole is written down, how an answer is scored, and what formulas can do that need no network.
@@ -69,7 +69,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # %% [markdown]
 # ## 2 · What this course reaches
 #
-# Five faces that no method has seen, each with a rectangle cut out, and three fills. **Biharmonic** continues
+# Five faces that no method has seen, each with a square cut out, and three fills. **Biharmonic** continues
 # what touches the hole as a smooth surface. **Exemplar** copies patches from elsewhere in the same picture. The
 # **network** is this course's U-Net (lesson 6); it has learned from other faces. Its weights come with the
 # course.
@@ -78,7 +78,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 first = fixed_batch(
     load_faces("validation", size=128, limit=50),
     [3, 11, 20, 31, 42],
-    mask=partial(masks.rectangle, low=44, high=60),
+    mask=partial(masks.square, side=52, margin=28),
     seed=1,
 )
 network = load(weights_for("unet", validation))
@@ -114,7 +114,7 @@ Studio()
 show_diagram(
     {
         "image": Box("image", "(B, 3, H, W)", 0, 0),
-        "mask": Box("mask", "(B, 1, H, W), 1 = hole", 1, 0),
+        "mask": Box("mask", "(B, 1, H, W)", 1, 0),
         "hide": Box("hide", "", 0.5, 1, "network"),
         "observed": Box("observed", "hole grey", 0.5, 2),
         "fill": Box("fill", "formula or network", 0.5, 3, "network"),
@@ -129,7 +129,7 @@ show_diagram(
         "image > paste",
         "mask > paste",
     ],
-    gap=(0.4, 0.5),
+    gap=(0.32, 0.5),
     alt="Image and mask go into hide, which gives the observed picture. A fill reads observed picture "
     "and mask and gives a prediction. Composite pastes the prediction's hole into the image.",
 )
@@ -734,8 +734,8 @@ show_rows(walks, titles=["−2", "−1", "0: the mean", "1", "2"], width=7, labe
 assert basis[0].square().sum() > 10 * basis[29].square().sum()  # variances
 
 # %% [markdown]
-# **What to see.** The first directions change large areas at once, mostly the background. Later ones change less:
-# the first holds more than ten times the variance of the thirtieth.
+# **What to see.** The first directions change large areas at once: background, hair, skin. Later ones change less: the
+# first has more than ten times the variance of the thirtieth.
 #
 # To fill a hole, find the weights $z$ from the **known** pixels alone, then compute the hidden pixels from them:
 #

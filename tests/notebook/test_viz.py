@@ -94,6 +94,13 @@ def test_points_stand_where_they_belong_with_their_names():
     (axis,) = axes()
     assert [line.get_xydata().tolist() for line in axis.lines] == [[[1.0, 20.0]], [[0.5, 17.0]]]
     assert [text.get_text() for text in axis.texts][:2] == ["a", "b"]
+    assert [text.get_ha() for text in axis.texts][:2] == ["left", "left"]
+
+
+def test_a_name_goes_to_the_left_where_a_point_is_at_the_right():
+    points = {"a": (0.1, 1.0), "b": (0.2, 1.02), "c": (1.0, 3.0)}
+    viz.show_points(points, xlabel="x", ylabel="y")
+    assert [text.get_ha() for text in axes()[0].texts][:3] == ["right", "left", "left"]
 
 
 def test_a_map_has_a_bar_that_begins_at_zero():
