@@ -768,7 +768,7 @@ assert known["PCA"] == max(known.values())
 # sharpness of the fills of the centre hole.
 
 # %%
-count = run.pick(ci=3, laptop=24, gpu=32)
+count = run.pick(ci=3, laptop=16, gpu=32)
 kinds = {
     "rectangle": rectangles,
     "centre": partial(masks.centre, side=SIZE // 2),
@@ -820,7 +820,7 @@ show_points(
 # %% [markdown]
 # **What to see.** A good fill would stand at the upper right, near sharpness 1. No fill of this lesson does: PCA
 # has the PSNR and less than half of the exemplar fill's sharpness. (*Image mean* and *mean face* owe their sharpness to the
-# seam around the hole, not to detail.) The networks of lessons 3 to 6 must reach for that corner.
+# seam around the hole, not to detail.) The networks of lessons 3 to 6 aim at that corner.
 #
 # Means hide failures, so look at the worst cases first.
 
@@ -855,7 +855,7 @@ for top in range(0, SIZE - 23, step):
         times += hole[0, 0]
 show_map(
     total / times,
-    label="mean error of a hidden pixel, in [0, 1]",
+    label="mean error, from 0 to 1",
     beside=mean_face.mean,
     titles=("mean face", "PCA's error, place by place"),
 )
