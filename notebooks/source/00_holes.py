@@ -14,7 +14,7 @@
 
 # %% [markdown]
 # **Time** about two hours with the exercises; the cells themselves compute for about three minutes on two CPU
-# cores. **Before this lesson** nothing: you know Python and have used tensors.
+# cores. **Before this lesson** nothing is needed but Python and a first acquaintance with tensors.
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use
 # only) it takes the photographs. The other pictures come with scikit-image: `astronaut` (NASA, public domain),
 # `brick` and `gravel` (CC0).
@@ -214,7 +214,7 @@ show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width
 # 3. write 1 inside the rectangle, 0 outside.
 #
 # Random numbers come from `generator` only, which moves on as it is used: the same seed gives the same holes, the
-# next call gives others. Three mistakes of public code to avoid: one place for the whole batch, height and width
+# next call gives others. Avoid three mistakes of public code: one place for the whole batch, height and width
 # swapped, a last place that is never drawn.
 #
 # <details><summary>Hint</summary>
@@ -584,8 +584,8 @@ assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing mo
 #
 # <details><summary>Hint</summary>
 #
-# `picture.unfold(1, s, 1).unfold(2, s, 1)` holds all windows at once: (C, rows, columns, s, s). The same works
-# for `known`. Give windows that are not wholly known an infinite error. `divmod(place, columns)` turns the
+# `Tensor.unfold` along rows, then along columns, gives all windows at once: (C, rows, columns, s, s). The same
+# works for `known`. Give windows that are not wholly known an infinite error. `divmod(place, columns)` turns the
 # `argmin` of a flattened array into row and column.
 #
 # </details>
@@ -708,7 +708,7 @@ assert all(detail[0] < 0.1 and detail[1] > 0.7 for detail in sharp.values())
 # **What to see.** On the *brick* wall the exemplar fill wins by eye and by more than 2 dB. On the *gravel* the eye
 # hardly finds the hole, and yet **PSNR prefers the grey stain**: copied stones lie in other places than the true
 # ones, while a mean is never far from anything. Here sharpness agrees with the eye. On the *face* both fail:
-# diffusion paints skin, and the exemplar fill copies hair and teeth to where an eye belongs.
+# diffusion paints skin, and the exemplar fill copies hair and background to where an eye belongs.
 #
 # That is the limit of all classical fills: what the hole needs is nowhere in the picture. Knowledge must come from
 # **other** pictures.
