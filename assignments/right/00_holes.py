@@ -140,6 +140,20 @@ def diffuse(observed, mask, rounds):
     return picture
 
 
+# %% 00-4 other types
+def best_match(picture, known, patch, patch_known):
+    import torch.nn.functional as F
+    s = patch.shape[-1]
+    columns = F.unfold(picture[None], s)[0]
+    whole = F.unfold(known[None, None].float(), s)[0].min(dim=0).values > 0.5
+    weight = patch_known.float().expand_as(patch).reshape(-1, 1)
+    cost = ((columns - patch.reshape(-1, 1)) ** 2 * weight).sum(dim=0)
+    cost[~whole] = float("inf")
+    place = int(cost.argmin())
+    across = picture.shape[2] - s + 1
+    return place // across, place % across
+
+
 # %% 00-4 a loop
 def best_match(picture, known, patch, patch_known):
     s = patch.shape[-1]
@@ -166,20 +180,6 @@ def best_match(picture, known, patch, patch_known):
     gap = windows - patch.numpy()[:, None, None]
     cost = np.einsum("cyxij,cyxij,ij->yx", gap, gap, patch_known.numpy().astype(np.float64))
     return np.unravel_index(np.argmin(np.where(ok, cost, np.inf)), cost.shape)
-
-
-# %% 00-4 other types
-def best_match(picture, known, patch, patch_known):
-    import torch.nn.functional as F
-    s = patch.shape[-1]
-    columns = F.unfold(picture[None], s)[0]
-    whole = F.unfold(known[None, None].float(), s)[0].min(dim=0).values > 0.5
-    weight = patch_known.float().expand_as(patch).reshape(-1, 1)
-    cost = ((columns - patch.reshape(-1, 1)) ** 2 * weight).sum(dim=0)
-    cost[~whole] = float("inf")
-    place = int(cost.argmin())
-    across = picture.shape[2] - s + 1
-    return place // across, place % across
 
 
 # %% 00-4 NumPy or by selection

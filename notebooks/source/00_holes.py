@@ -364,7 +364,7 @@ assert abs(in_hole - metrics.psnr(*pair, patch_mask).item()) < 1e-4
 
 # %% [markdown]
 # The same answer, and 8.5 dB between the two numbers. The known pixels, copied and perfect, dilute the error:
-# with a hole fraction $f$ the mean squared error shrinks by $f$.
+# with a hole fraction $f$ the mean squared error is multiplied by $f$.
 #
 # $$\text{PSNR}_\text{whole} = \text{PSNR}_\text{hole} - 10\,\log_{10} f$$
 #
@@ -393,8 +393,8 @@ assert 24 < scores["whole picture"][0] - scores["whole picture"][-1] < 24.2
 # $$\frac{2\mu_x\mu_y + c_1}{\mu_x^2+\mu_y^2+c_1}\ (\text{brightness}) \quad\times\quad
 # \frac{2\sigma_{xy}+c_2}{\sigma_x^2+\sigma_y^2+c_2}\ (\text{contrast and structure}).$$
 #
-# It is 1 for equal pictures. Below are three damaged pictures. The blur is a true Gaussian blur; brightness and
-# noise are then scaled until their PSNR equals that of the blur.
+# The constants $c_1$ and $c_2$ are small. SSIM is 1 for equal pictures. Below are three damaged pictures: a Gaussian
+# blur, and a change of brightness and noise that are scaled until their PSNR equals that of the blur.
 
 # %%
 astronaut = load_picture("astronaut", size=298)[:, :, :128, 64:192]
