@@ -178,8 +178,8 @@ def show_points(
     xlabel: str,
     ylabel: str,
     aims: tuple[str, str] = ("", ""),
-    width: float = 6.0,
-    height: float = 3.4,
+    width: float = 6.5,
+    height: float = 4.4,
 ) -> None:
     """Show named points in a plane, the name beside each: left of it where a point is at the right.
 
@@ -193,7 +193,7 @@ def show_points(
     for name, (x, y) in points.items():
         axis.plot(x, y, "o", color=BLUE, markersize=7)
         others = [place for place in points.values() if place != (x, y)]
-        crowded = any(0 <= u - x < 0.3 * wide and abs(v - y) < 0.07 * high for u, v in others)
+        crowded = any(0 <= u - x < 0.3 * wide and abs(v - y) < 0.04 * high for u, v in others)
         place, align = ((-7, 0), "right") if crowded else ((7, 0), "left")
         looks: dict[str, Any] = {"ha": align, "va": "center", "fontsize": 9.5}
         axis.annotate(name, (x, y), place, textcoords="offset points", **looks)

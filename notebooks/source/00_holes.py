@@ -93,8 +93,8 @@ assert decibels["network"] > max(decibels["biharmonic"], decibels["exemplar"])
 
 # %% [markdown]
 # **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two
-# eyes. The network has learned that from other pictures, and its fills are nearer to the truth: the cell's last
-# line asserts it. Three questions follow. How is a hole described so that nobody cheats? How is "nearer"
+# eyes. The network has learned from other faces, and its fills are nearer to the truth: the cell's last line
+# asserts it. Three questions follow. How is a hole described so that nobody cheats? How is "nearer"
 # measured? How good can a fill be without a network?
 #
 # ### Paint a hole yourself
@@ -764,8 +764,8 @@ assert known["PCA"] == max(known.values())
 # ## 8 · Measure
 #
 # Now in numbers. Four kinds of holes (the first from your sampler), every fill, and three draws: each draw takes
-# other faces and other holes. The score is your PSNR in the hole, per picture and then averaged. The last column is the
-# sharpness of the fills of the centre hole.
+# other faces and other holes. The score is your PSNR in the hole, per picture and then averaged. The last column is
+# the sharpness of the fills of the centre hole.
 
 # %%
 count = run.pick(ci=3, laptop=16, gpu=32)
