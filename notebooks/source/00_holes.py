@@ -130,8 +130,8 @@ show_diagram(
         "mask > paste",
     ],
     gap=(0.32, 0.5),
-    alt="Image and mask go into hide, which gives the observed picture. A fill reads observed picture "
-    "and mask and gives a prediction. Composite pastes the prediction's hole into the image.",
+    alt="Image and mask go into hide, which gives the observed picture. A fill reads observed "
+    "picture and mask and gives a prediction. Composite pastes the prediction's hole into the image.",
 )
 
 # %% [markdown]
@@ -436,7 +436,7 @@ assert ssims["brighter"] > 0.9 > ssims["blurred"] > ssims["noisy"] + 0.1
 
 # %% tags=["nbval-check-output"]
 def fill_line(values, unknown, order):
-    """Unknown entries of a line, so that the squared differences of half that order are smallest."""
+    """Unknown entries of a line: the squared differences of half that order are smallest."""
     difference = torch.eye(len(values), dtype=torch.float64)
     for _ in range(order // 2):
         difference = difference.diff(dim=0)
@@ -525,8 +525,8 @@ def test_diffuse(function):
         "known pixels must stay as they are"
     )
     assert (once[0, 0, 1] == 1).all(), (
-        "4 above, 0 elsewhere: after one round the hole is (4 + 0 + 0 + 0) / 4 = 1 everywhere, from "
-        f"the picture of the round before; got {once[0, 0, 1].tolist()}"
+        "4 above, 0 elsewhere: after one round the hole is (4 + 0 + 0 + 0) / 4 = 1 everywhere, "
+        f"from the picture of the round before; got {once[0, 0, 1].tolist()}"
     )
     twice = function(observed, mask, 2)[0, 0, 1]
     assert torch.allclose(twice, torch.tensor(1.5)), (
@@ -642,7 +642,7 @@ best_match = check(best_match, best_match_reference, test_best_match)
 
 # %%
 def by_example(observed, mask, *, size=9, patches=100_000):
-    """(1, C, H, W) filled, the patch with the most known pixels first; the last patch, its match."""
+    """(1, C, H, W), filled where most is known first; the last patch's place, its match's."""
     picture, known = observed[0].clone(), mask[0, 0] == 0
     source = known.clone()  # only pixels of the given picture are copied
     while not known.all() and patches:
