@@ -131,7 +131,8 @@ show_diagram(
     ],
     gap=(0.32, 0.5),
     alt="Image and mask go into hide, which gives the observed picture. A fill reads observed "
-    "picture and mask and gives a prediction. Composite pastes the prediction's hole into the image.",
+    "picture and mask and gives a prediction. Composite pastes the prediction's hole into the "
+    "image.",
 )
 
 # %% [markdown]
