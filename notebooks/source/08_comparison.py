@@ -115,7 +115,7 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 
 # %%
 def budget(name):
-    """How a file of weights was trained, as its card says."""
+    """The last run of a file of weights, as its card says; data/weights tells of runs before it."""
     card = shipped.card(name)
     batch = card["settings"]["batch_size"]
     return name, card["steps"] * batch, card["seconds"] / 60, card["seed"]
@@ -129,7 +129,8 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
+# (Some had runs before their last one: DeepFill on photographs 187 minutes in all.) So the table ranks **files of weights**
+# and not families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
 # same minutes, and trains each with several seeds.
 
