@@ -49,8 +49,8 @@ class Shipped:
     Attributes:
         family: its name.
         drawn: whether it learns from drawn pictures.
-        stages: its runs; each begins with the networks of the one before, and the learning rate up
-            again.
+        stages: its runs; each begins with the generator of the one before, at the same size with
+            its discriminator too, and the learning rate up again.
         ancestor: a commit of this repository, if the first run begins with its file of that name.
     """
 
@@ -88,12 +88,8 @@ SHIPPED = {
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 700),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, sharp_last(300, 400), AVERAGES),
-    "unet-drawn": Shipped("unet", True, both_sizes(3_000, 800)),
-    "unet-celeba": Shipped(
-        "unet",
-        False,
-        (Stage("shipped-64", 3_000), *sharp_last(400, 400), Stage("shipped", 220)),
-    ),
+    "unet-drawn": Shipped("unet", True, both_sizes(3_000, 2_400)),
+    "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),
     "unet-whole-celeba": Shipped(
         "unet-whole", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))
