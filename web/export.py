@@ -10,6 +10,7 @@ the network's own halvings divide.
 """
 
 import argparse
+import copy
 import hashlib
 import io
 import logging
@@ -73,7 +74,7 @@ def mean(parts: Tensor) -> Tensor:
 
 
 def steady(module: nn.Module) -> nn.Module:
-    """The module with every GroupNorm in it made steady, in place."""
+    """The module with every GroupNorm in it made steady, in place; `export` gives a copy."""
     for name, child in module.named_children():
         setattr(module, name, SteadyGroupNorm(child) if isinstance(child, nn.GroupNorm) else child)
         steady(child)
@@ -89,7 +90,7 @@ def export(model: Inpainting) -> ModelProto:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own: it is old, and it says so
         torch.onnx.export(
-            steady(Fill(model)).eval(),
+            steady(Fill(copy.deepcopy(model))).eval(),
             example,
             file,
             dynamo=False,

@@ -2,7 +2,7 @@
 
 const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
 const SAVE = "M12 4v12M7 11l5 5 5-5M4 16v4h16v-4";
-const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", L1: "L1 ↓", time: "Time" };
+const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", sharpness: "Sharpness → 1", L1: "L1 ↓", time: "Time" };
 const SLOW = 200; // milliseconds until the reader sees that work goes on
 
 const page = (choices) => `

@@ -29,6 +29,7 @@ from inpaintlib.studio.pictures import DRAWN, FOLDER, UPLOAD, load_picture, read
 
 HERE = Path(__file__).parent
 STATIC_SIDE = 384  # pixels of the picture that stands in for the widget
+LARGEST_UPLOAD = 8_000_000  # bytes: a notebook server closes a connection that sends over 10 MiB
 
 
 def sources_of(*names: str) -> str:
@@ -91,6 +92,7 @@ class Painter(anywidget.AnyWidget):
     sources = traitlets.List(traitlets.Unicode()).tag(sync=True)
     numbered = traitlets.List(traitlets.Unicode(), [DRAWN, FOLDER]).tag(sync=True)
     kinds = traitlets.List(traitlets.Unicode(), list(SIZED)).tag(sync=True)
+    largest_upload = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)  # bytes
     source = traitlets.Unicode().tag(sync=True)  # of the picture; "" if the caller gave it
     number = traitlets.Int().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)  # what went wrong last, shown in the widget
