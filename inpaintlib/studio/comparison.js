@@ -42,7 +42,9 @@ function render({ model, el }) {
   for (const [name, place] of [["left_picture", "over"], ["right_picture", "under"], ["errors", "map"]]) {
     hear([name], () => showPicture(find(place), model.get(name)));
   }
-  hear(["errors"], () => find("error").classList.toggle("ip-none", !model.get("errors").byteLength));
+  hear(["errors", "rows"], () => { // before the first answer neither is there
+    find("error").classList.toggle("ip-none", model.get("rows").length > 0 && !model.get("errors").byteLength);
+  });
   hear(["rows"], () => showRows(el, model.get("rows")));
   hear(["message"], () => showMessage(find("message"), model.get("message")));
   hear(["working"], () => {

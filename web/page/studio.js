@@ -45,14 +45,15 @@ class Studio {
     const shown = await this.engine.ask("picture", { source, number: 0 });
     const { height, width } = shown;
     const mask = await this.engine.ask("hole", { ...start, height, width });
+    const picture = new DataView(shown.picture);
     this.painter = new Model({
-      ...shown, picture: new DataView(shown.picture), mask_bytes: new DataView(mask.buffer), source, kinds,
+      ...shown, picture, mask_bytes: new DataView(mask.buffer), source, kinds,
       sources: Object.keys(pictures), numbered: [source], stroke: 0, received: 0, message: "",
       largest_upload: LARGEST_UPLOAD,
     }, (names) => this.painted(names), (content, buffers) => this.asked(content, buffers));
     this.comparison = new Model({
       choices: ["original", ...methods, ...networks.map(({ name }) => name)], left: "original", right: best,
-      left_picture: EMPTY, right_picture: EMPTY, errors: EMPTY, rows: [], scaled: false, working: "", message: "",
+      left_picture: picture, right_picture: picture, errors: EMPTY, rows: [], scaled: false, working: "", message: "",
     }, () => this.fill(), () => this.save());
     const [left, right] = this.root.querySelector(".inpaint-studio").children;
     painterView.render({ model: this.painter, el: left });
@@ -146,6 +147,10 @@ class Studio {
   }
 }
 
+function duration(milliseconds) {
+  return milliseconds < 1000 ? `${milliseconds.toFixed(0)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
 /** Numbers as the reader sees them; a dash where there is none. */
 function inWords({ method, milliseconds, scores }) {
   const number = (name, digits, unit = "") => {
@@ -154,6 +159,6 @@ function inWords({ method, milliseconds, scores }) {
   };
   return {
     method, PSNR: number("PSNR", 1, " dB"), SSIM: number("SSIM", 3), sharpness: number("sharpness", 2), L1: number("L1", 3),
-    time: milliseconds === undefined ? "–" : `${milliseconds.toFixed(0)} ms`,
+    time: milliseconds === undefined ? "–" : duration(milliseconds),
   };
 }
