@@ -2,6 +2,9 @@
 
     python -m web.build OUT                  a folder
     python -m web.build --file PAGE.html     one file; --networks says which are in it
+
+Everything is made anew from `data/weights`, the sources beside this file and those of the
+notebook's studio; nothing that is generated is kept.
 """
 
 import argparse
@@ -91,7 +94,7 @@ def files_of(source: str, files: Files) -> Iterable[str]:
     for number in range(FACES if source == DRAWN else 1):
         pixels = to_bytes(load_picture(source, number))[0].permute(1, 2, 0).numpy()
         picture, content = Image.fromarray(pixels), io.BytesIO()
-        picture.save(content, "WebP", lossless=True, quality=100, method=6)
+        picture.save(content, "WebP", lossless=True, quality=75, method=4)
         name = f"pictures/{source.replace(' ', '-')}-{number:02}.webp"
         files[name] = content.getvalue()
         yield name
@@ -137,7 +140,9 @@ def studio_script() -> str:
     """The notebook's painter and comparison, each in a scope of its own, and the page's script."""
     views = {"painterView": Painter._esm, "comparisonView": Comparison._esm}
     parts = [f"const {name} = {scope(str(script))};" for name, script in views.items()]
-    return "\n".join([*parts, *((PAGE / f"{name}.js").read_text("utf-8") for name in ("model", "studio"))])
+    return "\n".join(
+        [*parts, *((PAGE / f"{name}.js").read_text("utf-8") for name in ("model", "studio"))]
+    )
 
 
 def scope(module: str) -> str:
@@ -155,7 +160,9 @@ def scope(module: str) -> str:
 
 def style() -> str:
     """The notebook's styles and the page's."""
-    return "\n".join([str(Painter._css), sources_of("comparison.css"), (PAGE / "studio.css").read_text("utf-8")])
+    return "\n".join(
+        [str(Painter._css), sources_of("comparison.css"), (PAGE / "studio.css").read_text("utf-8")]
+    )
 
 
 FOLDER = """<script type="module">
@@ -199,7 +206,11 @@ def write_folder(out: Path, files: Files) -> None:
 def first_visit(files: Files) -> int:
     """Bytes that a browser fetches until the first fill is shown, the texts compressed."""
     known = json.loads(files["studio.json"])
-    large = [known["runtime"]["wasm"], f"models/{known['best']}.onnx.gz", known["pictures"][DRAWN][0]]
+    large = [
+        known["runtime"]["wasm"],
+        f"models/{known['best']}.onnx.gz",
+        known["pictures"][DRAWN][0],
+    ]
     texts = ["index.html", "studio.js", "studio.css", "worker.js", "studio.json"]
     texts.append(known["runtime"]["script"])
     return sum(len(files[name]) for name in large) + sum(len(packed(files[name])) for name in texts)
@@ -219,7 +230,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         files = page(options.networks or export.names())
         write_folder(options.out, files)
         size = sum(map(len, files.values()))
-        print(f"{options.out}  {size / 1e6:.1f} MB, a first visit {first_visit(files) / 1e6:.1f} MB")
+        print(
+            f"{options.out}  {size / 1e6:.1f} MB, a first visit {first_visit(files) / 1e6:.1f} MB"
+        )
     else:
         text = one_file(page(options.networks or IN_ONE_FILE))
         write_whole(options.file, lambda part: part.write_text(text, "utf-8"))

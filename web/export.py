@@ -3,8 +3,8 @@
     python -m web.export OUT [NAME …]
 
 One contract for every network of the kind "fill": `image` (B, 3, H, W), [-1, 1], and `mask`
-(B, 1, H, W), {0, 1}, 1 = hole, to `prediction` (B, 3, H, W), [-1, 1]. Hiding the hole is part of the
-graph, so what `image` shows there does not matter. The prediction is `Inpainting.extended`: it
+(B, 1, H, W), {0, 1}, 1 = hole, to `prediction` (B, 3, H, W), [-1, 1]. Hiding the hole is part of
+the graph, so what `image` shows there does not matter. The prediction is `Inpainting.extended`: it
 reaches beyond the hole, and Poisson blending makes the fill of it. Height and width may be any that
 the network's own halvings divide.
 """
@@ -17,6 +17,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -86,7 +87,7 @@ def export(model: Inpainting) -> ModelProto:
     size, channels = model.config.size, model.config.channels
     example = (torch.zeros(1, channels, size, size), torch.zeros(1, 1, size, size))
     axes = {name: {0: "batch", 2: "height", 3: "width"} for name in (*INPUTS, OUTPUT)}
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # the exporter takes it, whatever its types say
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own: it is old, and it says so
         torch.onnx.export(

@@ -1,6 +1,8 @@
 """onnxruntime-web, which runs networks in a browser: fetched once with npm, checked, kept.
 
     python -m web.vendor
+
+fetches it ahead of a journey without a network.
 """
 
 import base64
@@ -18,23 +20,8 @@ from inpaintlib.data.writing import write_whole
 
 VERSION = "1.30.0"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+LICENCE = Path(__file__).parent / "page" / "onnxruntime-web.LICENSE"
 SCRIPT, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
-NOTICE = f"""onnxruntime-web {VERSION}
-Copyright (c) Microsoft Corporation. All rights reserved. Licensed under the MIT License:
-
-Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-associated documentation files (the "Software"), to deal in the Software without restriction,
-including without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense,
-and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so,
-subject to the following conditions: The above copyright notice and this permission notice shall be
-included in all copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT
-LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT.
-IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
-WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
-"""
 
 
 class MissingError(RuntimeError):
@@ -57,7 +44,11 @@ def runtime() -> dict[str, bytes]:
     script, wasm = folder() / SCRIPT, folder() / f"{WASM}.gz"
     if not (script.is_file() and wasm.is_file()):
         fetch()
-    return {SCRIPT: script.read_bytes(), f"{WASM}.gz": wasm.read_bytes(), "LICENSE": NOTICE.encode()}
+    return {
+        SCRIPT: script.read_bytes(),
+        f"{WASM}.gz": wasm.read_bytes(),
+        "LICENSE": LICENCE.read_bytes(),
+    }
 
 
 def fetch() -> None:

@@ -1,10 +1,14 @@
 """What the page computes, in a real browser, against what it was ported from."""
 
 import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from inpaintlib import masks, metrics
 from inpaintlib.images import composite, from_bytes, hide, to_bytes
 from inpaintlib.masks import SIZED
@@ -14,23 +18,9 @@ from inpaintlib.photos import tiles
 from inpaintlib.photos.blending import poisson_blend
 from inpaintlib.photos.inpainter import Inpainter
 from inpaintlib.studio.holes import draw_hole, view_size
-from torch import Tensor, nn
-from torch.nn import functional
 
 build = pytest.importorskip("web.build", reason="needs the extra `web`")
 
-FROM_PYTHON = """(value) => {
-  if (value?.dtype === undefined) return value;
-  const bytes = Uint8Array.from(atob(value.content), (letter) => letter.charCodeAt(0));
-  return new { float32: Float32Array, uint8: Uint8Array, int32: Int32Array }[value.dtype](bytes.buffer);
-}"""
-TO_PYTHON = """(value) => {
-  if (!ArrayBuffer.isView(value)) return value;
-  const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  let letters = '';
-  for (const byte of bytes) letters += String.fromCharCode(byte);
-  return { dtype: value.constructor.name, content: btoa(letters) };
-}"""
 KINDS = {
     "Float32Array": np.float32,
     "Float64Array": np.float64,
@@ -45,16 +35,16 @@ def engine(browser):
     """Calls an expression of the worker's script: `engine("dilate(mask, 8, 8, 1)", mask=…)`."""
     page = browser.new_page()
     script = build.worker_script().replace("onmessage =", "const heard =")
-    page.evaluate(f"() => {{ window.python = {FROM_PYTHON}; window.answer = {TO_PYTHON}; }}")
     page.add_script_tag(content=script)
+    page.add_script_tag(path=Path(__file__).parent / "transfer.js")
 
     def call(expression: str, **values):
         packed = {name: pack(value) for name, value in values.items()}
         names = ", ".join(values)
         code = f"""async (packed) => {{
           const {{ {names} }} = Object.fromEntries(
-            Object.entries(packed).map(([name, value]) => [name, window.python(value)]));
-          return window.answer(await ({expression}));
+            Object.entries(packed).map(([name, value]) => [name, fromPython(value)]));
+          return toPython(await ({expression}));
         }}"""
         return unpack(page.evaluate(code, packed))
 
@@ -190,15 +180,19 @@ def hidden_photo(seed: int) -> tuple[np.ndarray, np.ndarray]:
         mask[200:290, 300:415] = 1  # wide: its window is scaled down
         mask[100:103, 10:400] = 1  # a scratch: several cells
         mask[:, 0] = 1  # along the edge
-        mask |= masks.pixels(
-            1, height, width, generator=torch.Generator().manual_seed(2), probability=0.0005
-        )[0, 0].numpy().astype(np.uint8)
+        mask |= (
+            masks.pixels(
+                1, height, width, generator=torch.Generator().manual_seed(2), probability=0.0005
+            )[0, 0]
+            .numpy()
+            .astype(np.uint8)
+        )
     return photo, mask
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_holes_are_cut_into_pythons_tiles(engine, seed):
-    photo, mask = hidden_photo(seed)
+    _, mask = hidden_photo(seed)
     height, width = mask.shape
     numbers, boxes = tiles.find_holes(mask, reach=16)
     expected = [tile for each in enumerate(boxes, 1) for tile in tiles.cut(numbers, *each, 128)]
@@ -222,7 +216,7 @@ def test_holes_are_cut_into_pythons_tiles(engine, seed):
 class Shift(Inpainting):
     """Stands in for a network: a blur of what is seen, shifted, and nothing learned."""
 
-    class config:  # noqa: N801
+    class config:
         size, channels = 128, 3
 
     def __init__(self) -> None:

@@ -1,19 +1,18 @@
-"""The shipped networks as ONNX: the same pictures as in torch, and nothing lost in half the bytes."""
+"""The shipped networks as ONNX: the same pictures as in torch, in as many bytes as the weights."""
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from inpaintlib import masks
 from inpaintlib.data import draw_faces
 from inpaintlib.images import from_bytes
-from inpaintlib.models.unet import UNet, UNetConfig
 from inpaintlib.photos import shipped
-from torch import nn
 
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install 'inpaintlib[web]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra `web`")
 
-from onnx import numpy_helper  # noqa: E402
 
 from web import export  # noqa: E402
 
