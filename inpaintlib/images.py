@@ -148,21 +148,15 @@ def check_image(image: Tensor) -> None:
 
 
 def check_mask(mask: Tensor) -> None:
-    """Raise ValueError unless `mask` is a float (B, 1, H, W) tensor of zeros and ones.
-
-    Its values are not looked at while torch records a graph (export, compilation, tracing): they
-    are not known then, and a graph that asks for them could not be exported.
-    """
+    """Raise ValueError unless `mask` is a float (B, 1, H, W) tensor of zeros and ones."""
     if not torch.is_tensor(mask):
         raise ValueError(f"expected a mask tensor (B, 1, H, W), got {type(mask).__name__}")
     if mask.ndim != 4 or mask.shape[1] != 1:
         raise ValueError(f"expected a mask of shape (B, 1, H, W), got {tuple(mask.shape)}")
     if not mask.is_floating_point():
         raise ValueError(f"expected a float mask of zeros and ones, got {mask.dtype}")
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return
-    grey = ((mask != 0) & (mask != 1)).sum().item()
-    if grey:
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()  # a graph knows no values
+    if not recorded and (grey := ((mask != 0) & (mask != 1)).sum().item()):
         raise ValueError(
             f"expected a mask of zeros and ones (1 = hole), got {grey} other values "
             f"between {mask.min().item():.3g} and {mask.max().item():.3g}"

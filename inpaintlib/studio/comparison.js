@@ -50,6 +50,7 @@ function render({ model, el }) {
   hear(["working"], () => {
     clearInterval(clock);
     const start = performance.now(), name = model.get("working");
+    el.dataset.working = name; // at once: what tests wait for
     const tick = () => {
       const seconds = (performance.now() - start) / 1000;
       find("working").hidden = !name || seconds * 1000 < SLOW;

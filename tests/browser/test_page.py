@@ -26,7 +26,8 @@ from web import export, vendor  # noqa: E402
 
 NETWORKS = ("unet-drawn", "unet-celeba", "deepfill-drawn", "blind-drawn")
 ZIGZAG = [(20, 20), (60, 35), (25, 70), (100, 90), (104, 30)]
-READY = """(right) => document.querySelector('.ip-working')?.hidden
+IDLE = "document.querySelector('.ip-comparison')?.dataset.working === ''"
+READY = f"""(right) => {IDLE}
   && document.querySelector('.ip-name-right').textContent === right
   && document.querySelector('.ip-under').naturalWidth > 0"""
 FILLS = "performance.getEntriesByName('filled').length"
@@ -80,7 +81,7 @@ def served(files, tmp_path_factory):
 def opened(browser, address: str, **options):
     """A page; `page.errors` collects what fails in it, `page.asked` every request."""
     page = browser.new_page(**options)
-    page.set_default_timeout(180_000)
+    page.set_default_timeout(90_000)
     page.errors, page.asked = [], []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda line: page.errors.append(line.text) if line.type == "error" else None)
@@ -107,9 +108,10 @@ def choose(page, method: str) -> None:
 
 def filled_after(page, act) -> None:
     """Wait until what `act` does has been answered."""
+    page.wait_for_function(IDLE)
     before = page.evaluate(FILLS)
     act()
-    page.wait_for_function(f"{FILLS} > {before} && document.querySelector('.ip-working').hidden")
+    page.wait_for_function(f"{FILLS} > {before} && {IDLE}")
 
 
 def cell(page, column: int) -> str:
@@ -169,7 +171,7 @@ def test_the_unet_fills_within_a_second_and_painting_goes_on(page):
     """In processor time, which another program's load does not change."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    clear(page)
+    filled_after(page, lambda: clear(page))
     page.evaluate("""() => {
       window.frames_seen = 0;
       const count = () => { window.frames_seen++; requestAnimationFrame(count); };
@@ -191,7 +193,7 @@ def test_the_unet_fills_within_a_second_and_painting_goes_on(page):
 
 def test_a_stroke_is_painted_while_a_fill_runs(page):
     choose(page, "deepfill-drawn")
-    clear(page)
+    filled_after(page, lambda: clear(page))
     before = page.evaluate(FILLS)
     drag(page, ZIGZAG)
     share = page.inner_text(".ip-hole strong")
@@ -200,7 +202,7 @@ def test_a_stroke_is_painted_while_a_fill_runs(page):
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert page.inner_text(".ip-hole strong") != share
     assert page.evaluate(FILLS) == before  # the first stroke's fill has not been shown
-    page.wait_for_function(f"document.querySelector('.ip-working').hidden && {FILLS} > {before}")
+    page.wait_for_function(f"{IDLE} && {FILLS} > {before}")
     assert page.evaluate(FILLS) == before + 1  # nor will it be: the newest wins
     choose(page, "unet-drawn")
 
@@ -248,8 +250,8 @@ def test_without_a_hole_there_is_nothing_to_score_and_all_hole_is_refused(page):
     assert cell(page, 2) == "–"
     page.locator(".ip-stage").focus()
     tool(page, "rectangle")
-    drag(page, [(0.1, 0.1), (SIDE - 0.2, SIDE - 0.2)])
-    page.locator(".ip-comparison .ip-message").get_by_text("all hole").wait_for()
+    drag(page, [(0.5, 0.5), (SIDE - 0.5, SIDE - 0.5)])
+    page.locator(".ip-comparison .ip-message", has_text="all hole").wait_for()
     filled_after(page, lambda: clear(page))
     tool(page, "brush")
 
@@ -291,7 +293,7 @@ def test_what_is_no_picture_is_explained(page):
         ("dot.png", np.zeros((1, 1, 3), np.uint8), "1×1 pixels"),
     ]:
         upload(page, name, content)
-        message.get_by_text(complaint).wait_for()
+        page.locator(".ip-painter .ip-message", has_text=complaint).wait_for()
     filled_after(page, lambda: page.select_option(".ip-source", "cat"))
     assert message.is_hidden()
     filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
@@ -345,7 +347,8 @@ def test_a_server_that_unpacks_or_a_network_that_is_missing(browser, served, fil
     page = browser.new_page()
     page.route("**/*.gz", lambda route: route.fulfill(status=404, body="gone"))
     page.goto(served.address)
-    page.locator(".ip-comparison .ip-message").get_by_text("could not be fetched (404)").wait_for()
+    said = page.locator(".ip-comparison .ip-message", has_text="could not be fetched (404)")
+    said.wait_for()
     page.unroute("**/*.gz")
     name = "models/unet-drawn.onnx.gz"
     headers = {"Content-Encoding": "gzip"}
