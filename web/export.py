@@ -32,6 +32,7 @@ from inpaintlib.photos import shipped
 
 OPSET = 17
 INPUTS, OUTPUT = ("image", "mask"), "prediction"
+SAMPLED = ("flow",)  # families that need many passes: another contract, another kind
 SMALL = 64  # values: what is smaller is not worth a node that widens it
 
 
@@ -129,8 +130,12 @@ def halved(model: ModelProto) -> ModelProto:
 
 
 def names() -> list[str]:
-    """Every shipped network that fills holes and whose weights are here."""
-    return [name for name in shipped.available() if shipped.is_inpainter(name)]
+    """Every shipped network that fills holes in one pass and whose weights are here."""
+    return [
+        name
+        for name in shipped.available()
+        if shipped.is_inpainter(name) and shipped.family_of(name) not in SAMPLED
+    ]
 
 
 def onnx_of(name: str) -> bytes:

@@ -125,11 +125,14 @@ class Painter(anywidget.AnyWidget):
     def mask(self) -> Tensor:
         """The mask: (1, 1, H, W), {0, 1}, 1 = hole. Set it to that or to an array (H, W).
 
-        A picture too large to be shown whole is painted on as it is shown.
+        A picture too large to be shown whole is painted on as it is shown; each of its pixels is
+        what the nearest one painted on is, as in the file that the browser saves.
         """
         painted = mask_from_bytes(self.mask_bytes, self.height, self.width)
         full = (self.full_height, self.full_width)
-        return painted if painted.shape[2:] == full else functional.interpolate(painted, full)
+        if painted.shape[2:] == full:
+            return painted
+        return functional.interpolate(painted, full, mode="nearest-exact")
 
     @mask.setter
     def mask(self, mask: Tensor | np.ndarray) -> None:

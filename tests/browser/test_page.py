@@ -282,7 +282,9 @@ def test_an_upload_is_filled_at_its_own_size(page, height, width):
     assert (mask == 255).mean() > 0.05
     assert (filled[mask == 0] == photo[mask == 0]).all()
     ours = Inpainter("unet-celeba").fill(photo, mask)
-    assert np.abs(filled.astype(int) - ours).max() <= 1
+    difference = np.abs(filled.astype(int) - ours)
+    assert difference.max() <= 1  # a level, where rounding decides
+    assert (difference > 0).mean() < 0.01
     filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
 
 

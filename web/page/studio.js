@@ -2,9 +2,9 @@
 
 const EMPTY = new DataView(new ArrayBuffer(0));
 const LARGEST_UPLOAD = 100e6; // bytes: nothing is sent anywhere
-const SHELL = `
-  <div class="inpaint-studio"><div></div><div></div></div>
-  <div class="ip-fetching" hidden><progress aria-label="Fetching" max="1" value="0"></progress><span></span></div>`;
+const SHELL = `<div class="inpaint-studio"><div></div><div></div></div>`;
+const FETCHING = `<div class="ip-fetching" hidden><span>Fetching the network, once</span>
+  <progress aria-label="Fetching the network" max="1" value="0"></progress><span class="ip-loaded"></span></div>`;
 
 /**
  * Show the studio in an element. Resolves when the first fill is shown.
@@ -58,6 +58,7 @@ class Studio {
     const [left, right] = this.root.querySelector(".inpaint-studio").children;
     painterView.render({ model: this.painter, el: left });
     comparisonView.render({ model: this.comparison, el: right });
+    right.querySelector(".ip-frame").insertAdjacentHTML("beforeend", FETCHING); // where a fill is awaited
     await this.fill();
   }
 
@@ -138,12 +139,11 @@ class Studio {
 
   showProgress(progress) {
     const place = this.root.querySelector(".ip-fetching");
-    place.hidden = !progress;
-    if (!progress) return;
+    if (place) place.hidden = !progress;
+    if (!place || !progress) return;
     const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
     place.querySelector("progress").value = progress.loaded / progress.total;
-    place.querySelector("span").textContent =
-      `Fetching the network, once: ${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
+    place.querySelector(".ip-loaded").textContent = `${megabytes(progress.loaded)} of ${megabytes(progress.total)} MB`;
   }
 }
 

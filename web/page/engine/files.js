@@ -21,7 +21,9 @@ class Files {
   }
 
   async fetch(name, size) {
+    if (size) this.progress(name, 0, size);
     const answer = await fetch(new URL(name, this.base));
+    if (!answer.ok && size) this.progress(name, 1, 0);
     if (!answer.ok) throw new Error(`${name} could not be fetched (${answer.status}): reload the page`);
     const parts = [], reader = answer.body.getReader();
     let loaded = 0;

@@ -66,9 +66,9 @@ function maskOf(shown, { height, width }, picture) {
   const mask = new Uint8Array(picture.width * picture.height);
   const down = Math.fround(height / picture.height), across = Math.fround(width / picture.width);
   for (let y = 0; y < picture.height; y++) {
-    const row = Math.min(height - 1, Math.floor(Math.fround(y * down))) * width;
+    const row = Math.min(height - 1, Math.floor(Math.fround((y + 0.5) * down))) * width;
     for (let x = 0; x < picture.width; x++) {
-      mask[y * picture.width + x] = shown[row + Math.min(width - 1, Math.floor(Math.fround(x * across)))];
+      mask[y * picture.width + x] = shown[row + Math.min(width - 1, Math.floor(Math.fround((x + 0.5) * across)))];
     }
   }
   return mask;
