@@ -50,7 +50,7 @@ class Model {
 /** The worker, asked as one asks a server: `ask("fill", …)` is a promise of the answer. */
 class Engine {
   constructor(address, onProgress) {
-    this.worker = new Worker(address, { type: "module" });
+    this.worker = new Worker(address); // not of the type "module": from a file Chromium refuses those
     this.waiting = new Map();
     this.last = 0;
     this.worker.onmessage = ({ data }) => {
