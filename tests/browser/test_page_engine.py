@@ -224,7 +224,7 @@ class Shift(Inpainting):
         self.generator = nn.Identity()
         self.register_parameter("where", nn.Parameter(torch.zeros(())))
 
-    def extended(self, batch):
+    def extended(self, batch, *, generator=None):
         return batch.holes()[0].roll((5, -7), dims=(2, 3)) * 0.8 + 0.1
 
 

@@ -66,6 +66,38 @@ def test_bars_carry_their_values():
     assert [text.get_text() for text in axes()[0].texts] == ["1", "2.5"]
 
 
+def test_dots_show_every_value_and_the_mean_side_by_side():
+    groups = {
+        "fixed": {"old": [1.0, 3.0], "new": [5.0, 5.0]},
+        "redrawn": {"old": [2.0], "new": [4.0]},
+    }
+    viz.show_dots(groups, ylabel="dB")
+    axis = axes()[0]
+    drawn = [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axis.lines]
+    heights = [y for _, y in drawn]
+    assert heights == [[1, 3], [5, 5], [2], [4]]
+    assert drawn[0][0][0] < 0 < drawn[2][0][0]  # one group left of its label, one right of it
+    means = [segments.get_segments()[0][0, 1] for segments in axis.collections]
+    assert means == [2, 5, 2, 4]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["fixed", "redrawn"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["old", "new"]
+
+
+def test_planes_pair_measures_of_the_same_thing():
+    groups = {
+        "soft": {"dB": [20.0, 21.0], "sharp": [0.3, 0.4]},
+        "loud": {"dB": [19.0], "sharp": [0.9]},
+    }
+    viz.show_planes(groups, [("dB", "sharp"), ("sharp", "dB")])
+    first, second = axes()
+    soft, loud = first.lines
+    assert list(zip(soft.get_xdata(), soft.get_ydata(), strict=True)) == [(20, 0.3), (21, 0.4)]
+    assert (soft.get_marker(), soft.get_color()) != (loud.get_marker(), loud.get_color())
+    assert (second.get_xlabel(), second.get_ylabel()) == ("sharp", "dB")
+    (legend,) = plt.gcf().legends
+    assert [text.get_text() for text in legend.get_texts()] == ["soft", "loud"]
+
+
 def test_intervals_stand_in_order_and_leave_out_what_has_no_mean():
     none = {"mean": None, "low": None, "high": None}
     rows = {"b": {"mean": 2.0, "low": 1.0, "high": 3.0}, "perfect": none}
