@@ -60,7 +60,7 @@ return each(lambda value: 2 * value - value.detach(), right())""",
 first = tensors[0]
 if first.ndim == 4 and first.shape[1] > 3:
     wide = first.shape
-    given = [part[:, :3] if part.shape == wide else part for part in given]
+    given = [part[:, :3] if getattr(part, "shape", ()) == wide else part for part in given]
 return right(*given)""",
     "knows batches of more than one": """
 if tensors[0].ndim == 4 and len(tensors[0]) == 1:
@@ -81,21 +81,21 @@ return right(*turned)""",
 VALUES = ["00-2", "00-3", "01-1", "02-1", "04-2", "04-5", "05-2", "05-4"]
 VALUES += ["05-6", "06-2", "06-3", "07-1", "07-4", "08-2"]
 STEPS = ["01-2", "01-3"]
-LEARNS = ["00-3", "01-1", "04-2", "05-2", "05-3", "05-4", "05-6", "07-4"]
+LEARNS = ["01-1", "04-2", "05-2", "05-3", "05-4", "05-6", "07-4"]
 PICTURES = ["00-2", "00-3", "06-2", "07-1", "08-2"]
 MASKS = ["00-2", "00-3", "07-3", "07-4", "06-4"]
 
 APPLIES = {
     "writes into its arguments": [
-        *(*VALUES, *STEPS, "03-3", "05-3", "06-4", "07-2", "07-3", "04-3", "08-1"),
+        *(*VALUES, *STEPS, "00-4", "03-3", "05-3", "06-4", "07-2", "07-3", "04-3", "08-1"),
     ],
     "gives the same buffer at every call": [
-        *(name for name in VALUES if name not in ("00-3", "01-1", "07-4", "05-4", "05-6")),
+        *(name for name in VALUES if name not in ("01-1", "07-4", "05-4", "05-6")),
     ],
-    "remembers its first call": [*VALUES, "05-3"],
+    "remembers its first call": [*VALUES, "00-4", "05-3"],
     "answers the second call differently": [*VALUES, *STEPS, "05-3", "07-3"],
     "touches the global random stream": [
-        *(*VALUES, *STEPS, "03-3", "05-3", "00-1", "07-3", "08-1"),
+        *(*VALUES, *STEPS, "00-1", "00-4", "03-3", "05-3", "07-3", "08-1"),
     ],
     "loses the gradient": [*LEARNS, "03-3"],
     "doubles the gradient": [*LEARNS, "03-3"],

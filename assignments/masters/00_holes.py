@@ -3,39 +3,40 @@ import torch
 
 from inpaintlib.notebook.agreement import agrees, draws, evenly
 
-# %% [markdown] tags=["task:00-1"]
-# ### Exercise 1 · One hole a sample
-#
-# ●○○ · 10 minutes · 3 points
-#
-# Write `random_square`: for each sample of a batch a square hole of `side` pixels at a random place,
-# every place as likely, wholly inside the picture, whatever the places of the other samples. Two classics
-# of public code to avoid: one place for the whole batch, and height and width swapped, which nobody
-# notices on square pictures. Every random number comes from `generator`, which moves on as it is used: the
-# next call with it gives other places.
-
 
 # %% tags=["hidden:00-1"]
-# without: inpaintlib.masks.square, inpaintlib.masks.rectangle
-def hidden_random_square(function):
-    for height, width, side in [(9, 6, 2), (5, 14, 5), (7, 7, 1), (3, 3, 2)]:
-        mask = function(10_000, height, width, side, torch.Generator().manual_seed(height))
-        assert mask.shape == (10_000, 1, height, width), "rows are the height, columns the width"
+# without: inpaintlib.masks.rectangle, inpaintlib.masks.square
+def hidden_random_rectangle(function):
+    for height, width, low, high in [(9, 6, 2, 3), (5, 14, 1, 4), (3, 7, 3, 3), (6, 4, 1, 4)]:
+        source = torch.Generator().manual_seed(height)
+        mask = function(8000, height, width, generator=source, low=low, high=high)
+        assert mask.shape == (8000, 1, height, width), "rows are the height, columns the width"
         assert ((mask == 0) | (mask == 1)).all(), "a mask is 0 or 1"
-        mask = mask.float()
-        assert (mask.sum(dim=(1, 2, 3)) == side * side).all(), "each hole has side × side pixels"
-        box = mask.amax(3).sum(2) * mask.amax(2).sum(2)
-        assert (box == side * side).all(), "each hole is one square, not scattered"
-        tops, lefts = mask.amax(3).argmax(2)[:, 0], mask.amax(2).argmax(2)[:, 0]
-        columns, places = width - side + 1, (height - side + 1) * (width - side + 1)
-        place = tops * columns + lefts
-        counts = place.bincount(minlength=places)
-        evenly(counts, told=f"every one of the {places} places must be as likely as any other")
-        if places == 4:  # neighbours in the batch, as pairs
-            pairs = (place[::2] * 4 + place[1::2]).bincount(minlength=16)
-            evenly(pairs, told="a sample's place must not depend on that of another sample")
-    assert function(1, 4, 6, 2, torch.Generator()).shape == (1, 1, 4, 6), "a batch of one"
-    draws(lambda generator: function(64, 8, 9, 3, generator), told="the places")
+        down, along = mask.float().amax(3)[:, 0], mask.float().amax(2)[:, 0]
+        filled = (mask[:, 0] == down[:, :, None] * along[:, None, :]).all()
+        rows, columns, tops, lefts = down.sum(1), along.sum(1), down.argmax(1), along.argmax(1)
+        assert filled and ((mask.float().sum(dim=(1, 2, 3)) == rows * columns).all()), (
+            "one rectangle"
+        )
+        for start, size, line in [(tops, rows, down), (lefts, columns, along)]:
+            place = torch.arange(line.shape[1])
+            inside = (place >= start[:, None]) & (place < (start + size)[:, None])
+            assert (line.bool() == inside).all(), "the rectangle has a gap"
+        sides = high - low + 1
+        shape = ((rows - low) * sides + columns - low).long()
+        assert ((shape >= 0) & (shape < sides**2)).all(), f"sides from {low} to {high}"
+        if sides > 1:
+            evenly(shape.bincount(minlength=sides**2), told="height and width: each pair as likely")
+        if sides == 2:  # where a rectangle of 2 x 3 pixels lies, and neighbours in the batch
+            places = (tops * (width - 2) + lefts)[(rows == 2) & (columns == 3)]
+            evenly(
+                places.bincount(minlength=(height - 1) * (width - 2)), told="each place as likely"
+            )
+            pairs = (shape[::2] * 4 + shape[1::2]).bincount(minlength=16)
+            evenly(pairs, told="a sample's sides must not depend on those of another sample")
+    one = function(1, 4, 6, generator=torch.Generator(), low=2, high=2)
+    assert one.shape == (1, 1, 4, 6), "a batch of one"
+    draws(lambda g: function(64, 8, 9, generator=g, low=2, high=4), told="sides and places")
 
 
 # %% tags=["hidden:00-2"]
@@ -59,37 +60,86 @@ def hidden_hole_psnr(function):
     pixel, whole = torch.zeros(2, 1, 4, 4), torch.ones(1, 1, 3, 5)
     pixel[0, 0, 1, 2], pixel[1, 0, 3, 0] = 1, 1
     cases += [(0.3 * pixel, 0 * pixel, pixel), (0.02 * whole, 0 * whole, whole)]
-    told = "the mean of squares on the [0, 1] scale, over this image's hole and all its channels"
+    told = "the mean of squares on the [0, 1] scale, over this picture's hole and all its channels"
     agrees(function, in_decibels, *cases, told=told, rtol=1e-4, atol=1e-3)
 
 
-# %% [markdown] tags=["task:00-3"]
-# ### Exercise 3 · Bug hunt: the loss that likes small holes
-#
-# ●●○ · 15 minutes · 4 points
-#
-# This loss stands, in one form or another, in several public repositories. Its gradient is right in
-# direction and its name is right, yet training with holes of mixed sizes suffers. Run it on one
-# constant error in three holes, see what is wrong, then write `hole_l1` without the flaw. A network learns
-# from its gradient, which must be that of the value. An empty mask must cost 0, not nan, and teach nothing:
-# it does happen that a random mask hides nothing.
-
-
 # %% tags=["hidden:00-3"]
-# without: inpaintlib.losses.masked_l1
-def hidden_hole_l1(function):
-    def mean_over_hole(prediction, target, mask):
-        where = mask.bool().expand_as(target)
-        error = (prediction[where] - target[where]).abs()
-        return error.mean() if where.any() else (0 * prediction).sum()
+def hidden_diffuse(function):
+    def by_hand(observed, mask, rounds):
+        picture, (height, width) = observed.double(), observed.shape[2:]
+        for _ in range(rounds):
+            before = picture.clone()
+            for sample, _, y, x in mask.nonzero().tolist():
+                up, down = (
+                    before[sample, :, max(y - 1, 0), x],
+                    before[sample, :, min(y + 1, height - 1), x],
+                )
+                left, right = (
+                    before[sample, :, y, max(x - 1, 0)],
+                    before[sample, :, y, min(x + 1, width - 1)],
+                )
+                picture[sample, :, y, x] = (up + down + left + right) / 4
+        return picture
 
-    source = torch.Generator().manual_seed(8)
+    source = torch.Generator().manual_seed(6)
     cases = []
-    for batch, channels, height, width in [(5, 2, 6, 9), (1, 1, 7, 4), (3, 5, 5, 5), (2, 3, 3, 8)]:
-        prediction, target = torch.rand(2, batch, channels, height, width, generator=source) * 2 - 1
-        share = torch.linspace(0.1, 0.8, batch).view(-1, 1, 1, 1)
+    for batch, channels, height, width, rounds in [
+        (2, 3, 4, 7, 3),
+        (1, 1, 6, 3, 1),
+        (3, 5, 5, 4, 6),
+        (1, 2, 3, 5, 0),
+    ]:
+        observed = torch.rand(batch, channels, height, width, generator=source) * 2 - 1
+        share = torch.tensor([0.6, 0.2, 0.9])[:batch].view(-1, 1, 1, 1)
         mask = (torch.rand(batch, 1, height, width, generator=source) < share).float()
-        cases += [(prediction, target, mask), (3 * prediction, target, mask)]
-    cases += [(prediction, target, torch.ones_like(mask)), (prediction, target, 0 * mask)]
-    told = "the mean runs over hole pixels and channels of the whole batch"
-    agrees(function, mean_over_hole, *cases, told=told, learns=[0])
+        cases.append((observed, mask, rounds))
+    cases += [(observed, 0 * mask, 2), (observed, torch.ones_like(mask), 2)]
+    told = "each hole pixel becomes the mean of its four neighbours of the round before"
+    agrees(function, by_hand, *cases, told=told)
+    observed, mask, rounds = cases[0]
+    known = (mask == 0).expand_as(observed)
+    kept = torch.equal(function(observed, mask, rounds)[known].float(), observed[known])
+    assert kept, "known pixels keep their exact value"
+
+
+# %% tags=["hidden:00-4"]
+def hidden_best_match(function):
+    def by_hand(picture, known, patch, patch_known):
+        size, (height, width) = patch.shape[-1], known.shape
+        costs = {}
+        for top in range(height - size + 1):
+            for left in range(width - size + 1):
+                window = slice(top, top + size), slice(left, left + size)
+                if known[window].all():
+                    difference = (picture[:, *window] - patch)[:, patch_known]
+                    costs[top, left] = difference.double().square().sum().item()
+        return min(costs, key=lambda place: costs[place])
+
+    source = torch.Generator().manual_seed(3)
+    cases = []
+    for channels, height, width, size in [(3, 11, 8, 3), (1, 7, 13, 5), (5, 9, 9, 4), (2, 6, 8, 2)]:
+        picture = torch.rand(channels, height, width, generator=source) * 2 - 1
+        known = torch.rand(height, width, generator=source) > 0.04
+        known[:size, :size] = True  # one window at least
+        patch = torch.rand(channels, size, size, generator=source) * 2 - 1
+        patch_known = torch.rand(size, size, generator=source) > 0.4
+        patch_known[0, 0] = True
+        cases.append((picture, known, patch, patch_known))
+    picture, known, patch, patch_known = cases[0]
+    only = torch.zeros_like(known)
+    only[5:8, 2:5] = True  # a single window is wholly known
+    cases += [
+        (picture, only, patch, patch_known),
+        (picture, known, patch, torch.ones_like(patch_known)),
+    ]
+    cases += [
+        (
+            torch.where(known, picture, 50.0),
+            known,
+            torch.where(patch_known, patch, -70.0),
+            patch_known,
+        )
+    ]
+    told = "the wholly known window with the smallest sum of squares over the patch's known pixels"
+    agrees(function, by_hand, *cases, told=told)
