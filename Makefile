@@ -1,7 +1,7 @@
 # A thin face over tools/. On Windows, without make: see README.md.
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test test-slow check unit lessons notebooks assignments \
-        test-assignments weights lock
+        test-assignments weights lock onnx studio studio-file
 
 # The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
 SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -27,6 +27,9 @@ help:
 	@echo "make assignments  write the assignments for a class from the lessons' masters"
 	@echo "make test-assignments  grade a made class, and try every wrong solution on every check"
 	@echo "make weights     train the networks in data/weights that are missing  (NAMES=\"unet-drawn\")"
+	@echo "make onnx        every network that fills holes as ONNX, into build/onnx"
+	@echo "make studio      the studio as a page for any file server, into build/studio"
+	@echo "make studio-file  the studio as one file, for a lecture without a network"
 	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
 
 setup:
@@ -81,6 +84,15 @@ weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)
 	$(RUN) tools/weight_cards.py
 	$(RUN) tools/weight_list.py
+
+onnx: setup
+	$(RUN) -m web.export build/onnx $(NAMES)
+
+studio: setup
+	$(RUN) -m web.build build/studio
+
+studio-file: setup
+	$(RUN) -m web.build --file build/inpainting-studio.html
 
 lock: setup
 	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
