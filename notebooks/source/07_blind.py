@@ -1277,9 +1277,7 @@ assert decibels(completed, test)[0] > before + 0.5, "the filler has learned noth
 
 # %%
 exam = exams["noise cells"]
-iou, precision, recall = score_mask(
-    locate(repaired.generator.locator, exam.observed), exam.mask
-)
+iou, precision, recall = score_mask(locate(repaired.generator.locator, exam.observed), exam.mask)
 assert iou > run.pick(ci=0.3, laptop=0.9, gpu=0.9), f"holes of unseen faces: IoU {iou:.2f}"
 torch.testing.assert_close(repaired.generator.locator.state_dict(), frozen, rtol=0, atol=0)
 print(f"the locator stood still; noise cells of unseen faces: IoU {iou:.3f}, ", end="")
