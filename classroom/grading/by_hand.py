@@ -13,6 +13,7 @@ from classroom.grading.tables import read_table, write_table
 from classroom.grading.work import Graded, Work, full_points
 
 COLUMNS = ("student", "assignment", "cell", "of", "points", "comment", "answer")
+NO_ANSWER = "no answer"
 CHANGED = "the written answer has changed since it was marked"
 
 
@@ -36,7 +37,7 @@ class ByHand:
 
 
 def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
-    """The teacher's rows; new written answers get an empty row in the file.
+    """The teacher's rows; new written answers get a row in the file: empty, or 0 for none.
 
     The column `answer` tells which answer the points were given for. Where that is not the one
     handed in now, the points stay and a note is added to `Graded.human`, until the column is
@@ -57,7 +58,8 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
         for name, got in one.scores.items():
             row = rows.get((student, name))
             if got is None and row is None:
-                new = [student, assignment, name, f"{limits[name]:g}", "", "", ""]
+                given = ("0", NO_ANSWER) if _untouched(one, name, work) else ("", "")
+                new = [student, assignment, name, f"{limits[name]:g}", *given, ""]
                 row = rows[student, name] = dict(zip(COLUMNS, new, strict=True))
             if row is None:
                 continue
@@ -103,6 +105,16 @@ def _check_points(row: dict[str, str], path: Path) -> None:
     if not good:
         who = f"{path.name}: {row['student']}, {row['cell']}"
         raise ValueError(f"{who}: expected 0 to {row['of']} points, got {row['points']!r}")
+
+
+def _untouched(one: Graded, name: str, work: Work) -> bool:
+    """Whether the cell of a written answer is as it was handed out."""
+    texts = [
+        next((cell.source.strip() for cell in notebook.cells if grade_id(cell) == name), "")
+        for notebook in (one.notebook, work.release(one.submission.assignment))
+        if notebook is not None
+    ]
+    return len(texts) == 2 and texts[0] in ("", texts[1])
 
 
 def _mark_of(one: Graded, name: str) -> str:

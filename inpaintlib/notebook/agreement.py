@@ -142,7 +142,10 @@ def untouched(
             raise AssertionError(f"{name} was changed ({few(changed)})")
     for name, new in global_streams().items():
         quiet = not streams or np.array_equal(new, old_streams[name])
-        assert quiet, f"the global random stream of {name} was touched"
+        assert quiet, (
+            f"the global random stream of {name} was touched: who draws from it, or makes a layer "
+            "with weights, changes everybody's random numbers"
+        )
 
 
 # What may change -----------------------------------------------------------------------------
@@ -160,6 +163,8 @@ WORDS = {
     "setting": "the setting {}",
     "optimizer": "the state of {}",
 }
+ITS = {"value": "its values", "gradient": "its gradient", "hooks": "its hooks"}
+ITS |= {"mode": "its mode", "optimizer": "its state"}
 MEMBERS = ("_parameters", "_buffers", "_modules")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 SETTING = (bool, int, float, str, type(None))
@@ -216,7 +221,7 @@ def parts_of(thing: Any, path: str = "", seen: set[int] | None = None) -> list[t
 def differences(old: State, new: State) -> list[str]:
     """What is not as it was, in words."""
     changed = [
-        WORDS[kind].format(path or "it")
+        in_words(kind, path)
         for kind, path in old
         if (kind, path) in new and not same(old[kind, path], new[kind, path])
     ]
@@ -226,6 +231,11 @@ def differences(old: State, new: State) -> list[str]:
         + [f"{path} is gone" for path in sorted(gone)]
         + [f"{path} is new" for path in sorted(fresh)]
     )
+
+
+def in_words(kind: str, path: str) -> str:
+    """What has changed."""
+    return WORDS[kind].format(path or "it") if path or kind not in ITS else ITS[kind]
 
 
 def few(words: Sequence[str], most: int = 3) -> str:

@@ -57,8 +57,8 @@ def test_looking_at_a_network_changes_nothing():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda o: o.step(), "the state of it"),
-        (lambda o: o.param_groups[0].update(lr=0.5), "the state of it"),
+        (lambda o: o.step(), "its state"),
+        (lambda o: o.param_groups[0].update(lr=0.5), "its state"),
     ],
 )
 def test_an_optimizer_must_stay_as_it_was(change: Callable, told: str):
@@ -82,9 +82,9 @@ def test_what_objects_lists_and_arrays_hold_must_stay():
     ("change", "told"),
     [
         (lambda judge: judge.zero_grad(), "the gradient of weight"),
-        (lambda judge: judge.eval(), "the mode of it"),
+        (lambda judge: judge.eval(), "its mode"),
         (lambda judge: judge.requires_grad_(False), "whether weight learns"),
-        (lambda judge: judge.register_forward_hook(lambda *_: None), "the hooks of it"),
+        (lambda judge: judge.register_forward_hook(lambda *_: None), "its hooks"),
     ],
 )
 def test_agreement_looks_at_networks_among_the_arguments(change: Callable, told: str):
@@ -183,7 +183,7 @@ WRONG_STEPS = {
         "torch.optim.SGD(discriminator.parameters(), 0.1).step",
     ),
     "a copy": ("    loss =", "    discriminator = copy.deepcopy(discriminator)\n    loss ="),
-    "the mode of": ("    loss =", "    generator.eval()\n    loss ="),
+    "its mode": ("    loss =", "    generator.eval()\n    loss ="),
     "body.0.weight learns": ("    loss =", "    discriminator.requires_grad_(True)\n    loss ="),
     "whether .* learns": ("    return", "    generator.requires_grad_(False)\n    return"),
     "hooks": ("    loss =", "    discriminator.body.register_forward_hook(print)\n    loss ="),
@@ -347,7 +347,7 @@ WRONG_NETWORKS = {
     "the output has no gradient": (END, f"{END}.detach()"),
     "an input was changed": ("self.y(x)", "self.y(x.add_(1).sub_(1))"),
     "random stream": ("self.y(x)", "self.y(x + 0 * torch.rand(1))"),
-    "the network was changed .the mode of": ("self.y(x)", "self.train().y(x)"),
+    "the network was changed .its mode": ("self.y(x)", "self.train().y(x)"),
     "depends on the others": (END, "return self.z(y - y.mean(0))"),
     "a later pass changes": (
         END,
