@@ -58,14 +58,13 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
         for name, got in one.scores.items():
             row = rows.get((student, name))
             if got is None and row is None:
-                given = ("0", NO_ANSWER) if _untouched(one, name, work) else ("", "")
-                new = [student, assignment, name, f"{limits[name]:g}", *given, ""]
+                new = [student, assignment, name, f"{limits[name]:g}", "", "", ""]
                 row = rows[student, name] = dict(zip(COLUMNS, new, strict=True))
             if row is None:
                 continue
             row["of"], row["assignment"] = f"{limits[name]:g}", assignment
             if got is None:
-                _compare_answer(row, one, name)
+                _compare_answer(row, one, name, work)
             elif row["points"] and not row["comment"].strip():
                 raise ValueError(f"{path.name}: {student}, {name}: a correction needs a comment")
         _check_cells(path, student, assignment, limits, rows)
@@ -75,9 +74,11 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
     return ByHand(rows)
 
 
-def _compare_answer(row: dict[str, str], one: Graded, name: str) -> None:
-    """Note an answer that is not the one that got the points."""
+def _compare_answer(row: dict[str, str], one: Graded, name: str, work: Work) -> None:
+    """Note an answer that is not the one that got the points; none at all gets 0."""
     answer = _mark_of(one, name)
+    if not (row["points"] or row["comment"]) and _untouched(one, name, work):
+        row["points"], row["comment"] = "0", NO_ANSWER
     if row["points"] and row["answer"] not in ("", answer):
         one.note(CHANGED, name)
     else:

@@ -41,7 +41,7 @@ def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[s
             notes.append(f"{name} was missing")
         elif cell.metadata.nbgrader.solution:
             cell.source = answers[name]
-        elif answers[name].split() != cell.source.split():
+        elif cell.cell_type == "code" and answers[name].split() != cell.source.split():
             notes.append(f"{name} was changed")
         cells += [cell, *extras.get(name, [])]
     for number, cell in enumerate(cell for cell in cells if not grade_id(cell)):

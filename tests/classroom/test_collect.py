@@ -204,6 +204,7 @@ def test_rebuilding_keeps_answers_and_restores_the_rest():
     theirs.cells[3].source += "\n# mine"
     assert grade_id(theirs.cells[3]) == "solution-00-1"
     theirs.cells[4].source = "assert True"  # the check
+    theirs.cells[0].source = "My header."  # a text that is locked: restored without a word
     del theirs.cells[1]  # the set-up
     content = json.dumps(theirs).encode()
     rebuilt, notes = rebuild(content, read("release"))
