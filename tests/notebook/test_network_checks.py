@@ -102,6 +102,22 @@ def test_agreement_looks_at_networks_among_the_arguments(change: Callable, told:
         agrees(careless, scores, case, told="scores", learns=[0])
 
 
+def test_agreement_asks_for_the_gradients_of_a_networks_weights():
+    def scores(x, judge):
+        return judge(x)
+
+    judge = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    judge[0].weight.requires_grad_(False)
+    case = (torch.rand(3, 2), judge)
+    agrees(scores, scores, case, told="scores", learns=[0, 1])
+    for wrong, told in [
+        (lambda x, judge: copy.deepcopy(judge)(x), r"no gradient reaches judge\.0\.bias"),
+        (lambda x, judge: judge[1](judge[0](x).detach()), "no gradient reaches"),
+    ]:
+        with pytest.raises(AssertionError, match=told):
+            agrees(wrong, scores, case, told="scores", learns=[1])
+
+
 # A step of training --------------------------------------------------------------------------
 
 
