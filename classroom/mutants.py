@@ -15,6 +15,7 @@ import re
 import sys
 import tomllib
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 
 import nbformat
@@ -89,9 +90,13 @@ class Assignment:
 
 def right_solutions(name: str) -> dict[str, dict[str, str]]:
     """Right solutions of an assignment by exercise and style, from assignments/right."""
-    text = (ASSIGNMENTS / "right" / f"{name}.py").read_text(encoding="utf-8")
+    return solutions(ASSIGNMENTS / "right" / f"{name}.py")
+
+
+def solutions(path: Path) -> dict[str, dict[str, str]]:
+    """Solutions by exercise and what is said of them, from blocks that begin `# %% 01-2 a loop`."""
     found: dict[str, dict[str, str]] = {}
-    for block in re.split(r"^# %% ", text, flags=re.M)[1:]:
+    for block in re.split(r"^# %% ", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
         head, _, code = block.partition("\n")
         exercise, _, style = head.partition(" ")
         found.setdefault(exercise, {})[style] = code
