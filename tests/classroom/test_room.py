@@ -151,7 +151,8 @@ def student(room: Room, name: str) -> Visitor:
 
 def test_the_package_and_its_weights_are_there(room: Room):
     code = "import inpaintlib\nfrom inpaintlib.photos.shipped import load\n"
-    code += "network = load('unet-drawn')\ndef where(): return str(inpaintlib.project_root()), network.config.size"
+    code += "network = load('unet-drawn')\n"
+    code += "def where(): return str(inpaintlib.project_root()), network.config.size"
     room.ask("cell", "given-08-3", code, 30.0)
     assert student(room, "where")() == (str(sandbox.ROOT), 128)
     assert room.tried == [], "no import of the package's does what is refused"
