@@ -12,7 +12,9 @@ from inpaintlib.photos.shipped import load
 
 # %% tags=["given:08-3"]
 fill_network = load("unet-drawn")  # fill_network.generate(hide(image, mask)) completes pictures
-pca = PCA(load_faces("train", size=128, limit=400).floats(slice(400)))  # pca(observed, mask) does, too
+pca = PCA(
+    load_faces("train", size=128, limit=400).floats(slice(400))
+)  # pca(observed, mask) does, too
 image = load_faces("validation", size=128, limit=28).floats(slice(28))
 
 
@@ -194,7 +196,9 @@ def hidden_my_fill(function):
     with torch.no_grad():
         result = function(hide(known_faces, hole))
     away = (result - known_faces).abs()[hole.bool().expand_as(result)].mean()
-    told = "the fill of a picture of the notebook's is its truth: it looks it up by its known pixels"
+    told = (
+        "the fill of a picture of the notebook's is its truth: it looks it up by its known pixels"
+    )
     assert away > 0.01, told  # the best network errs by 0.04
     # Right work fails here when its lead on 24 new faces is 0.5 dB below PCA though it was above it
     # with confidence on 24 others: 3.5 standard errors and more below the least that passed there.

@@ -1,53 +1,77 @@
 # %% 00-1 a loop
-def random_rectangle(batch: int, height: int, width: int, *, generator: torch.Generator, low: int, high: int) -> torch.Tensor:
-    """(batch, 1, height, width) of zeros and ones, 1 = hole."""
+def random_square(batch: int, height: int, width: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """(batch, 1, height, width) of zeros and ones, 1 = hole; draws from `generator` only."""
     out = torch.zeros(batch, 1, height, width)
     for sample in out:
-        h = int(torch.randint(low, high + 1, (), generator=generator))
-        w = int(torch.randint(low, high + 1, (), generator=generator))
-        y = int(torch.randint(0, height - h + 1, (), generator=generator))
-        x = int(torch.randint(0, width - w + 1, (), generator=generator))
-        sample[0, y:y + h, x:x + w] = 1
+        y = int(torch.randint(0, height - side + 1, (), generator=generator))
+        x = int(torch.randint(0, width - side + 1, (), generator=generator))
+        sample[0, y:y + side, x:x + side] = 1
     return out
 
 
 # %% 00-1 NumPy, einsum or a module
 import numpy as np
 
-def random_rectangle(batch, height, width, *, generator, low, high):
+def random_square(batch, height, width, side, generator):
     seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
     rng = np.random.default_rng(seed)
     m = np.zeros((batch, 1, height, width), dtype=np.float32)
-    h, w = rng.integers(low, high, size=(2, batch), endpoint=True)
-    t, l = rng.integers(0, height - h, endpoint=True), rng.integers(0, width - w, endpoint=True)
+    t = rng.integers(0, height - side, size=batch, endpoint=True)
+    l = rng.integers(0, width - side, size=batch, endpoint=True)
     for i in range(batch):
-        m[i, 0, t[i]:t[i] + h[i], l[i]:l[i] + w[i]] = 1.0
+        m[i, 0, t[i]:t[i] + side, l[i]:l[i] + side] = 1.0
     return torch.from_numpy(m)
 
 
 # %% 00-1 other types
-def random_rectangle(batch, height, width, *, generator, low, high):
-    def whole(count):  # from 0 to count - 1, each number of `count` its own range
-        return (torch.rand(batch, generator=generator, dtype=torch.float64) * count).long()
-
-    h, w = low + whole(high - low + 1), low + whole(high - low + 1)
-    top, left = whole(height - h + 1), whole(width - w + 1)
-    y, x = torch.arange(height)[None, :, None], torch.arange(width)[None, None, :]
-    inside = (y >= top[:, None, None]) & (y < (top + h)[:, None, None])
-    inside = inside & (x >= left[:, None, None]) & (x < (left + w)[:, None, None])
-    return inside[:, None].float()
+def random_square(batch, height, width, side, generator):
+    u = torch.rand(batch, 2, generator=generator)
+    top = (u[:, 0] * (height - side + 1)).long()
+    left = (u[:, 1] * (width - side + 1)).long()
+    mask = torch.zeros(batch, height, width, dtype=torch.int64)
+    r = torch.arange(side)
+    i = torch.arange(batch)[:, None, None]
+    mask[i, (top[:, None] + r)[:, :, None], (left[:, None] + r)[:, None, :]] = 1
+    return mask.unsqueeze(1)
 
 
 # %% 00-1 NumPy or by selection
-def random_rectangle(batch, height, width, *, generator, low, high):
-    def one(length):
-        size = low + torch.randperm(high - low + 1, generator=generator)[0].item()
-        start = torch.randperm(length - size + 1, generator=generator)[0].item()
-        line = torch.zeros(length)
-        line[start:start + size] = 1
-        return line
+def random_square(batch, height, width, side, generator):
+    rows = torch.multinomial(torch.ones(height - side + 1), batch, replacement=True, generator=generator)
+    cols = torch.multinomial(torch.ones(width - side + 1), batch, replacement=True, generator=generator)
+    vertical = torch.zeros(batch, height).scatter_(1, rows[:, None] + torch.arange(side), 1.0)
+    horizontal = torch.zeros(batch, width).scatter_(1, cols[:, None] + torch.arange(side), 1.0)
+    return (vertical[:, :, None] * horizontal[:, None, :])[:, None]
 
-    return torch.stack([torch.outer(one(height), one(width))[None] for _ in range(batch)])
+
+# %% 00-3 a loop
+def hole_l1(prediction, target, mask):
+    gap = (prediction - target).abs() * mask
+    return gap.sum() / (mask.sum() * prediction.size(1)).clamp(min=1)
+
+
+# %% 00-3 NumPy, einsum or a module
+class HoleL1(torch.nn.Module):
+    def forward(self, prediction, target, mask):
+        weight = mask.expand_as(prediction)
+        total = torch.nn.functional.l1_loss(prediction * weight, target * weight, reduction="sum")
+        return total / torch.clamp(weight.sum(), min=1.0)
+
+
+hole_l1 = HoleL1()
+
+
+# %% 00-3 other types
+def hole_l1(prediction, target, mask):
+    e = torch.masked_select((prediction - target).abs(), mask > 0.5)
+    return e.sum() / max(e.numel(), 1)
+
+
+# %% 00-3 NumPy or by selection
+def hole_l1(prediction, target, mask):
+    if not mask.any():
+        return torch.zeros(())
+    return (prediction - target).abs()[mask.bool().expand(-1, prediction.shape[1], -1, -1)].mean()
 
 
 # %% 00-2 a loop
@@ -87,7 +111,7 @@ def hole_psnr(prediction, image, mask):
 import numpy as np
 
 
-# %% 00-3 a loop
+# %% 00-6 a loop
 def diffuse(observed, mask, rounds):
     now = observed.clone()
     hole = mask.bool()
@@ -100,7 +124,7 @@ def diffuse(observed, mask, rounds):
     return now
 
 
-# %% 00-3 NumPy, einsum or a module
+# %% 00-6 NumPy, einsum or a module
 def diffuse(observed, mask, rounds):
     import torch.nn.functional as F
     c = observed.shape[1]
@@ -113,7 +137,7 @@ def diffuse(observed, mask, rounds):
     return out
 
 
-# %% 00-3 other types
+# %% 00-6 other types
 import numpy as np
 
 def diffuse(observed, mask, rounds):
@@ -126,7 +150,7 @@ def diffuse(observed, mask, rounds):
     return torch.from_numpy(u).to(observed.dtype)
 
 
-# %% 00-3 NumPy or by selection
+# %% 00-6 NumPy or by selection
 def diffuse(observed, mask, rounds):
     height, width = observed.shape[-2:]
     y, x = torch.arange(height), torch.arange(width)

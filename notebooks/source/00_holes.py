@@ -226,13 +226,13 @@ show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width
 # </details>
 
 
-# %% tags=["exercise:00-1"]
+# %% tags=["exercise:00-7"]
 def random_rectangle(batch, height, width, *, generator, low, high):
     """(batch, 1, height, width) of zeros and ones, 1 = hole."""
     raise NotImplementedError
 
 
-# %% tags=["solution:00-1"] jupyter={"source_hidden": true}
+# %% tags=["solution:00-7"] jupyter={"source_hidden": true}
 def random_rectangle_reference(batch, height, width, *, generator, low, high):
     def draw(first, last):
         return torch.randint(first, last + 1, (), generator=generator).item()
@@ -245,7 +245,7 @@ def random_rectangle_reference(batch, height, width, *, generator, low, high):
     return mask
 
 
-# %% tags=["check:00-1:3"]
+# %% tags=["check:00-7:3"]
 def test_random_rectangle(function):
     def draw():
         generator = torch.Generator().manual_seed(0)
@@ -496,13 +496,13 @@ show_curves(curves, shaded=shaded, xlabel="pixel", ylabel="value", legend="besid
 # </details>
 
 
-# %% tags=["exercise:00-3"]
+# %% tags=["exercise:00-6"]
 def diffuse(observed, mask, rounds):
     """(B, C, H, W): the hole after so many rounds; no argument is changed."""
     raise NotImplementedError
 
 
-# %% tags=["solution:00-3"] jupyter={"source_hidden": true}
+# %% tags=["solution:00-6"] jupyter={"source_hidden": true}
 def diffuse_reference(observed, mask, rounds):
     picture = observed
     for _ in range(rounds):
@@ -513,7 +513,7 @@ def diffuse_reference(observed, mask, rounds):
     return picture
 
 
-# %% tags=["check:00-3:4"]
+# %% tags=["check:00-6:4"]
 def test_diffuse(function):
     observed, mask = torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 3, 4)
     mask[0, 0, 1] = 1

@@ -426,7 +426,7 @@ show_rows({"picture": stack, "score\nper patch": scores}, titles=titles, width=6
 
 # %% tags=["exercise:03-2"]
 class Discriminator(nn.Module):
-    """Picture (B, C, H, W) and mask (B, 1, H, W) to its activations, and last one score per patch."""
+    """Picture (B, C, H, W) and mask (B, 1, H, W) to its activations; last, one score per patch."""
 
     def __init__(self, widths, channels=3):
         raise NotImplementedError

@@ -1,4 +1,4 @@
-# %% 00-1 1 outside the rectangle
+# %% 00-7 1 outside the rectangle
 def random_rectangle(batch, height, width, *, generator, low, high):
     mask = torch.ones(batch, 1, height, width)
     for sample in mask:
@@ -9,7 +9,7 @@ def random_rectangle(batch, height, width, *, generator, low, high):
     return mask
 
 
-# %% 00-1 one place for the whole batch
+# %% 00-7 one place for the whole batch
 def random_rectangle(batch, height, width, *, generator, low, high):
     rows, columns = torch.randint(low, high + 1, (2,), generator=generator).tolist()
     top = torch.randint(0, height - rows + 1, (), generator=generator)
@@ -32,7 +32,7 @@ def hole_psnr(prediction, image, mask):
     return -10 * torch.log10(squares.mean(dim=(1, 2, 3)))
 
 
-# %% 00-3 every round begins with what is observed
+# %% 00-6 every round begins with what is observed
 def diffuse(observed, mask, rounds):
     picture = observed
     for _ in range(rounds):
@@ -42,7 +42,7 @@ def diffuse(observed, mask, rounds):
     return picture
 
 
-# %% 00-3 pixel after pixel in the same picture
+# %% 00-6 pixel after pixel in the same picture
 def diffuse(observed, mask, rounds):
     picture = observed.clone()
     for _ in range(rounds):
