@@ -122,6 +122,8 @@ def test_a_wrong_solution_fails_its_check(number, name, code, monkeypatch, tmp_p
     for cell in lessons.build(*lessons.masters([number])).cells:
         if tag(cell)[:2] == ("check", name):
             break
+        if "elsewhere" in tags(cell):  # fetches the course, in the words of IPython
+            continue
         wrong = code if tag(cell)[:2] == ("exercise", name) else cell.source
         program += statements(wrong) if cell.cell_type == "code" else []
     kept = "\n".join(part.source for part in needed(free_names(cell.source), program))
