@@ -101,13 +101,11 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 # %% [markdown]
 # ## 3 · The rules
 #
-# 1. **The same holes for everyone**, drawn once from a seed, so that anybody can draw them again. One system
-#    has it harder: `blind` is not told the hole. It gets noise or a flat colour there and must find it first
-#    (lesson 7).
+# 1. **The same holes for everyone**, drawn once from a seed. `blind` has it harder: it is not told the hole
+#    and must find it first (lesson 7).
 # 2. **Only the hole counts.** Known pixels are pasted back, the same for all.
-# 3. **Pictures that nobody learned from.** Settings were chosen on other data than the final score.
-#    Ours come from the validation part, and the networks' stopping point was chosen there too: a small
-#    flattery for them, which we state.
+# 3. **Pictures that nobody learned from.** Ours come from the validation part, where the networks' stopping point was
+#    chosen too: a small flattery for them, which we state.
 # 4. **Controls.** One that must be perfect (the truth), one that must be bad (grey).
 # 5. **Uncertainty** beside every number.
 # 6. **Equal effort** for every system. This rule we could *not* keep, and that changes what the table may say:
