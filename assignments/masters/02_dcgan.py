@@ -3,6 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from inpaintlib.layers import spectral_norm
 from inpaintlib.notebook.agreement import agrees
 from inpaintlib.notebook.network_checks import builds
 
@@ -58,6 +59,7 @@ def hidden_stamp(function):
 
 
 # %% tags=["hidden:02-2"]
+# without: inpaintlib.models.dcgan.Generator
 def hidden_generator(network):
     class Right(nn.Module):
         def __init__(self, width=64):
@@ -107,6 +109,7 @@ def hidden_generator(network):
 
 
 # %% tags=["hidden:02-3"]
+# without: inpaintlib.models.dcgan.Discriminator
 def hidden_discriminator(network):
     class Right(nn.Module):
         def __init__(self, width=64, spectral=False):
