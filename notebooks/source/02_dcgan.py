@@ -14,10 +14,10 @@
 # generator has only stored its training faces.
 
 # %% [markdown]
-# **Time** about two hours with the exercises; the cells alone run in about five minutes on two
-# quiet CPU cores. **Before this lesson** lesson 1: the two networks, their losses, the training
-# loop. **Data** faces of 64 × 64 pixels. Without a download the course *draws* its own; with
-# CelebA in `data/` (research use only) it takes the photographs.
+# **Time** about two and a half hours with the exercises; the cells alone run in about five minutes
+# on two quiet CPU cores. **Before this lesson** lesson 1: the two networks, their losses, the
+# training loop. **Data** faces of 64 × 64 pixels. Without a download the course *draws* its own;
+# with CelebA in `data/` (research use only) it takes the photographs.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -133,9 +133,9 @@ show_diagram(
 # %% [markdown]
 # ## 3 · How a picture grows: the transposed convolution
 #
-# A fully connected layer has a weight for every pair of values. As the last layer of this
-# generator it would need 1024 · 12,288 weights; DCGAN's last layer has 64 · 3 · 4 · 4. It looks at
-# neighbours only, and uses the same weights everywhere.
+# A fully connected layer has a weight for every pair of values: the last layer of lesson 1's
+# generator would need 1024 · 12,288 of them for our faces. DCGAN's last layer has 64 · 3 · 4 · 4.
+# It looks at neighbours only, and uses the same weights everywhere.
 #
 # A convolution with stride 2 halves a picture. A **transposed convolution** doubles it. It uses
 # its kernel $k$ as a stamp: every input value $x_i$ adds $x_i\,k$ to the output, and each stamp
@@ -620,8 +620,8 @@ print(f"of 1000 random vectors none becomes longer: {longest <= 1 + 1e-4}")
 
 # %% [markdown]
 # **Experiment.** One switch: your discriminator with BatchNorm, or with spectral norm. Everything
-# else is equal: narrow networks, the same learning rate, losses, batches and number of steps; three seeds each.
-# *Predict:* which comes nearer to the real faces, and do all seeds agree?
+# else is equal: the narrow generator, the learning rates, the losses, the batches, the number of
+# steps. Three seeds each. *Predict:* which comes nearer to the real faces, and do all seeds agree?
 
 
 # %%
@@ -781,10 +781,10 @@ show_rows({"generated": above, "nearest in\ntraining": below}, titles=titles, wi
 
 # %% [markdown]
 # The copier's faces agree with their neighbours in hair, clothes and background at once, and the
-# test fires. The trained generators' *most* suspicious faces resemble a training face in some
-# features only, and no more of them are too near than chance allows. Be careful with the
-# conclusion: the test finds copies that our features recognise. The mirrored faces show that it is not perfect
-# even there.
+# test fires. Of your generator's faces, fewer than one in ten are too near (the cell above asserts
+# it), and the *most* suspicious ones, shown here, resemble a training face in some features only.
+# Be careful with the conclusion: the test finds copies that our features recognise, and it misses
+# a part even of the mirrored training faces.
 #
 # ## 11 · Break it: the 0.8 in BatchNorm
 #
@@ -904,7 +904,8 @@ explore(push, face=range(6), attribute=sorted(names), strength=(0.0, 6.0, 0.5))
 #
 # **Read on.** Radford et al. 2016, sections 3 and 6. Odena et al. 2016, *Deconvolution and
 # checkerboard artifacts*, for its interactive figures. Karras et al. 2019, *A style-based
-# generator*: it replaced DCGAN, with R1 and a more useful noise. Next, lesson 3: the face is given, except for a hole.
+# generator*: it replaced DCGAN, with R1 and a more useful noise. Next, lesson 3: the face is
+# given, except for a hole.
 
 # %%
 card = {
