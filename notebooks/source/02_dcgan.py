@@ -355,7 +355,7 @@ def test_generator(network):
     small = network(4)
     image = small(torch.randn(2, 100, generator=torch.Generator().manual_seed(2)))
     assert image.shape == (2, 3, 64, 64), (
-        f"noise (2, 100): expected (2, 3, 64, 64), got {image.shape}"
+        f"noise (2, 100): expected (2, 3, 64, 64), got {tuple(image.shape)}"
     )
     kinds = [type(layer).__name__ for layer in small.modules()]
     norms = kinds.count("BatchNorm2d")
@@ -521,7 +521,7 @@ source = batches(faces, batch_size=32, flip=True, seed=run.seed)
 for record in tqdm(training.train(model, source, steps=STEPS, ema=average), total=STEPS):
     for name, curve in losses.items():
         curve.append(record.terms[f"{name}/adversarial"].item())
-    if record.step + 1 in (1, STEPS // 8, STEPS // 3):
+    if record.step + 1 in (1, STEPS // 8, STEPS // 4):
         moments[f"step {record.step + 1}"] = draw(settled(model.generator), columns)
 
 with average.applied():
@@ -646,9 +646,11 @@ for name, spectral in (("BatchNorm", False), ("spectral norm", True)):
         drawn = draw(short_game(spectral, seed, ROUNDS), noise)
         outcome[name].append(frechet_distance(features(drawn), unseen))
     looks[name] = drawn[:6]
-untrained = frechet_distance(features(draw(short_game(True, 1, 0), noise)), unseen)
-nearest = min(min(values) for values in outcome.values())
-assert nearest < run.pick(ci=0.95, laptop=0.7, gpu=0.7) * untrained, "neither learned anything"
+starts = [
+    frechet_distance(features(draw(short_game(True, seed, 0), noise)), unseen) for seed in (1, 2, 3)
+]
+gains = [1 - end / start for start, end in zip(starts, outcome["spectral norm"], strict=True)]
+assert max(gains) > run.pick(ci=0.1, laptop=0.3, gpu=0.3), f"nothing was learned: {gains}"
 
 # %% tags=["predict"]
 seeds = {
@@ -719,7 +721,9 @@ def test_too_near(function):
     unseen = torch.tensor([[0.0, gap] for gap in (1.0, 2.0, 3.0, 4.0, 5.0)])
     rows = torch.tensor([[0.0, 0.5], [10.0, 2.5], [0.0, 3.5], [10.0, 9.0]])
     found = function(rows, training, unseen, 0.5)
-    assert found.shape == (4,), f"one answer per generated row: expected (4,), got {found.shape}"
+    assert found.shape == (4,), (
+        f"one answer per generated row: expected (4,), got {tuple(found.shape)}"
+    )
     assert found.dtype == torch.bool, f"the answers are booleans, not {found.dtype}"
     right = [True, True, False, False]
     assert found.tolist() == right, (
