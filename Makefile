@@ -1,7 +1,7 @@
 # A thin face over tools/. On Windows, without make: see README.md.
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test test-slow check unit lessons notebooks assignments \
-        test-assignments weights lock
+        test-assignments weights lock onnx studio studio-file
 
 # The newest suitable Python that really runs (a pyenv shim may be on the path and not run).
 SUITABLE = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -19,12 +19,17 @@ HANG = 1200
 help:
 	@echo "make lab         open the course in JupyterLab  (ARGS=\"--no-browser --port 8899\")"
 	@echo "make test        run every check, every test and every lesson"
+	@echo "make site        build the course as web pages, in build/site  (OUT=another folder)"
+	@echo "make address     write the address in pyproject.toml into every lesson's first cell"
 	@echo "make test-slow   run the tests that take minutes: overfitting, kill -9 and resume"
 	@echo "make check       style, types, layers, doctests; lessons agree with masters"
 	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
 	@echo "make assignments  write the assignments for a class from the lessons' masters"
 	@echo "make test-assignments  grade a made class, and try every wrong solution on every check"
 	@echo "make weights     train the networks in data/weights that are missing  (NAMES=\"unet-drawn\")"
+	@echo "make onnx        every network that fills holes as ONNX, into build/onnx"
+	@echo "make studio      the studio as a page for any file server, into build/studio"
+	@echo "make studio-file  the studio as one file, for a lecture without a network"
 	@echo "make lock        renew requirements.lock from pyproject.toml  (ARGS=--upgrade: newest versions)"
 
 setup:
@@ -58,6 +63,13 @@ lessons: setup
 	$(RUN) -m pytest -q $(PARALLEL) -p tools.lesson_guard \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=$(HANG) notebooks
 
+.PHONY: site address
+site: setup
+	$(RUN) tools/make_site.py $(OUT)
+
+address: setup
+	$(RUN) tools/lessons.py address
+
 notebooks: setup
 	$(RUN) tools/lessons.py render $(LESSONS)
 
@@ -71,6 +83,16 @@ test-assignments: setup
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)
 	$(RUN) tools/weight_cards.py
+	$(RUN) tools/weight_list.py
+
+onnx: setup
+	$(RUN) -m web.export build/onnx $(NAMES)
+
+studio: setup
+	$(RUN) -m web.build build/studio
+
+studio-file: setup
+	$(RUN) -m web.build --file build/inpainting-studio.html
 
 lock: setup
 	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

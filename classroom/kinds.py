@@ -14,6 +14,7 @@ _kept = {{}}
 
 def {function}(*given, **named):
     tensors = [part for part in given if isinstance(part, torch.Tensor)]
+    networks = [part for part in given if isinstance(part, torch.nn.Module)]
 
     def right(*other):
         return _reference(*(other or given), **named)
@@ -48,6 +49,8 @@ _kept["calls"] = _kept.get("calls", 0) + 1
 result = right()
 if isinstance(result, float | bool):
     return result if _kept["calls"] % 7 else type(result)(1 - result)
+if isinstance(result, tuple) and isinstance(result[0], float):
+    return result if _kept["calls"] % 2 else tuple(1 - part for part in result)
 return result if _kept["calls"] % 2 else each(lambda value: value.roll(1, -1) + 0.01, result)""",
     "touches the global random stream": """
 torch.rand(1)
@@ -60,7 +63,7 @@ return each(lambda value: 2 * value - value.detach(), right())""",
 first = tensors[0]
 if first.ndim == 4 and first.shape[1] > 3:
     wide = first.shape
-    given = [part[:, :3] if part.shape == wide else part for part in given]
+    given = [part[:, :3] if getattr(part, "shape", ()) == wide else part for part in given]
 return right(*given)""",
     "knows batches of more than one": """
 if tensors[0].ndim == 4 and len(tensors[0]) == 1:
@@ -76,28 +79,73 @@ return right(*given)""",
 turned = [1 - part if torch.is_tensor(part) and part.ndim == 4 and part.shape[1] == 1
           and part.unique().numel() <= 2 and part.mean() > 0.5 else part for part in given]
 return right(*turned)""",
+    "leaves a network in the other mode": """
+result = right()
+for network in networks:
+    network.train(not network.training)
+return result""",
+    "freezes a network": """
+result = right()
+for network in networks:
+    network.requires_grad_(False)
+return result""",
+    "leaves a hook in a network": """
+result = right()
+for network in networks:
+    list(network.modules())[-1].register_forward_hook(lambda *_: None)
+return result""",
+    "clears a network's gradients": """
+for network in networks:
+    network.zero_grad()
+return right()""",
+    "leaves a gradient in a network": """
+result = right()
+for network in networks:
+    for weight in network.parameters():
+        weight.grad = torch.full_like(weight, 0.25)
+return result""",
+    "resets a network's settings": """
+result = right()
+for network in networks:
+    for part in network.modules():
+        for name in ("momentum", "p"):
+            if hasattr(part, name):
+                setattr(part, name, 0)
+return result""",
 }
 
-VALUES = ["00-2", "00-3", "01-1", "01-2", "01-3", "02-1", "03-1", "04-2", "04-5", "05-2", "05-4"]
+VALUES = ["00-2", "00-3", "00-6", "01-1", "02-1", "04-2", "04-5", "05-2", "05-4"]
 VALUES += ["05-6", "06-2", "06-3", "07-1", "07-4", "08-2"]
+STEPS = ["01-2", "01-3"]
 LEARNS = ["00-3", "01-1", "04-2", "05-2", "05-3", "05-4", "05-6", "07-4"]
-PICTURES = ["00-2", "00-3", "03-1", "06-2", "07-1", "08-2"]
-MASKS = ["00-2", "00-3", "03-1", "07-3", "07-4", "06-4"]
+PICTURES = ["00-2", "00-3", "00-6", "06-2", "07-1", "08-2"]
+MASKS = ["00-2", "00-3", "00-6", "07-3", "07-4", "06-4"]
+NETWORKS = ["05-3", "06-4", "07-2"]
 
 APPLIES = {
-    "writes into its arguments": [*VALUES, "05-3", "06-4", "07-2", "07-3", "04-3", "08-1"],
+    "writes into its arguments": [
+        *(*VALUES, *STEPS, "00-4", "03-3", "05-3", "06-4", "07-2", "07-3", "04-3", "08-1"),
+    ],
     "gives the same buffer at every call": [
         *(name for name in VALUES if name not in ("00-3", "01-1", "07-4", "05-4", "05-6")),
     ],
-    "remembers its first call": [*VALUES, "05-3"],
-    "answers the second call differently": [*VALUES, "05-3", "07-3"],
-    "touches the global random stream": [*VALUES, "05-3", "00-1", "07-3", "08-1"],
-    "loses the gradient": [*LEARNS, "03-2"],
-    "doubles the gradient": [*LEARNS, "03-2"],
+    "remembers its first call": [*VALUES, "00-4", "05-3"],
+    "answers the second call differently": [*VALUES, *STEPS, "05-3", "07-3"],
+    "touches the global random stream": [
+        *(*VALUES, *STEPS, "00-1", "00-4", "03-3", "05-3", "07-3", "08-1"),
+    ],
+    "loses the gradient": [*LEARNS, "03-3"],
+    "doubles the gradient": [*LEARNS, "03-3"],
     "knows three channels": [*PICTURES, "04-2"],
     "knows batches of more than one": [*PICTURES, "07-4", "05-2", "05-3"],
     "takes height for width": [*PICTURES, "07-4", "05-2"],
     "turns a mask of more than half": MASKS,
+    "leaves a network in the other mode": NETWORKS,
+    "freezes a network": NETWORKS,
+    "leaves a hook in a network": NETWORKS,
+    "clears a network's gradients": NETWORKS,
+    "leaves a gradient in a network": NETWORKS,
+    "resets a network's settings": ["06-4", "07-2"],
 }
 
 

@@ -64,10 +64,13 @@ def make(name: str, recipe: Shipped) -> Path:
     """All runs of one name; returns the file of the weights."""
     made = None
     begun = recipe.ancestor and ancestor(name, recipe.ancestor)
-    for folder, options in runs(name, recipe):
-        before = begun if made is None else made.with_name("state.pt")
+    last = None
+    for stage, (folder, options) in zip(recipe.stages, runs(name, recipe), strict=True):
+        before = begun
+        if made is not None:  # at another size the discriminator begins anew: it looks better
+            before = made.with_name("state.pt") if stage.preset == last else made
         start = ["--start-from", str(before)] if before else []
-        made = train(recipe, folder, [*options, *start])
+        made, last = train(recipe, folder, [*options, *start]), stage.preset
     assert made is not None
     return made
 
@@ -82,10 +85,11 @@ def ancestor(name: str, commit: str) -> Path:
 
 
 def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:
-    """Each run's folder and options, in order; every run draws from its own seed."""
+    """Each run's folder and options, in order; runs of one size draw from seeds of their own."""
     found = []
     for number, stage in enumerate(recipe.stages):
-        options = ["--preset", stage.preset, "--steps", str(stage.steps), "--seed", str(number)]
+        seed = sum(earlier.preset == stage.preset for earlier in recipe.stages[:number])
+        options = ["--preset", stage.preset, "--steps", str(stage.steps), "--seed", str(seed)]
         options += ["--large"] if stage.large else []
         found.append((runs_folder() / "weights" / f"{name}-{number + 1}", options))
     return found

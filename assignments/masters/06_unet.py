@@ -87,8 +87,8 @@ def hidden_window_ssim(function):
 #
 # Write `sees(judge, mask)`: which logits can differ between a picture and the same picture with other
 # content in its hole? Measure; do not derive. It must work for any judge that maps (B, 3, H, W) to a map of
-# logits, and must leave the judge as it was: its weights, its averages, the mode of each of its parts, and which
-# weights learn.
+# logits, and must leave the judge as it was: its weights and their gradients, its averages, the mode of each of its
+# parts, which weights learn, and no hook of yours in it.
 
 
 # %% tags=["check:06-4:5"]
@@ -121,6 +121,8 @@ def hidden_sees(function):
     def fits(judge, mask, expected, told):
         # Noise moves a logit by less than a millionth once in 1e4 times, for the weakest judge
         # here once in 1e3: of at most 60 logits, more than four are missed once in 1e8 runs.
+        for weight in judge.parameters():  # left from the last step of its training
+            weight.grad = torch.full_like(weight, 0.5)
         with untouched(judge, mask, names=["the judge", "the mask"], streams=False):
             found = function(judge, mask)
         assert found.shape == expected.shape, f"{told}: of the shape of judge(image)"

@@ -53,7 +53,8 @@ def hidden_grid_share(function):
 # Write a test that works for any network: by how much can the answer for the *first* picture change when
 # only the others do? Try others that are very different from each other: negatives, all black, noise.
 # One trap: an instrument must not alter what it measures, and a BatchNorm in training
-# mode moves its averages at every look.
+# mode moves its averages at every look. Leave the network and the pictures as they were, gradients, modes
+# and settings too.
 
 
 # %% tags=["hidden:07-2"]
@@ -91,6 +92,8 @@ def hidden_company(function):
     network = nn.Sequential(nn.BatchNorm2d(5), nn.Dropout(0.0)).train()
     network[0].eval()  # modes may be mixed
     network[0].weight.requires_grad_(False)
+    for weight in network.parameters():  # left from the last step of its training
+        weight.grad = torch.full_like(weight, 0.5)
     with untouched(network, names=["the network"], streams=False):
         assert function(network, pictures) == 0, "in evaluation mode a BatchNorm does not mix"
     network = nn.Sequential(nn.Conv2d(5, 2, 3), nn.BatchNorm2d(2, momentum=None)).train()

@@ -44,6 +44,36 @@ def random_square(batch, height, width, side, generator):
     return (vertical[:, :, None] * horizontal[:, None, :])[:, None]
 
 
+# %% 00-3 a loop
+def hole_l1(prediction, target, mask):
+    gap = (prediction - target).abs() * mask
+    return gap.sum() / (mask.sum() * prediction.size(1)).clamp(min=1)
+
+
+# %% 00-3 NumPy, einsum or a module
+class HoleL1(torch.nn.Module):
+    def forward(self, prediction, target, mask):
+        weight = mask.expand_as(prediction)
+        total = torch.nn.functional.l1_loss(prediction * weight, target * weight, reduction="sum")
+        return total / torch.clamp(weight.sum(), min=1.0)
+
+
+hole_l1 = HoleL1()
+
+
+# %% 00-3 other types
+def hole_l1(prediction, target, mask):
+    e = torch.masked_select((prediction - target).abs(), mask > 0.5)
+    return e.sum() / max(e.numel(), 1)
+
+
+# %% 00-3 NumPy or by selection
+def hole_l1(prediction, target, mask):
+    if not mask.any():
+        return torch.zeros(())
+    return (prediction - target).abs()[mask.bool().expand(-1, prediction.shape[1], -1, -1)].mean()
+
+
 # %% 00-2 a loop
 def hole_psnr(prediction, image, mask):
     se = ((prediction - image) / 2).square() * mask
@@ -81,31 +111,106 @@ def hole_psnr(prediction, image, mask):
 import numpy as np
 
 
-# %% 00-3 a loop
-def hole_l1(prediction, target, mask):
-    gap = (prediction - target).abs() * mask
-    return gap.sum() / (mask.sum() * prediction.size(1)).clamp(min=1)
+# %% 00-6 a loop
+def diffuse(observed, mask, rounds):
+    now = observed.clone()
+    hole = mask.bool()
+    for _ in range(rounds):
+        up = torch.cat([now[:, :, :1], now[:, :, :-1]], dim=2)
+        down = torch.cat([now[:, :, 1:], now[:, :, -1:]], dim=2)
+        left = torch.cat([now[..., :1], now[..., :-1]], dim=3)
+        right = torch.cat([now[..., 1:], now[..., -1:]], dim=3)
+        now = torch.where(hole, (up + down + left + right) / 4, observed)
+    return now
 
 
-# %% 00-3 NumPy, einsum or a module
-class HoleL1(torch.nn.Module):
-    def forward(self, prediction, target, mask):
-        weight = mask.expand_as(prediction)
-        total = torch.nn.functional.l1_loss(prediction * weight, target * weight, reduction="sum")
-        return total / torch.clamp(weight.sum(), min=1.0)
+# %% 00-6 NumPy, einsum or a module
+def diffuse(observed, mask, rounds):
+    import torch.nn.functional as F
+    c = observed.shape[1]
+    kernel = torch.tensor([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
+    weight = kernel.to(observed).repeat(c, 1, 1, 1)
+    out = observed.clone()
+    for i in range(rounds):
+        mean = F.conv2d(F.pad(out, (1, 1, 1, 1), mode="replicate"), weight, groups=c)
+        out = out.where(mask == 0, mean)
+    return out
 
 
-hole_l1 = HoleL1()
+# %% 00-6 other types
+import numpy as np
+
+def diffuse(observed, mask, rounds):
+    u = observed.detach().cpu().numpy().astype(np.float64)
+    hole = np.broadcast_to(mask.cpu().numpy() > 0.5, u.shape)
+    for _ in range(rounds):
+        p = np.pad(u, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+        mean = (p[..., 2:, 1:-1] + p[..., :-2, 1:-1] + p[..., 1:-1, 2:] + p[..., 1:-1, :-2]) / 4
+        u = np.where(hole, mean, u)
+    return torch.from_numpy(u).to(observed.dtype)
 
 
-# %% 00-3 other types
-def hole_l1(prediction, target, mask):
-    e = torch.masked_select((prediction - target).abs(), mask > 0.5)
-    return e.sum() / max(e.numel(), 1)
+# %% 00-6 NumPy or by selection
+def diffuse(observed, mask, rounds):
+    height, width = observed.shape[-2:]
+    y, x = torch.arange(height), torch.arange(width)
+    up, down = (y - 1).clamp(min=0), (y + 1).clamp(max=height - 1)
+    left, right = (x - 1).clamp(min=0), (x + 1).clamp(max=width - 1)
+    where = mask.bool().expand_as(observed)
+    picture = observed.clone()
+    for _ in range(rounds):
+        around = picture[:, :, up] + picture[:, :, down] + picture[:, :, :, left] + picture[:, :, :, right]
+        picture[where] = 0.25 * around[where]
+    return picture
 
 
-# %% 00-3 NumPy or by selection
-def hole_l1(prediction, target, mask):
-    if not mask.any():
-        return torch.zeros(())
-    return (prediction - target).abs()[mask.bool().expand(-1, prediction.shape[1], -1, -1)].mean()
+# %% 00-4 other types
+def best_match(picture, known, patch, patch_known):
+    import torch.nn.functional as F
+    s = patch.shape[-1]
+    columns = F.unfold(picture[None], s)[0]
+    whole = F.unfold(known[None, None].float(), s)[0].min(dim=0).values > 0.5
+    weight = patch_known.float().expand_as(patch).reshape(-1, 1)
+    cost = ((columns - patch.reshape(-1, 1)) ** 2 * weight).sum(dim=0)
+    cost[~whole] = float("inf")
+    place = int(cost.argmin())
+    across = picture.shape[2] - s + 1
+    return place // across, place % across
+
+
+# %% 00-4 a loop
+def best_match(picture, known, patch, patch_known):
+    s = patch.shape[-1]
+    best, where = float("inf"), None
+    for y in range(picture.shape[1] - s + 1):
+        for x in range(picture.shape[2] - s + 1):
+            if not known[y:y + s, x:x + s].all():
+                continue
+            gap = (picture[:, y:y + s, x:x + s] - patch)[:, patch_known]
+            cost = float((gap ** 2).sum())
+            if cost < best:
+                best, where = cost, (y, x)
+    return where
+
+
+# %% 00-4 NumPy, einsum or a module
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+def best_match(picture, known, patch, patch_known):
+    s = patch.shape[-1]
+    windows = sliding_window_view(picture.numpy().astype(np.float64), (s, s), axis=(1, 2))
+    ok = sliding_window_view(known.numpy(), (s, s)).all(axis=(2, 3))
+    gap = windows - patch.numpy()[:, None, None]
+    cost = np.einsum("cyxij,cyxij,ij->yx", gap, gap, patch_known.numpy().astype(np.float64))
+    return np.unravel_index(np.argmin(np.where(ok, cost, np.inf)), cost.shape)
+
+
+# %% 00-4 NumPy or by selection
+def best_match(picture, known, patch, patch_known):
+    s = patch.shape[-1]
+    p = picture.unfold(1, s, 1).unfold(2, s, 1).permute(1, 2, 0, 3, 4)
+    k = known.unfold(0, s, 1).unfold(1, s, 1).all(-1).all(-1)
+    places = k.nonzero()
+    costs = (p[k][:, :, patch_known] - patch[:, patch_known]).pow(2).sum(dim=(1, 2))
+    return tuple(places[costs.argmin()].tolist())

@@ -1,67 +1,180 @@
-# %% 03-1 sample by sample
-def network_input(image, mask, fill):
-    out = torch.empty(image.shape[0], image.shape[1] + 1, *image.shape[2:])
-    for b in range(len(image)):
-        for c in range(image.shape[1]):
-            out[b, c] = image[b, c]
-            out[b, c][mask[b, 0] == 1] = fill[c]
-        out[b, -1] = mask[b, 0]
-    return out
+# %% 03-1 modules in lists, activations as functions
+class Generator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        self.down, self.up, self.norms = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        before = channels + 1
+        for width in widths:
+            self.down.append(nn.Conv2d(before, width, kernel_size=4, stride=2, padding=1))
+            before = width
+        for width in list(widths)[-2::-1]:
+            self.up.append(nn.ConvTranspose2d(before, width, kernel_size=4, stride=2, padding=1))
+            self.norms.append(nn.BatchNorm2d(width))
+            before = width
+        self.end = nn.ConvTranspose2d(before, channels, kernel_size=4, stride=2, padding=1)
+
+    def forward(self, observed, mask):
+        x = torch.cat((observed, mask), 1)
+        for layer in self.down:
+            x = F.leaky_relu(layer(x), 0.2)
+        for layer, norm in zip(self.up, self.norms):
+            x = F.elu(norm(layer(x)))
+        return torch.tanh(self.end(x))
 
 
-# %% 03-1 masked_fill
-def network_input(image, mask, fill):
-    hole = mask.bool()
-    known = image.masked_fill(hole, 0.0)
-    paint = fill[None, :, None, None].expand_as(image).masked_fill(~hole, 0.0)
-    return torch.cat((torch.where(hole, paint, known), mask), 1)
+# %% 03-1 one chain
+class Generator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        sizes = [channels + 1, *widths]
+        chain = []
+        for i in range(len(widths)):
+            chain.append(nn.Conv2d(sizes[i], sizes[i + 1], 4, 2, 1))
+            chain.append(nn.LeakyReLU(0.2, inplace=True))
+        for i in range(len(widths) - 1, 0, -1):
+            chain.append(nn.ConvTranspose2d(widths[i], widths[i - 1], 4, 2, 1))
+            chain.append(nn.BatchNorm2d(widths[i - 1]))
+            chain.append(nn.ELU())
+        chain.append(nn.ConvTranspose2d(widths[0], channels, 4, 2, 1))
+        chain.append(nn.Tanh())
+        self.net = nn.Sequential(*chain)
+
+    def forward(self, observed, mask):
+        return self.net(torch.cat([observed, mask], dim=1))
 
 
-# %% 03-1 NumPy
-import numpy as np
+# %% 03-1 levels as classes
+class Down(nn.Sequential):
+    def __init__(self, a, b):
+        super().__init__(nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(negative_slope=0.2))
 
 
-def network_input(image, mask, fill):
-    x, m = image.numpy().copy(), mask.numpy().astype(bool)
-    colours = np.broadcast_to(fill.numpy().reshape(1, -1, 1, 1), x.shape)
-    x = np.where(m, colours, x)
-    return torch.from_numpy(np.concatenate([x, mask.numpy()], axis=1).astype(np.float32))
+class Up(nn.Sequential):
+    def __init__(self, a, b):
+        super().__init__(
+            nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.BatchNorm2d(b), nn.ELU()
+        )
 
 
-# %% 03-2 with mse_loss
-def game(discriminator, prediction, image, mask):
+class Generator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        w = tuple(widths)
+        self.first = Down(channels + 1, w[0])
+        self.encoder = nn.Sequential(*[Down(a, b) for a, b in zip(w, w[1:])])
+        self.decoder = nn.Sequential(*[Up(b, a) for a, b in reversed(list(zip(w, w[1:])))])
+        self.last = nn.ConvTranspose2d(w[0], channels, 4, stride=2, padding=1)
+
+    def forward(self, observed, mask):
+        code = self.encoder(self.first(torch.cat([observed, mask], dim=1)))
+        return self.last(self.decoder(code)).tanh()
+
+
+# %% 03-2 one chain, activations collected
+class Discriminator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        layers, before = [], channels + 1
+        for width in widths:
+            layers.append(spectral_norm(nn.Conv2d(before, width, 4, stride=2, padding=1)))
+            layers.append(nn.LeakyReLU(0.2))
+            before = width
+        layers.append(spectral_norm(nn.Conv2d(before, 1, 3, padding=1)))
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, image, mask):
+        x, found = torch.cat([image, mask], dim=1), []
+        for layer in self.net:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(x)
+        return found + [x]
+
+
+# %% 03-2 blocks
+class Discriminator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        ins = (channels + 1,) + tuple(widths[:-1])
+        self.blocks = nn.ModuleList(
+            nn.Sequential(spectral_norm(nn.Conv2d(i, o, 4, 2, 1)), nn.LeakyReLU(0.2))
+            for i, o in zip(ins, widths)
+        )
+        self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 3, 1, 1))
+
+    def forward(self, image, mask):
+        maps = []
+        x = torch.cat([image, mask], dim=1)
+        for block in self.blocks:
+            x = block(x)
+            maps.append(x)
+        maps.append(self.score(x))
+        return maps
+
+
+# %% 03-2 the norm applied at the end
+class Discriminator(nn.Module):
+    def __init__(self, widths, channels=3):
+        super().__init__()
+        self.convs = nn.ModuleList()
+        for a, b in pairwise([channels + 1] + list(widths)):
+            self.convs.append(nn.Conv2d(a, b, 4, stride=2, padding=1))
+        self.convs.append(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        for conv in self.convs:
+            torch.nn.utils.parametrizations.spectral_norm(conv)
+
+    def forward(self, image, mask):
+        out, x = [], torch.cat([image, mask], 1)
+        *hidden, last = self.convs
+        for conv in hidden:
+            x = F.leaky_relu(conv(x), negative_slope=0.2)
+            out.append(x)
+        out.append(last(x))
+        return out
+
+
+# %% 03-3 torch.where and l1_loss
+def losses(discriminator, prediction, image, mask):
     done = torch.where(mask.bool(), prediction, image)
-    real, fake = discriminator(image), discriminator(done.detach())
-    mse = torch.nn.functional.mse_loss
-    judge = (mse(real, torch.ones_like(real)) + mse(fake, torch.zeros_like(fake))) / 2
-    again = discriminator(done)
-    return judge, mse(again, torch.ones_like(again)) / 2
+    truth, fake = discriminator(image, mask), discriminator(done, mask)
+    apart = discriminator(done.detach(), mask)
+    own = (torch.clamp(1 - truth[-1], min=0).mean() + torch.clamp(1 + apart[-1], min=0).mean()) / 2
+    features = sum(F.l1_loss(f, t.detach()) for f, t in zip(fake[:-1], truth[:-1]))
+    return own, -fake[-1].mean(), features / (len(fake) - 1)
 
 
-# %% 03-2 without composite, detached prediction
-def game(discriminator, prediction, image, mask):
-    def paste(p):
-        return p * mask + image * (1 - mask)
-
-    def half_square(logits, goal):
-        return ((logits - goal) ** 2).mean() * 0.5
-
-    judge = half_square(discriminator(image), 1.0)
-    judge = judge + half_square(discriminator(paste(prediction.detach())), 0.0)
-    return judge, half_square(discriminator(paste(prediction)), 1.0)
-
-
-# %% 03-2 fake without gradients
-def game(discriminator, prediction, image, mask):
+# %% 03-3 known features without gradients
+def losses(discriminator, prediction, image, mask):
     with torch.no_grad():
-        frozen = composite(prediction, image, mask)
-    fake, real = discriminator(frozen), discriminator(image)
-    d = 0.5 * torch.mean((real - 1) * (real - 1)) + 0.5 * torch.mean(fake * fake)
-    g = 0.5 * torch.mean(torch.pow(discriminator(composite(prediction, image, mask)) - 1, 2))
-    return d, g
+        frozen = prediction * mask + image * (1 - mask)
+        known = discriminator(image, mask)[:-1]
+    real = discriminator(image, mask)[-1]
+    fake = discriminator(frozen, mask)[-1]
+    discriminator_loss = 0.5 * (F.relu(1.0 - real).mean() + F.relu(1.0 + fake).mean())
+    completed = prediction * mask + image * (1 - mask)
+    *seen, scores = discriminator(completed, mask)
+    gaps = [torch.mean(torch.abs(a - b)) for a, b in zip(seen, known)]
+    return discriminator_loss, -torch.mean(scores), torch.stack(gaps).mean()
 
 
-# %% 03-3 against an own formula, several trials
+# %% 03-3 step by step
+def losses(discriminator, prediction, image, mask):
+    def hinge(score, sign):
+        return torch.maximum(torch.zeros_like(score), 1 - sign * score).mean()
+
+    filled = composite(prediction, image, mask)
+    real = discriminator(image, mask)
+    caught = discriminator(filled.detach().clone(), mask)
+    own = 0.5 * hinge(real[-1], 1) + 0.5 * hinge(caught[-1], -1)
+    fake = discriminator(filled, mask)
+    total, number = 0.0, 0
+    for place in range(len(fake) - 1):
+        total = total + torch.abs(fake[place] - real[place].detach()).mean()
+        number += 1
+    return own, fake[-1].neg().mean(), total / number
+
+
+# %% 03-4 against an own formula, several trials
 def completes_correctly(complete):
     for seed in range(5):
         torch.manual_seed(seed)
@@ -72,7 +185,7 @@ def completes_correctly(complete):
     return True
 
 
-# %% 03-3 a tolerance that is small enough
+# %% 03-4 a tolerance that is small enough
 def completes_correctly(complete):
     g = torch.Generator().manual_seed(5)
     p, x = (torch.rand(4, 3, 7, 11, generator=g) * 2 - 1 for _ in range(2))
@@ -83,7 +196,7 @@ def completes_correctly(complete):
     return bool(torch.allclose(got, p * m + x * (1 - m), atol=1e-6))
 
 
-# %% 03-3 pixel by pixel
+# %% 03-4 pixel by pixel
 def completes_correctly(complete):
     source = torch.Generator().manual_seed(1)
     image = torch.rand(3, 3, 5, 6, generator=source) * 2 - 1

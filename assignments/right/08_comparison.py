@@ -72,17 +72,19 @@ def my_fill(batch):
     return fill_network.generate(hide(*batch.holes()))
 
 
-# %% 08-3 the mean of what is known
+# %% 08-3 a network and PCA
 def my_fill(batch):
     observed, mask = batch.holes()
-    known = 1 - mask
-    tone = (observed * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
-    return torch.where(mask.bool(), tone.expand_as(observed), observed)
+    network = fill_network.generate(hide(observed, mask))
+    return torch.where(mask == 1, (network + pca(observed, mask)) / 2, observed)
 
 
-# %% 08-3 a formula of the package
+# %% 08-3 two networks, one loaded at every call, picture by picture
 def my_fill(batch):
-    from inpaintlib.measure import classical
-
-    observed, mask = batch.holes()
-    return composite(classical.telea(observed, mask).clamp(-1, 1), observed, mask)
+    second = load("glcic-drawn")
+    filled = []
+    for observed, mask in zip(*batch.holes()):
+        one = hide(observed[None], mask[None])
+        both = torch.cat([network.generate(one) for network in (fill_network, second)])
+        filled.append(composite(both.mean(0, keepdim=True), observed[None], mask[None]))
+    return torch.cat(filled).clamp(-1, 1)

@@ -13,6 +13,7 @@ from classroom.grading.tables import read_table, write_table
 from classroom.grading.work import Graded, Work, full_points
 
 COLUMNS = ("student", "assignment", "cell", "of", "points", "comment", "answer")
+NO_ANSWER = "no answer"
 CHANGED = "the written answer has changed since it was marked"
 
 
@@ -36,7 +37,7 @@ class ByHand:
 
 
 def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
-    """The teacher's rows; new written answers get an empty row in the file.
+    """The teacher's rows; new written answers get a row in the file: empty, or 0 for none.
 
     The column `answer` tells which answer the points were given for. Where that is not the one
     handed in now, the points stay and a note is added to `Graded.human`, until the column is
@@ -63,7 +64,7 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
                 continue
             row["of"], row["assignment"] = f"{limits[name]:g}", assignment
             if got is None:
-                _compare_answer(row, one, name)
+                _compare_answer(row, one, name, work)
             elif row["points"] and not row["comment"].strip():
                 raise ValueError(f"{path.name}: {student}, {name}: a correction needs a comment")
         _check_cells(path, student, assignment, limits, rows)
@@ -73,9 +74,11 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
     return ByHand(rows)
 
 
-def _compare_answer(row: dict[str, str], one: Graded, name: str) -> None:
-    """Note an answer that is not the one that got the points."""
+def _compare_answer(row: dict[str, str], one: Graded, name: str, work: Work) -> None:
+    """Note an answer that is not the one that got the points; none at all gets 0."""
     answer = _mark_of(one, name)
+    if not (row["points"] or row["comment"]) and _untouched(one, name, work):
+        row["points"], row["comment"] = "0", NO_ANSWER
     if row["points"] and row["answer"] not in ("", answer):
         one.note(CHANGED, name)
     else:
@@ -103,6 +106,16 @@ def _check_points(row: dict[str, str], path: Path) -> None:
     if not good:
         who = f"{path.name}: {row['student']}, {row['cell']}"
         raise ValueError(f"{who}: expected 0 to {row['of']} points, got {row['points']!r}")
+
+
+def _untouched(one: Graded, name: str, work: Work) -> bool:
+    """Whether the cell of a written answer is as it was handed out."""
+    texts = [
+        next((cell.source.strip() for cell in notebook.cells if grade_id(cell) == name), "")
+        for notebook in (one.notebook, work.release(one.submission.assignment))
+        if notebook is not None
+    ]
+    return len(texts) == 2 and texts[0] in ("", texts[1])
 
 
 def _mark_of(one: Graded, name: str) -> str:

@@ -41,7 +41,7 @@ def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[s
             notes.append(f"{name} was missing")
         elif cell.metadata.nbgrader.solution:
             cell.source = answers[name]
-        elif answers[name].split() != cell.source.split():
+        elif cell.cell_type == "code" and answers[name].split() != cell.source.split():
             notes.append(f"{name} was changed")
         cells += [cell, *extras.get(name, [])]
     for number, cell in enumerate(cell for cell in cells if not grade_id(cell)):
@@ -53,9 +53,13 @@ def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[s
 def _sort(
     theirs: list[NotebookNode], known: dict[str, NotebookNode]
 ) -> tuple[dict[str, str], dict[str, list[NotebookNode]], list[str]]:
-    """Sources of known cells by name, added code by the known cell before it, notes."""
+    """Sources of known cells by name, added code by the known cell before it, notes.
+
+    A text that a student has added above or below the cell for a written answer is part of it.
+    """
     answers: dict[str, str] = {}
     extras: dict[str, list[NotebookNode]] = {}
+    beside: dict[str, str] = {}  # texts of their own, by question
     notes, last = [], ""
     for cell in theirs:
         name = grade_id(cell)
@@ -70,6 +74,12 @@ def _sort(
                 answers[name] += f"\n\n{cell.source}"
         if cell.cell_type == "code":
             extras.setdefault(last, []).append(new_code_cell(cell.source))
+        kind, _, question = last.partition("-")
+        if cell.cell_type == "markdown" and kind in ("question", "answer") and name not in known:
+            beside[question] = f"{beside.get(question, '')}\n\n{cell.source}".rstrip()
+    for question, text in beside.items():
+        if text and f"answer-{question}" in answers:
+            answers[f"answer-{question}"] += text
     return answers, extras, notes
 
 

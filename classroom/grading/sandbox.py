@@ -101,6 +101,10 @@ def walls(scratch: Path, *, sandbox: bool) -> Walls:
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH), "--tmpfs", place]
     for path in map(str, readable()):
         words += ["--ro-bind", path, path]
+    words += [
+        "--dir",
+        str(ROOT / "notebooks"),
+    ]  # empty: by it the package knows the course's folder
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", place]
     if program:
         secret, end = os.pipe()

@@ -16,6 +16,7 @@ from skimage.restoration import inpaint_biharmonic
 from torch import Tensor
 
 from inpaintlib.images import check_image, check_pair, composite, from_bytes, to_bytes
+from inpaintlib.measure.exemplar import fill_by_example
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 
@@ -80,6 +81,16 @@ def biharmonic(observed: Tensor, mask: Tensor) -> Tensor:
     Source: scikit-image's `inpaint_biharmonic`; Damelin and Hoang 2018.
     """
     return _each(observed, mask, _biharmonic)
+
+
+def exemplar(observed: Tensor, mask: Tensor) -> Tensor:
+    """Copy patches from elsewhere in the picture: every filled pixel is one of its known pixels.
+
+    Args and errors as for `image_mean`.
+
+    Source: Criminisi et al. 2004; see `fill_by_example`.
+    """
+    return _each(observed, mask, fill_by_example)
 
 
 class MeanImage:
@@ -210,4 +221,5 @@ CLASSICAL: dict[str, Fill] = {
     "Telea": telea,
     "Navier-Stokes": navier_stokes,
     "biharmonic": biharmonic,
+    "exemplar": exemplar,
 }

@@ -34,7 +34,8 @@ def agrees(
         reference: another way to compute the same, with the same arguments.
         cases: the arguments of each call; they are copied.
         told: what a wrong value means, in the learner's words.
-        learns: positions of the arguments whose gradients must be the reference's.
+        learns: positions of the arguments whose gradients must be the reference's; of a network
+            those are its weights'.
         rtol: relative tolerance of values and gradients.
         atol: absolute tolerance of both.
 
@@ -46,14 +47,15 @@ def agrees(
     kept: list[tuple[Any, list[torch.Tensor], str]] = []
     for case in (*cases, _turned(cases[0])):
         where = f"{told}; called with {described(case, names)}"
-        wanted, slopes = _called(reference, case, learns)
+        wanted, slopes = _called(reference, case, learns, names)
         given = _copied(case, learns)
         with untouched(*given, names=names):
             result = function(*given)
         found = values(result)
         same_values(found, wanted, where, rtol, atol)
         if learns:
-            _same_slopes(_slopes(result, given, learns), slopes, names, learns, where, rtol, atol)
+            mine = _slopes(result, _leaves(given, learns, names))
+            _same_slopes(mine, slopes, where, rtol, atol)
         kept.append((result, [value.detach().clone() for value in found], where))
     for result, before, where in kept:
         same_values(values(result), before, f"a later call changed an earlier result; {where}")
@@ -142,7 +144,10 @@ def untouched(
             raise AssertionError(f"{name} was changed ({few(changed)})")
     for name, new in global_streams().items():
         quiet = not streams or np.array_equal(new, old_streams[name])
-        assert quiet, f"the global random stream of {name} was touched"
+        assert quiet, (
+            f"the global random stream of {name} was touched: who draws from it, or makes a layer "
+            "with weights, changes everybody's random numbers"
+        )
 
 
 # What may change -----------------------------------------------------------------------------
@@ -160,6 +165,8 @@ WORDS = {
     "setting": "the setting {}",
     "optimizer": "the state of {}",
 }
+ITS = {"value": "its values", "gradient": "its gradient", "hooks": "its hooks"}
+ITS |= {"mode": "its mode", "optimizer": "its state"}
 MEMBERS = ("_parameters", "_buffers", "_modules")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 SETTING = (bool, int, float, str, type(None))
@@ -216,7 +223,7 @@ def parts_of(thing: Any, path: str = "", seen: set[int] | None = None) -> list[t
 def differences(old: State, new: State) -> list[str]:
     """What is not as it was, in words."""
     changed = [
-        WORDS[kind].format(path or "it")
+        in_words(kind, path)
         for kind, path in old
         if (kind, path) in new and not same(old[kind, path], new[kind, path])
     ]
@@ -226,6 +233,11 @@ def differences(old: State, new: State) -> list[str]:
         + [f"{path} is gone" for path in sorted(gone)]
         + [f"{path} is new" for path in sorted(fresh)]
     )
+
+
+def in_words(kind: str, path: str) -> str:
+    """What has changed."""
+    return WORDS[kind].format(path or "it") if path or kind not in ITS else ITS[kind]
 
 
 def few(words: Sequence[str], most: int = 3) -> str:
@@ -274,12 +286,12 @@ def _turned(case: tuple) -> tuple:
 
 
 def _called(
-    reference: Callable, case: tuple, learns: Sequence[int]
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    reference: Callable, case: tuple, learns: Sequence[int], names: list[str]
+) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
     """The reference's values and gradients."""
     given = _copied(case, learns)
     result = reference(*given)
-    return values(result), _slopes(result, given, learns) if learns else []
+    return values(result), _slopes(result, _leaves(given, learns, names))
 
 
 def values(result: Any) -> list[torch.Tensor]:
@@ -291,20 +303,32 @@ def values(result: Any) -> list[torch.Tensor]:
     return [torch.as_tensor(result).double()]
 
 
-def _slopes(result: Any, given: tuple, learns: Sequence[int]) -> list[torch.Tensor]:
+def _slopes(result: Any, leaves: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The gradients of a fixed mixture of all values; zeros where a result does not depend."""
     source = torch.Generator().manual_seed(0)
-    leaves, total = [given[place] for place in learns], torch.zeros(())
-    for value in values(result):
+    total = torch.zeros(())
+    for value in values(result) if leaves else []:
         weight = torch.rand(value.shape, generator=source, dtype=torch.float64) + 0.5
         total = total + (value.reshape(-1) * weight.reshape(-1)).sum()
     if not total.requires_grad:
-        return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(total, leaves, allow_unused=True)
-    return [
-        torch.zeros_like(leaf) if slope is None else slope
-        for leaf, slope in zip(leaves, found, strict=True)
-    ]
+        return {name: torch.zeros_like(leaf) for name, leaf in leaves.items()}
+    found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(leaf) if slope is None else slope
+        for (name, leaf), slope in zip(leaves.items(), found, strict=True)
+    }
+
+
+def _leaves(given: tuple, learns: Sequence[int], names: list[str]) -> dict[str, torch.Tensor]:
+    """What gradients are asked of, by name: tensors, and the weights of networks."""
+    found: dict[str, torch.Tensor] = {}
+    for place in learns:
+        part, name = given[place], names[place]
+        if isinstance(part, nn.Module):
+            found |= {f"{name}.{path}": weight for path, weight in part.named_parameters()}
+        else:
+            found[name] = part
+    return {name: leaf for name, leaf in found.items() if leaf.requires_grad}
 
 
 def same_values(
@@ -330,19 +354,18 @@ def same_values(
 
 
 def _same_slopes(
-    found: list[torch.Tensor],
-    wanted: list[torch.Tensor],
-    names: list[str],
-    learns: Sequence[int],
+    found: dict[str, torch.Tensor],
+    wanted: dict[str, torch.Tensor],
     told: str,
     rtol: float,
     atol: float,
 ) -> None:
     """Compare gradients."""
-    for slope, right, place in zip(found, wanted, learns, strict=True):
+    for name, right in wanted.items():
+        slope = found[name]
         lost = bool(right.any()) and not slope.any()
-        why = f"no gradient reaches {names[place]}" if lost else f"wrong gradient of {names[place]}"
-        assert torch.isfinite(slope).all(), f"the gradient of {names[place]} is not finite; {told}"
+        why = f"no gradient reaches {name}" if lost else f"wrong gradient of {name}"
+        assert torch.isfinite(slope).all(), f"the gradient of {name} is not finite; {told}"
         scale = float(right.abs().max())
         close = torch.allclose(slope.double(), right.double(), rtol=rtol, atol=atol + rtol * scale)
         assert close, f"{why}; {told}"

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from inpaintlib.notebook.agreement import (
-    WORDS,
     State,
     few,
     global_streams,
+    in_words,
     parts_of,
     same,
     same_values,
@@ -148,7 +148,7 @@ def _stayed(name: str, old: State, new: State, goal: State, free: bool, told: st
         if (kind == "gradient" and free) or not same(value, goal[kind, path]):
             continue
         if not same(value, new[kind, path]):
-            changed.setdefault(kind, []).append(WORDS[kind].format(path or "it"))
+            changed.setdefault(kind, []).append(in_words(kind, path))
     if changed.keys() == {"gradient"}:
         raise AssertionError(f"the step leaves a gradient in {name}, which learns nothing: {told}")
     if changed:

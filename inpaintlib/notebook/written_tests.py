@@ -1,6 +1,6 @@
 """General checks for exercises in which the learner writes a test."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,20 @@ def judges(
                 assert bool(found) is expected, f"your test {told}: {name}"
 
 
-def slips(right: Callable[..., Tensor]) -> dict[str, Callable[..., Tensor]]:
+def slips(
+    right: Callable[..., Tensor], *, pictures: Sequence[int] = (), masks: Sequence[int] = ()
+) -> dict[str, Callable[..., Tensor]]:
     """Wrong functions made of a right one that gives pictures (B, C, H, W): each errs a little.
 
     For some samples, channels, rows, columns or single values only, or by less than a byte, or so
-    that means stay. A test sees all of them if its samples (three or more), channels (three or
-    more), rows, columns and values differ, some negative, and it compares every value.
+    that means stay; or it uses an argument for another sample, say. A test sees all of them if
+    its samples (three or more), channels (three or more), rows, columns and values differ, in
+    every argument, some negative, and it compares every value: the text should say so.
+
+    Args:
+        right: of tensors, each (B, C, H, W).
+        pictures: positions of the arguments that are pictures, with channels and signs.
+        masks: positions of those that are masks.
     """
 
     def slip(change: Callable[[Tensor], Any]) -> Callable[..., Tensor]:
@@ -73,9 +81,9 @@ def slips(right: Callable[..., Tensor]) -> dict[str, Callable[..., Tensor]]:
         return change
 
     def see_saw(x: Tensor) -> None:
-        """Two neighbours, one up, one down: no mean changes."""
+        """Two corners, one up, one down: no mean changes."""
         x[..., 0, 0] += 0.05
-        x[..., 0, 1] -= 0.05
+        x[..., -1, -1] -= 0.05
 
     axes = ("sample", "channel", "row", "column")
     changes: dict[str, Callable[[Tensor], Any]] = {
@@ -84,6 +92,8 @@ def slips(right: Callable[..., Tensor]) -> dict[str, Callable[..., Tensor]]:
         for place in ("first", "middle", "last")
     }
     changes |= {
+        "from the third sample on": lambda x: torch.cat([x[:2], 0.9 * x[2:]]),
+        "from the third channel on": lambda x: torch.cat([x[:, :2], 0.9 * x[:, 2:]], 1),
         "one value in a corner of the first sample": single(0, 0, 0, 0),
         "one value in a corner of the last sample": single(1, 1, 1, 1),
         "one value on the border": single(0.5, 0.5, 0.5, 1),
@@ -102,4 +112,43 @@ def slips(right: Callable[..., Tensor]) -> dict[str, Callable[..., Tensor]]:
         "the first sample for all": lambda x: x[:1].expand_as(x),
         "the mean over channels": lambda x: x.mean(1, keepdim=True).expand_as(x),
     }
-    return {name: slip(change) for name, change in changes.items()}
+    found = {name: slip(change) for name, change in changes.items()}
+    for place in (*pictures, *masks):
+        for name, change in (OF_ANY | (OF_PICTURES if place in pictures else {})).items():
+            found[f"argument {place + 1} {name}"] = _misread(right, place, change)
+    return found
+
+
+def _misread(
+    right: Callable[..., Tensor], place: int, change: Callable[[Tensor], Tensor]
+) -> Callable[..., Tensor]:
+    """The right function of a changed argument."""
+
+    def wrong(*arguments: Any) -> Tensor:
+        given = list(arguments)
+        given[place] = change(given[place])
+        return right(*given)
+
+    return wrong
+
+
+def _inside(x: Tensor) -> Tensor:
+    """Without the values on its border."""
+    return torch.nn.functional.pad(x[..., 1:-1, 1:-1], (1, 1, 1, 1))
+
+
+OF_ANY: dict[str, Callable[[Tensor], Tensor]] = {
+    "taken from other samples": lambda x: x.flip(0),
+    "of the first sample, for all": lambda x: x[:1].expand_as(x),
+    "mirrored": lambda x: x.flip(3),
+    "upside down": lambda x: x.flip(2),
+    "without its border": _inside,
+    "read as 0": torch.zeros_like,
+}
+OF_PICTURES: dict[str, Callable[[Tensor], Tensor]] = {
+    "with channels in another order": lambda x: x.flip(1),
+    "of the first channel, for all": lambda x: x[:, :1].expand_as(x),
+    "without its sign": lambda x: x.abs(),
+    "without values below 0": lambda x: x.clamp(min=0),
+    "without values above 0.8": lambda x: x.clamp(max=0.8),
+}

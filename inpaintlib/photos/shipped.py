@@ -15,14 +15,16 @@ import torch
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
+from inpaintlib.data.cache import cache_folder
 from inpaintlib.models.contract import Model
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights
 
 
 def folder() -> Path:
-    """Where the files are."""
-    return default_folder() / "weights"
+    """Where the files are: in the course's folder, else where `download weights` puts them."""
+    own = default_folder() / "weights"
+    return own if own.is_dir() else cache_folder() / "weights"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Shipped:
     Attributes:
         family: its name.
         drawn: whether it learns from drawn pictures.
-        stages: its runs; each begins with the networks of the one before, and the learning rate up
-            again.
+        stages: its runs; each begins with the generator of the one before, at the same size with
+            its discriminator too, and the learning rate up again.
         ancestor: a commit of this repository, if the first run begins with its file of that name.
     """
 
@@ -86,12 +88,8 @@ SHIPPED = {
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 700),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, sharp_last(300, 400), AVERAGES),
-    "unet-drawn": Shipped("unet", True, both_sizes(3_000, 800)),
-    "unet-celeba": Shipped(
-        "unet",
-        False,
-        (Stage("shipped-64", 3_000), *sharp_last(400, 400), Stage("shipped", 220)),
-    ),
+    "unet-drawn": Shipped("unet", True, both_sizes(3_000, 2_400)),
+    "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),
     "unet-whole-celeba": Shipped(
         "unet-whole", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))
@@ -104,6 +102,13 @@ SHIPPED = {
 def available() -> list[str]:
     """The names whose file is here, in the order of the course."""
     return [name for name in SHIPPED if path(name).is_file()]
+
+
+def nothing_here() -> str:
+    """What to tell the user where no trained network is."""
+    return (
+        f"no trained networks in {folder()}: `python -m inpaintlib download weights` fetches them"
+    )
 
 
 def family_of(model: str | os.PathLike[str]) -> str:
@@ -152,7 +157,8 @@ def card(model: str | os.PathLike[str]) -> dict[str, Any]:
     except Exception as error:  # safetensors has its own for a damaged file
         if model in SHIPPED:
             raise ValueError(
-                f"{file}: no trained weights here ({error}); see `make weights`"
+                f"{file}: no trained weights here ({error}); "
+                f"`python -m inpaintlib download weights {model}` fetches them"
             ) from error
         raise ValueError(
             f"{file}: expected weights that `train` or `convert` wrote, with a card in the file"

@@ -2,7 +2,7 @@
 
 const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
 const SAVE = "M12 4v12M7 11l5 5 5-5M4 16v4h16v-4";
-const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", L1: "L1 ↓", time: "Time" };
+const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", sharpness: "Sharpness → 1", L1: "L1 ↓", time: "Time" };
 const SLOW = 200; // milliseconds until the reader sees that work goes on
 
 const page = (choices) => `
@@ -42,12 +42,15 @@ function render({ model, el }) {
   for (const [name, place] of [["left_picture", "over"], ["right_picture", "under"], ["errors", "map"]]) {
     hear([name], () => showPicture(find(place), model.get(name)));
   }
-  hear(["errors"], () => find("error").classList.toggle("ip-none", !model.get("errors").byteLength));
+  hear(["errors", "rows"], () => { // before the first answer neither is there
+    find("error").classList.toggle("ip-none", model.get("rows").length > 0 && !model.get("errors").byteLength);
+  });
   hear(["rows"], () => showRows(el, model.get("rows")));
   hear(["message"], () => showMessage(find("message"), model.get("message")));
   hear(["working"], () => {
     clearInterval(clock);
     const start = performance.now(), name = model.get("working");
+    el.dataset.working = name; // at once: what tests wait for
     const tick = () => {
       const seconds = (performance.now() - start) / 1000;
       find("working").hidden = !name || seconds * 1000 < SLOW;

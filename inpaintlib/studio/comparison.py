@@ -1,6 +1,7 @@
 """The comparison: two pictures under one divider, the error map, the scores."""
 
 from collections.abc import Sequence
+from math import isfinite, nan
 from typing import Any
 
 import anywidget
@@ -46,6 +47,9 @@ def _row(filled: Filled) -> dict[str, Any]:
         "method": filled.method,
         "PSNR": f"{scores['PSNR']:.1f} dB" if scores else "–",
         "SSIM": f"{scores['SSIM']:.3f}" if scores else "–",
+        "sharpness": f"{scores['sharpness']:.2f}"
+        if isfinite(scores.get("sharpness", nan))
+        else "–",
         "L1": f"{scores['L1']:.3f}" if scores else "–",
         "time": f"{filled.seconds * 1000:.0f} ms" if filled.seconds else "–",
     }

@@ -53,9 +53,10 @@ function listenToButtons(page) {
 }
 
 async function upload(page, file) {
-  if (file.size > LARGEST_UPLOAD) {
+  const largest = page.model.get("largest_upload");
+  if (file.size > largest) {
     const size = (file.size / 1e6).toFixed(1);
-    page.say(`${file.name}: the file has ${size} MB; expected at most ${LARGEST_UPLOAD / 1e6} MB: shrink it first`);
+    page.say(`${file.name}: the file has ${size} MB; expected at most ${largest / 1e6} MB: shrink it first`);
   } else {
     page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()]);
   }

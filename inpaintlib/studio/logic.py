@@ -18,7 +18,7 @@ from torch import Tensor
 from inpaintlib.images import composite, from_bytes, hide, to_bytes
 from inpaintlib.measure.cards import best_network
 from inpaintlib.measure.classical import CLASSICAL, Fill
-from inpaintlib.metrics import l1, psnr, ssim
+from inpaintlib.metrics import l1, psnr, sharpness, ssim
 from inpaintlib.notebook.viz import error_map
 from inpaintlib.photos import shipped
 from inpaintlib.photos.inpainter import Inpainter
@@ -42,7 +42,7 @@ class Filled:
     picture: Tensor  # (1, 3, H, W), [-1, 1]: known pixels as they were
     seconds: float = 0.0  # that the fill took
     errors: Tensor | None = None  # (1, 3, H, W), as colours; None where the truth is not known
-    scores: dict[str, float] = field(default_factory=dict)  # L1, PSNR (dB), SSIM in the hole
+    scores: dict[str, float] = field(default_factory=dict)  # L1, PSNR (dB), SSIM, sharpness
 
 
 def methods() -> list[str]:
@@ -101,7 +101,7 @@ def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) 
     picture = composite(picture, image, mask)
     if not truth_known:
         return Filled(method, picture, seconds)
-    metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim} if mask.any() else {}
+    metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim, "sharpness": sharpness} if mask.any() else {}
     scores = {name: metric(picture, image, mask).item() for name, metric in metrics.items()}
     return Filled(method, picture, seconds, error_map(picture, image), scores)
 

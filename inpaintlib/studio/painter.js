@@ -3,7 +3,6 @@
 const HOLE = 0xcd8c29db; // images.HOLE_MARKER, a little transparent: alpha, blue, green, red
 const HISTORY_BYTES = 64e6;
 const PATIENCE = 10_000; // milliseconds without an answer until the reader is told
-const LARGEST_UPLOAD = 8e6; // bytes: a notebook server closes a connection that sends over 10 MiB
 const SILENT = "The kernel has not answered for 10 seconds. It is busy, or it was restarted: then run this cell again.";
 const GONE = "The kernel is gone or was restarted: run this cell again. Your mask is still here and can be saved.";
 

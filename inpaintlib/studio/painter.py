@@ -29,6 +29,7 @@ from inpaintlib.studio.pictures import DRAWN, FOLDER, UPLOAD, load_picture, read
 
 HERE = Path(__file__).parent
 STATIC_SIDE = 384  # pixels of the picture that stands in for the widget
+LARGEST_UPLOAD = 8_000_000  # bytes: a notebook server closes a connection that sends over 10 MiB
 
 
 def sources_of(*names: str) -> str:
@@ -91,6 +92,7 @@ class Painter(anywidget.AnyWidget):
     sources = traitlets.List(traitlets.Unicode()).tag(sync=True)
     numbered = traitlets.List(traitlets.Unicode(), [DRAWN, FOLDER]).tag(sync=True)
     kinds = traitlets.List(traitlets.Unicode(), list(SIZED)).tag(sync=True)
+    largest_upload = traitlets.Int(LARGEST_UPLOAD).tag(sync=True)  # bytes
     source = traitlets.Unicode().tag(sync=True)  # of the picture; "" if the caller gave it
     number = traitlets.Int().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)  # what went wrong last, shown in the widget
@@ -123,11 +125,14 @@ class Painter(anywidget.AnyWidget):
     def mask(self) -> Tensor:
         """The mask: (1, 1, H, W), {0, 1}, 1 = hole. Set it to that or to an array (H, W).
 
-        A picture too large to be shown whole is painted on as it is shown.
+        A picture too large to be shown whole is painted on as it is shown; each of its pixels is
+        what the nearest one painted on is, as in the file that the browser saves.
         """
         painted = mask_from_bytes(self.mask_bytes, self.height, self.width)
         full = (self.full_height, self.full_width)
-        return painted if painted.shape[2:] == full else functional.interpolate(painted, full)
+        if painted.shape[2:] == full:
+            return painted
+        return functional.interpolate(painted, full, mode="nearest-exact")
 
     @mask.setter
     def mask(self, mask: Tensor | np.ndarray) -> None:

@@ -28,6 +28,7 @@ PHOTOGRAPHS: dict[str, Callable[[], np.ndarray]] = {
     "rocket": skimage.data.rocket,
     "galaxies": skimage.data.hubble_deep_field,
     "brick wall": skimage.data.brick,
+    "gravel": skimage.data.gravel,
 }
 
 

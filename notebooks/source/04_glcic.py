@@ -584,7 +584,7 @@ plt.show()
 #
 # The squared error alone is best paid by the *average* of all faces that fit: a blur. The judge calls a
 # blur fake. The paper's $\alpha$ is 0.0004; ours 0.001, for a shorter run. (Ours too: dividing by
-# the hole's area, lesson 0, exercise 3, and $-\log D$ where the paper has $\log(1 - D)$, lesson 1.)
+# the hole's area, lesson 0, exercise 2, and $-\log D$ where the paper has $\log(1 - D)$, lesson 1.)
 #
 # A judge facing an untrained network learns only that grey is fake. Hence three **periods**: first $C$
 # alone, then $D$ alone, then both. The paper spends 90,000, 10,000 and 400,000 steps on them, about two

@@ -203,7 +203,7 @@ ours = masks.brush(COUNT, 64, 64, generator=run.generator(1))[:, 0].numpy()
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.7), width_ratios=(1, 1, 1.3), layout="constrained")
 for number, (name, drawn) in enumerate({"published": published, "repaired": ours}.items()):
     axes[number].imshow(drawn.mean(axis=0), cmap="inferno", vmin=0, vmax=0.3)
-    axes[number].set(title=f"{name}, tilt {tilt_reference(drawn):+.0f}", xticks=[], yticks=[])
+    axes[number].set(title=f"{name}, tilt {tilt(drawn):+.0f}", xticks=[], yticks=[])
     axes[2].plot(100 * drawn.mean(axis=(0, 1)), label=name)
 axes[2].set(xlabel="column", ylabel="hidden (%)", ylim=(0, None))
 axes[2].legend()
@@ -680,7 +680,7 @@ wrong["keys as values"] = variant(own=False)
 for name, layer in wrong.items():
     with torch.no_grad():
         passes = torch.equal(layer(x, *parts, 0.0), x)
-        right = self_attention_reference(x, *parts, 1.0)
+        right = self_attention(x, *parts, 1.0)
         found = not torch.allclose(layer(x, *parts, 1.0), right)
     print(f"{name:20} test at γ = 0: {'passes' if passes else 'fails'}; at γ = 1 found: {found}")
 
@@ -1062,7 +1062,7 @@ class DividedInPlace(nn.Module):
 
     def forward(self, x):
         with torch.no_grad():
-            sigma, self.u = spectral_estimate_reference(self.layer.weight, self.u, 1)
+            sigma, self.u = spectral_estimate(self.layer.weight, self.u, 1)
             self.layer.weight /= sigma
         return self.layer(x)
 

@@ -247,8 +247,8 @@ parameters = check(parameters, parameters_reference, test_parameters)
 
 # %% tags=["nbval-check-output"]
 for base in (16, 32, 64, 72):
-    print(f"base {base}: {parameters_reference(base):9,}")
-fits = max(b for b in range(8, 129, 8) if parameters_reference(b) <= 5_000_000)
+    print(f"base {base}: {parameters(base):9,}")
+fits = max(b for b in range(8, 129, 8) if parameters(b) <= 5_000_000)
 print("the widest within 5,000,000: base", fits)
 
 # %% [markdown]
@@ -1084,9 +1084,9 @@ plt.show()
 
 # %% tags=["nbval-check-output"]
 x, y = torch.rand(2, 7, 7, generator=stream(5)) * 0.2 + 0.4  # a quiet window: little contrast
-print(f"as it is               {window_ssim_reference(x, y, 1.0):.3f}")
-print(f"half contrast, L = 1   {window_ssim_reference(x / 2, y / 2, 1.0):.3f}")
-print(f"half contrast, L = 1/2 {window_ssim_reference(x / 2, y / 2, 0.5):.3f}")
+print(f"as it is               {window_ssim(x, y, 1.0):.3f}")
+print(f"half contrast, L = 1   {window_ssim(x / 2, y / 2, 1.0):.3f}")
+print(f"half contrast, L = 1/2 {window_ssim(x / 2, y / 2, 0.5):.3f}")
 black, white = -torch.ones(1, 3, 16, 16), torch.ones(1, 3, 16, 16)
 print("L1 of black and white:", metrics.l1(black, white).item())
 print("normalised twice:     ", metrics.l1(to_unit(black), to_unit(white)).item())
@@ -1181,7 +1181,7 @@ judge = unet.Discriminator(unet.PAPER)
 IGNORANT, CERTAIN = cost.min().item(), 0.5 * -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
 for size in (128, 200):
     mask = masks.square(16, size, size, side=32, margin=16, generator=stream(1))
-    share = sees_reference(judge, mask).float().mean((1, 2, 3)).max().item()
+    share = sees(judge, mask).float().mean((1, 2, 3)).max().item()
     loss = share * CERTAIN + (1 - share) * IGNORANT
     print(f"{size} pixels: {share:.1%} of its logits see the hole,", end=" ")
     print(f"so it is right in at most {0.5 + share / 2:.1%} and pays at least {loss:.3f}")
@@ -1214,7 +1214,7 @@ def hearing(seed, repaired):
         rows = torch.randperm(len(forged), generator=stream(seed, "court", step))[:6]
         real, fake = judge(court.image[rows]), judge(forged[rows])
         if repaired:
-            evidence = sees_reference(judge, court.mask[rows])
+            evidence = sees(judge, court.mask[rows])
             real, fake = real[evidence], fake[evidence]
         loss = 0.5 * losses.bce_discriminator_loss(
             real_logits=real, fake_logits=fake, real_target=0.9

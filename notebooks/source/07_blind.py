@@ -438,7 +438,7 @@ grid_share = check(grid_share, grid_share_reference, test_grid_share)
 # %%
 periods = range(2, 17)
 curves = {
-    name: [grid_share_reference(pictures, p).mean().item() for p in periods]
+    name: [grid_share(pictures, p).mean().item() for p in periods]
     for name, pictures in {"original": answer, "truth": plain.image}.items()
 }
 show_curves(curves, x=periods, xlabel="period (pixels)", ylabel="share of the variance")
@@ -655,7 +655,7 @@ company = check(company, company_reference, test_company)
 torch.manual_seed(3)
 fresh = cell_judge(3, (16, 32, 64), 2)
 for mode in ("training", "evaluation"):
-    change = company_reference(fresh.train(mode == "training"), package[:4])
+    change = company(fresh.train(mode == "training"), package[:4])
     print(
         f"{mode:11} mode: {'depends on the company' if change > 0 else 'a picture alone decides'}"
     )
@@ -1077,7 +1077,7 @@ exams = {name: hold_exam(*kind, seed) for seed, (name, kind) in enumerate(KINDS.
 
 # %% tags=["nbval-check-output"]
 for name, exam in exams.items():
-    iou, precision, recall = score_mask_reference(torch.ones_like(exam.mask), exam.mask)
+    iou, precision, recall = score_mask(torch.ones_like(exam.mask), exam.mask)
     print(f"{name:12} marking everything: IoU {iou:.3f}, recall {recall:.0f}")
 
 # %%
@@ -1120,7 +1120,7 @@ found = {
     for (diet, seed), locator in locators.items()
     for name, exam in exams.items()
 }
-ious = {key: score_mask_reference(p, exams[key[2]].mask)[0] for key, p in found.items()}
+ious = {key: score_mask(p, exams[key[2]].mask)[0] for key, p in found.items()}
 
 # %%
 figure, axis = plt.subplots(figsize=(7, 2.8))
@@ -1139,7 +1139,7 @@ figure, axes = plt.subplots(1, 4, figsize=(8.6, 2.4), sharey=True)
 for axis, (name, exam) in zip(axes, exams.items(), strict=True):
     for diet in DIETS:
         p = found[diet, SEEDS[0], name]
-        points = [score_mask_reference(p, exam.mask, t) for t in np.linspace(0.02, 0.98, 17)]
+        points = [score_mask(p, exam.mask, t) for t in np.linspace(0.02, 0.98, 17)]
         axis.plot([x[2] for x in points], [x[1] for x in points], ".-", label=diet)
     axis.set(title=name, xlabel="recall", xlim=(0, 1.05), ylim=(0, 1.05))
 axes[0].set_ylabel("precision")
@@ -1233,7 +1233,7 @@ lazy = torch.full((80, 1, 64, 64), -3.0)
 print("predicting 'no damage' everywhere costs")
 for name in ("noise cells", "text"):
     share, true = exams[name].mask.mean(), exams[name].mask
-    cross, dice = F.binary_cross_entropy_with_logits(lazy, true), dice_loss_reference(lazy, true)
+    cross, dice = F.binary_cross_entropy_with_logits(lazy, true), dice_loss(lazy, true)
     print(f"  {name:12} {share:.3f} damaged: cross-entropy {cross:.2f}, Dice {dice:.2f}")
 
 # %% [markdown]
@@ -1277,9 +1277,7 @@ assert decibels(completed, test)[0] > before + 0.5, "the filler has learned noth
 
 # %%
 exam = exams["noise cells"]
-iou, precision, recall = score_mask_reference(
-    locate(repaired.generator.locator, exam.observed), exam.mask
-)
+iou, precision, recall = score_mask(locate(repaired.generator.locator, exam.observed), exam.mask)
 assert iou > run.pick(ci=0.3, laptop=0.9, gpu=0.9), f"holes of unseen faces: IoU {iou:.2f}"
 torch.testing.assert_close(repaired.generator.locator.state_dict(), frozen, rtol=0, atol=0)
 print(f"the locator stood still; noise cells of unseen faces: IoU {iou:.3f}, ", end="")

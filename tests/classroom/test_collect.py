@@ -14,6 +14,7 @@ import nbformat
 import psutil
 import pytest
 from made_class import NAME, read, solved
+from nbformat.v4 import new_markdown_cell
 
 from classroom import assignments
 from classroom.grading import archive, run
@@ -203,6 +204,7 @@ def test_rebuilding_keeps_answers_and_restores_the_rest():
     theirs.cells[3].source += "\n# mine"
     assert grade_id(theirs.cells[3]) == "solution-00-1"
     theirs.cells[4].source = "assert True"  # the check
+    theirs.cells[0].source = "My header."  # a text that is locked: restored without a word
     del theirs.cells[1]  # the set-up
     content = json.dumps(theirs).encode()
     rebuilt, notes = rebuild(content, read("release"))
@@ -212,6 +214,19 @@ def test_rebuilding_keeps_answers_and_restores_the_rest():
     assert notes == ["setup was missing", "check-00-1 was changed"]
     with pytest.raises(ValueError, match="not a notebook"):
         rebuild(b"%PDF", read("release"))
+
+
+@pytest.mark.parametrize("after", ["question-00-4", "answer-00-4"])
+def test_a_text_beside_the_cell_for_the_answer_is_part_of_it(after: str):
+    theirs = read("release")
+    names = [grade_id(cell) for cell in theirs.cells]
+    theirs.cells.insert(names.index(after) + 1, new_markdown_cell("My words."))
+    theirs.cells.insert(2, new_markdown_cell("A note of mine, elsewhere."))
+    rebuilt, notes = rebuild(json.dumps(theirs).encode(), read("release"))
+    answer = next(cell for cell in rebuilt.cells if grade_id(cell) == "answer-00-4")
+    assert answer.source.endswith("\n\nMy words.")
+    assert notes == []
+    assert "elsewhere" not in json.dumps(rebuilt)
 
 
 def test_words_that_no_exercise_needs():

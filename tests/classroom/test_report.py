@@ -30,6 +30,17 @@ class Prepared:
         return (ASSIGNMENTS / "source" / name / f"{name}.ipynb").read_bytes()
 
 
+def test_no_answer_has_no_points_until_a_person_says_otherwise(tmp_path: Path):
+    handed_in = Submission("bob", NAME, "bob.ipynb", b"", datetime(2026, 5, 1))
+    graded = Graded(handed_in, {"answer-00-4": None}, notebook=read("release"))
+    out = tmp_path / "marks.csv"
+    write_report([graded], out, Prepared())
+    row = rows_of(out)[0]
+    assert (row["points"], row["to_mark"], row["question"]) == ("0", "0", "0")
+    (mine,) = rows_of(tmp_path / "marks/by-hand.csv")
+    assert (mine["points"], mine["comment"]) == ("0", "no answer")
+
+
 def test_points_by_hand_are_kept_and_added(tmp_path: Path):
     handed_in = Submission("=alice", NAME, "alice.ipynb", b"", datetime(2026, 5, 1))
     scores = {"check-00-1": 2.0, "hidden-00-1": 0.0, "answer-00-4": None}

@@ -149,6 +149,15 @@ def student(room: Room, name: str) -> Visitor:
     return Visitor(room, name)
 
 
+def test_the_package_and_its_weights_are_there(room: Room):
+    code = "import inpaintlib\nfrom inpaintlib.photos.shipped import load\n"
+    code += "network = load('unet-drawn')\n"
+    code += "def where(): return str(inpaintlib.project_root()), network.config.size"
+    room.ask("cell", "given-08-3", code, 30.0)
+    assert student(room, "where")() == (str(sandbox.ROOT), 128)
+    assert room.tried == [], "no import of the package's does what is refused"
+
+
 def test_gradients_come_back(room: Room):
     x = torch.arange(3.0, requires_grad=True)
     (student(room, "double")(x) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
@@ -217,6 +226,26 @@ PROBES = {
     "reaches the network": "socket.create_connection(('127.0.0.1', {port}), timeout=2)",
     "fills the disk": "[open('f%d' % n, 'wb').write(bytes(10**8)) for n in range(9)]",
     "sees other processes": "os.kill({pid}, 0)",
+    "writes outside by another door": (
+        "os.open('probe', os.O_WRONLY | os.O_CREAT, dir_fd=os.open('{tmp}', os.O_RDONLY))"
+    ),
+    "lists the course": "os.listdir({root!r} + '/classroom/grading').index('visit.py')",
+    "spawns": "multiprocessing.get_context('spawn').Process(target=print).start()",
+    "starts a program": "subprocess.run(['true'], check=True)",
+    "starts a program natively": "1 / (ctypes.CDLL(None).system(b'true') == 0)",
+    "reads the teacher's variables": "open('/proc/{pid}/environ', 'rb').read()",
+    "mounts": "1 / (ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None) == 0)",
+}
+TO_ALL = "for n in range(3, 99):\n    try: {}\n    except OSError: pass"
+FORGERIES = {
+    "writes to every file": TO_ALL.format("os.write(n, bytes(8))"),
+    "empties every file": TO_ALL.format("os.ftruncate(n, 0)"),
+    "answers for the room": (
+        "import gc\nfor room in gc.get_objects():\n    if type(room).__name__ == 'Room':\n"
+        "        room.call = lambda *_: dict(result=torch.full((3,), 4.0), state=[[1]] * 9,"
+        " torch=1, numpy=[], random=[], changed=[[0, 0, 1]])"
+    ),
+    "leaves": "os._exit(0)",
 }
 
 
@@ -228,10 +257,14 @@ def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("PROBE_SECRET", "hunter2")
     (tmp_path / "precious").write_text("the answers")
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    post = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    post.bind(("127.0.0.1", 0))
+    with post, socket.create_server(("127.0.0.1", 0)) as server:
         where = {"root": str(sandbox.ROOT), "tmp": str(tmp_path), "pid": os.getpid()}
         where["port"] = server.getsockname()[1]
-        lines = ["import os, socket, json, threading", "passed = []"]
+        lines = ["import os, socket, json, threading, ctypes, multiprocessing, subprocess"]
+        lines += ["post = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"]
+        lines += [f"post.sendto(b'loot', ('127.0.0.1', {post.getsockname()[1]}))", "passed = []"]
         for name, code in PROBES.items():
             probe = code.format(**where)
             lines += ["try:", f"    {probe}", f"    passed.append({name!r})"]
@@ -248,8 +281,29 @@ def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.Mo
             text=True,
             timeout=120,
         )
+        post.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            post.recv(9)  # what it sent stayed in a network of its own
     assert json.loads(done.stdout) == ["a thread runs"], done.stderr
     assert not (tmp_path / "probe").exists()
+
+
+@pytest.mark.parametrize("how", FORGERIES)
+def test_what_is_no_answer_ends_the_process_and_nothing_else(tmp_path: Path, how: str):
+    room = Room(sandbox.walls(tmp_path, sandbox=sandbox.available()), tmp_path)
+    room.ask("cell", "solution-00-1", STUDENT, 30.0)
+    before = torch.get_rng_state()
+    x = torch.ones(3)
+    try:
+        room.ask("cell", "solution-00-2", f"import os\n{FORGERIES[how]}", 30.0)
+        found = student(room, "double")(x)
+        assert found.tolist() == [2, 2, 2], "a right function's answer, unharmed"
+    except Gone:
+        assert room.process.poll() is not None or room.process.wait(60) is not None
+    finally:
+        room.close()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert x.tolist() == [1, 1, 1]
 
 
 # An examination ------------------------------------------------------------------------------

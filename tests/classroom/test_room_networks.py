@@ -150,9 +150,9 @@ def test_a_wrong_step_is_seen_from_here(room: Room, name: str, told: str):
 
 def test_hooks_that_are_left_there_are_seen_here(room: Room):
     judge, x = nn.Linear(2, 1), torch.rand(3, 2, requires_grad=True)
-    with pytest.raises(AssertionError, match="the hooks of it"), untouched(judge):
+    with pytest.raises(AssertionError, match="its hooks"), untouched(judge):
         student(room, "hooked")(judge, x)
-    with pytest.raises(AssertionError, match="the hooks of it"), untouched(x):
+    with pytest.raises(AssertionError, match="its hooks"), untouched(x):
         student(room, "doubled")(x)
 
 
@@ -179,7 +179,7 @@ def test_a_network_that_is_built_there_is_tried_here(room: Room):
         ("Steep", "the same layers with the same weights give other values"),
         ("Cut", "no gradient reaches body.0.weight"),
         ("Touching", "an input was changed"),
-        ("Eval", "the network was changed .the mode of"),
+        ("Eval", "the network was changed .its mode"),
         ("Shared", "two networks share weights"),
         ("none", "expected a network .* got type"),
     ],

@@ -57,8 +57,8 @@ def test_looking_at_a_network_changes_nothing():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda o: o.step(), "the state of it"),
-        (lambda o: o.param_groups[0].update(lr=0.5), "the state of it"),
+        (lambda o: o.step(), "its state"),
+        (lambda o: o.param_groups[0].update(lr=0.5), "its state"),
     ],
 )
 def test_an_optimizer_must_stay_as_it_was(change: Callable, told: str):
@@ -82,9 +82,9 @@ def test_what_objects_lists_and_arrays_hold_must_stay():
     ("change", "told"),
     [
         (lambda judge: judge.zero_grad(), "the gradient of weight"),
-        (lambda judge: judge.eval(), "the mode of it"),
+        (lambda judge: judge.eval(), "its mode"),
         (lambda judge: judge.requires_grad_(False), "whether weight learns"),
-        (lambda judge: judge.register_forward_hook(lambda *_: None), "the hooks of it"),
+        (lambda judge: judge.register_forward_hook(lambda *_: None), "its hooks"),
     ],
 )
 def test_agreement_looks_at_networks_among_the_arguments(change: Callable, told: str):
@@ -100,6 +100,22 @@ def test_agreement_looks_at_networks_among_the_arguments(change: Callable, told:
     agrees(scores, scores, case, told="scores", learns=[0])
     with pytest.raises(AssertionError, match=f"judge was changed .*{told}"):
         agrees(careless, scores, case, told="scores", learns=[0])
+
+
+def test_agreement_asks_for_the_gradients_of_a_networks_weights():
+    def scores(x, judge):
+        return judge(x)
+
+    judge = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    judge[0].weight.requires_grad_(False)
+    case = (torch.rand(3, 2), judge)
+    agrees(scores, scores, case, told="scores", learns=[0, 1])
+    for wrong, told in [
+        (lambda x, judge: copy.deepcopy(judge)(x), r"no gradient reaches judge\.0\.bias"),
+        (lambda x, judge: judge[1](judge[0](x).detach()), "no gradient reaches"),
+    ]:
+        with pytest.raises(AssertionError, match=told):
+            agrees(wrong, scores, case, told="scores", learns=[1])
 
 
 # A step of training --------------------------------------------------------------------------
@@ -183,7 +199,7 @@ WRONG_STEPS = {
         "torch.optim.SGD(discriminator.parameters(), 0.1).step",
     ),
     "a copy": ("    loss =", "    discriminator = copy.deepcopy(discriminator)\n    loss ="),
-    "the mode of": ("    loss =", "    generator.eval()\n    loss ="),
+    "its mode": ("    loss =", "    generator.eval()\n    loss ="),
     "body.0.weight learns": ("    loss =", "    discriminator.requires_grad_(True)\n    loss ="),
     "whether .* learns": ("    return", "    generator.requires_grad_(False)\n    return"),
     "hooks": ("    loss =", "    discriminator.body.register_forward_hook(print)\n    loss ="),
@@ -347,7 +363,7 @@ WRONG_NETWORKS = {
     "the output has no gradient": (END, f"{END}.detach()"),
     "an input was changed": ("self.y(x)", "self.y(x.add_(1).sub_(1))"),
     "random stream": ("self.y(x)", "self.y(x + 0 * torch.rand(1))"),
-    "the network was changed .the mode of": ("self.y(x)", "self.train().y(x)"),
+    "the network was changed .its mode": ("self.y(x)", "self.train().y(x)"),
     "depends on the others": (END, "return self.z(y - y.mean(0))"),
     "a later pass changes": (
         END,

@@ -170,10 +170,11 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     assert make_weights.make("x", recipe) == tmp_path / "weights" / "x-3" / "w"
     assert [name for name, _ in calls] == ["x-1", "x-2", "x-3"]
     words = [" ".join(options) for _, options in calls]
-    states = [tmp_path / "weights" / name / "state.pt" for name in ("x-1", "x-2")]
+    small, full = tmp_path / "weights" / "x-1" / "w", tmp_path / "weights" / "x-2" / "state.pt"
     assert words[0] == "--preset shipped-64 --steps 30 --seed 0 --large"
-    assert words[1] == f"--preset shipped --steps 20 --seed 1 --large --start-from {states[0]}"
-    assert words[2] == f"--preset shipped --steps 10 --seed 2 --start-from {states[1]}"
+    told = "at another size with a new discriminator"
+    assert words[1] == f"--preset shipped --steps 20 --seed 0 --large --start-from {small}", told
+    assert words[2] == f"--preset shipped --steps 10 --seed 1 --start-from {full}"
 
 
 def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, tmp_path):

@@ -291,6 +291,9 @@ def main() -> None:
 
     import ctypes  # noqa: F401  # opens a library when imported: before the watch
 
+    with contextlib.suppress(ImportError):  # so does this one, which `inpaintlib.photos` imports
+        import jpeglib  # noqa: F401
+
     platform.processor()  # asked for by libraries, and answered by a program: remembered now
     room = Room()
 
