@@ -3,16 +3,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from inpaintlib.notebook.agreement import agrees, untouched
+from inpaintlib.layers import spectral_norm
+from inpaintlib.notebook.agreement import agrees
+from inpaintlib.notebook.network_checks import builds
 
 # %% [markdown] tags=["task:02-1"]
 # ### Exercise 1 · Stamp
 #
 # ●●○ · 15 minutes · 4 points
 #
-# A **transposed convolution** presses a stamp: each input value lays `value × kernel` on the output, each
-# stamp `stride` further than the one before; overlapping stamps add. `padding` then cuts that many values
-# off both ends. Write it for any stride and padding. Of PyTorch use only `zeros`, indexing and addition.
+# A **transposed convolution** uses its kernel as a stamp: each input value adds `value × kernel` to the
+# output, and each stamp lies `stride` places after the one before; overlapping stamps add. `padding` then
+# cuts that many values off both ends. Write it for any stride and padding. Of PyTorch use only `zeros`,
+# indexing and addition.
 
 
 # %% tags=["hidden:02-1"]
@@ -33,110 +36,147 @@ def hidden_stamp(function):
     ]:
         x, kernel = torch.randn(length, generator=source), torch.randn(size, generator=source)
         cases.append((x, kernel, stride, padding))
-    told = "value i presses x[i] · kernel from place i · stride - padding on, and stamps add up"
+    told = "value i adds x[i] · kernel from place i · stride - padding on, and stamps add up"
     agrees(function, transposed, *cases, told=told)
 
 
+# %% [markdown] tags=["task:02-2"]
+# ### Exercise 2 · The generator
+#
+# ●●○ · 25 minutes · 6 points
+#
+# $w$ is the `width`. No layer has a bias. The noise has shape (B, 100).
+#
+# | layer | kernel, stride, padding | output | then |
+# |---|---|---|---|
+# | transposed convolution | 4, 1, 0 | 8w × 4 × 4 | BatchNorm, ReLU |
+# | transposed convolution | 4, 2, 1 | 4w × 8 × 8 | BatchNorm, ReLU |
+# | transposed convolution | 4, 2, 1 | 2w × 16 × 16 | BatchNorm, ReLU |
+# | transposed convolution | 4, 2, 1 | w × 32 × 32 | BatchNorm, ReLU |
+# | transposed convolution | 4, 2, 1 | 3 × 64 × 64 | Tanh |
+#
+# Write it as a `nn.Module`. With $w = 64$ there are 3,576,704 parameters.
+
+
 # %% tags=["hidden:02-2"]
-def hidden_repair(function):
-    network = nn.Sequential(
-        nn.BatchNorm1d(3, 0.9),
-        nn.ModuleList([nn.BatchNorm2d(2, 0.02), nn.LayerNorm(4, 0.5)]),
-        nn.BatchNorm2d(2, eps=1e-3, momentum=0.3),
-        nn.GroupNorm(1, 2, eps=0.2),
-        nn.BatchNorm1d(2, 0.9, affine=False),
-        nn.InstanceNorm1d(2, eps=0.3, track_running_stats=True),
-        nn.BatchNorm1d(2, eps=0.007),
-    ).eval()
-    network[1][0].train()  # modes may be mixed
-    first, second, other, sound = network[0], network[1][0], network[1][1], network[2]
-    first.running_mean.fill_(5.0)
-    first.bias.data.fill_(3.0)
-    first.num_batches_tracked.fill_(7)
-    second.weight.requires_grad_(False)
-    with untouched(network, names=["something else of the network"]):
-        assert function(network) == 3, (
-            "three layers have an ε above 0.01, one of them without weights; 1e-3 and 0.007 are "
-            "choices, not slips: return 3"
-        )
-    assert abs(first.momentum - 0.1) < 1e-6, "0.9 of the old average is 0.1 of the new batch"
-    assert abs(second.momentum - 0.98) < 1e-6, "0.02 of the old average is 0.98 of the new batch"
-    for layer in (first, second):
-        assert abs(layer.eps - 1e-5) < 1e-9, "ε is 1e-5 after the repair"
-    assert (sound.eps, sound.momentum) == (1e-3, 0.3), "a sound layer must stay as it was"
-    others = other.eps, network[3].eps, network[5].eps
-    assert others == (0.5, 0.2, 0.3), "LayerNorm, GroupNorm and InstanceNorm are no BatchNorm"
-    assert (network[6].eps, network[6].momentum) == (0.007, 0.1), "0.007 is not above 0.01"
-    assert function(network) == 0, "after the repair nothing is left to repair"
-    assert function(nn.Linear(2, 2)) == 0, "a network without BatchNorm needs no repair"
-    single = nn.BatchNorm2d(5, 0.7)
-    assert function(single) == 1, "the network may be one BatchNorm"
-    assert abs(single.momentum - 0.3) < 1e-6, "0.7 of the old average is 0.3 of the new batch"
+# without: inpaintlib.models.dcgan.Generator
+def hidden_generator(network):
+    class Right(nn.Module):
+        def __init__(self, width=64):
+            super().__init__()
+            layers, before = [], 100
+            for channels, stride in ((8, 1), (4, 2), (2, 2), (1, 2)):
+                convolution = nn.ConvTranspose2d(
+                    before, channels * width, 4, stride, stride - 1, bias=False
+                )
+                layers += [convolution, nn.BatchNorm2d(channels * width), nn.ReLU()]
+                before = channels * width
+            layers += [nn.ConvTranspose2d(before, 3, 4, 2, 1, bias=False), nn.Tanh()]
+            self.layers = nn.Sequential(*layers)
+
+        def forward(self, z):
+            return self.layers(z[:, :, None, None])
+
+    source = torch.Generator().manual_seed(32)
+    noises = [(torch.randn(4, 100, generator=source),), (3 * torch.randn(2, 100, generator=source),)]
+    told = "the generator of the table"
+    builds(network, Right, (3,), (8,), inputs=lambda width: noises, told=told)
+    count = sum(weight.numel() for weight in network().parameters())
+    assert count == 3_576_704, f"without a width it is 64: 3,576,704 parameters, not {count:,}"
+    normal = next(layer for layer in network(2).modules() if isinstance(layer, nn.BatchNorm2d))
+    settings = normal.eps, normal.momentum
+    assert settings == (1e-5, 0.1), f"BatchNorm's ε and momentum stay 1e-5 and 0.1, not {settings}"
 
 
 # %% [markdown] tags=["task:02-3"]
-# ### Exercise 3 · Write the test that would have caught it
+# ### Exercise 3 · The discriminator
 #
-# ●●○ · 15 minutes · 4 points
+# ●●○ · 20 minutes · 5 points
 #
-# `leaks` runs one discriminator's turn, once, and says whether the generator noticed: through a gradient
-# left in *any* of its weights, or through a changed weight. What a weight's gradient was *before* the turn
-# must not matter. Return `True` or `False`, not a tensor.
+# $w$ is the `width`. No layer has a bias.
+#
+# | layer | kernel, stride, padding | output | then |
+# |---|---|---|---|
+# | convolution | 4, 2, 1 | w × 32 × 32 | LeakyReLU 0.2 |
+# | convolution | 4, 2, 1 | 2w × 16 × 16 | BatchNorm, LeakyReLU 0.2 |
+# | convolution | 4, 2, 1 | 4w × 8 × 8 | BatchNorm, LeakyReLU 0.2 |
+# | convolution | 4, 2, 1 | 8w × 4 × 4 | BatchNorm, LeakyReLU 0.2 |
+# | convolution | 4, 1, 0 | 1 × 1 × 1 | |
+#
+# With $w = 64$ there are 2,765,568 parameters. The output is a logit of shape (B, 1). The second form,
+# `spectral=True`, has no BatchNorm; there every convolution has a bias, and is wrapped as
+# `spectral_norm(convolution)`. Write both in one class.
 
 
 # %% tags=["hidden:02-3"]
-def last_bias(generator, discriminator, real, z):  # reaches one weight, and one only
-    generator[1].bias.grad = torch.full_like(generator[1].bias, 1e-3)
+# without: inpaintlib.models.dcgan.Discriminator
+def hidden_discriminator(network):
+    class Right(nn.Module):
+        def __init__(self, width=64, spectral=False):
+            super().__init__()
+            layers, before = [], 3
+            for channels in (width, 2 * width, 4 * width, 8 * width):
+                convolution = nn.Conv2d(before, channels, 4, 2, 1, bias=spectral)
+                layers.append(spectral_norm(convolution) if spectral else convolution)
+                if before != 3 and not spectral:
+                    layers.append(nn.BatchNorm2d(channels))
+                layers.append(nn.LeakyReLU(0.2))
+                before = channels
+            last = nn.Conv2d(before, 1, 4, bias=spectral)
+            layers += [spectral_norm(last) if spectral else last, nn.Flatten()]
+            self.layers = nn.Sequential(*layers)
+
+        def forward(self, image):
+            return self.layers(image)
+
+    source = torch.Generator().manual_seed(33)
+    pictures = [
+        (torch.rand(5, 3, 64, 64, generator=source) * 2 - 1,),
+        (torch.rand(2, 3, 64, 64, generator=source) - 1,),
+    ]
+    told = "the discriminator of the table"
+    cases = ((4, False), (6, False), (4, True))
+    builds(network, Right, *cases, inputs=lambda *_: pictures, told=told)
+    wrapped = sum(nn.utils.parametrize.is_parametrized(layer) for layer in network(2, True).modules())
+    assert wrapped == 5, f"with spectral=True all 5 convolutions are wrapped, not {wrapped}"
+    count = sum(weight.numel() for weight in network().parameters())
+    assert count == 2_765_568, (
+        f"by default the width is 64 and spectral is False: 2,765,568 parameters, not {count:,}"
+    )
 
 
-def first_weight(generator, discriminator, real, z):
-    generator[0].weight.grad = -torch.eye(4)[:, :3] * 1e-6
+# %% [markdown] tags=["task:02-4"]
+# ### Exercise 4 · Too near
+#
+# ●●○ · 15 minutes · 4 points
+#
+# Did a generator memorise its training faces? Each face is a row of features. The gap of a row is its
+# Euclidean distance to the nearest training row. A generated row is *too near* if its gap is smaller than
+# the quantile `rate` (`torch.quantile`, as it is by default) of the *unseen* rows' gaps: real faces that
+# were never used in training. Return (N,) booleans. `torch.cdist(a, b)` gives all distances from the rows
+# of `a` to the rows of `b`.
 
 
-def nudge(generator, discriminator, real, z):  # moves one weight by very little, no gradient
-    with torch.no_grad():
-        generator[0].weight[0, 1] += 1e-6
+# %% tags=["hidden:02-4"]
+def hidden_too_near(function):
+    def right(generated, training, unseen, rate):
+        gaps = [
+            (rows[:, None] - training[None]).square().sum(dim=-1).sqrt().amin(dim=1)
+            for rows in (generated, unseen)
+        ]
+        return gaps[0] < gaps[1].quantile(rate)
 
-
-def swap(generator, discriminator, real, z):  # two weights change places: the sum stays
-    with torch.no_grad():
-        generator[1].bias.copy_(generator[1].bias.flip(0))
-
-
-def nothing(generator, discriminator, real, z):
-    discriminator(generator(z).detach()).sum().backward()
-
-
-def balanced(generator, discriminator, real, z):  # a gradient whose sum is zero
-    generator[1].bias.grad = torch.tensor([1.0, -1.0, 0.0, 2.0, -2.0])
-
-
-def counted(generator, discriminator, real, z):  # writes down that it has run, with these
-    with torch.no_grad():
-        discriminator.weight[0, 0] += 1.0 + 0 * generator(z).sum() + 0 * real.sum()
-
-
-def hidden_leaks(function):
-    source = torch.Generator().manual_seed(41)
-    real, z = torch.rand(8, 5, generator=source), torch.randn(8, 3, generator=source)
-
-    cases = {
-        "reaches the last bias only": (last_bias, True),
-        "reaches the first weight, by a little": (first_weight, True),
-        "nudges a weight": (nudge, True),
-        "swaps two weights": (swap, True),
-        "is honest": (nothing, False),
-        "leaves a gradient that sums to zero": (balanced, True),
-    }
-    for name, (case, right) in cases.items():
-        for earlier in (True, False):
-            generator = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
-            discriminator = nn.Linear(5, 1)
-            if earlier:  # a gradient is there already
-                generator(z).sum().backward()
-            answer = function(case, generator, discriminator, real, z)
-            assert answer is right, f"a turn that {name}: expected {right}, got {answer}"
-    discriminator.weight.data.zero_()
-    function(counted, generator, discriminator, real, z)
-    turns = round(discriminator.weight[0, 0].item())
-    assert turns == 1, f"the turn is run once, with the networks that were given, not {turns} times"
+    source = torch.Generator().manual_seed(34)
+    cases = []
+    for sizes, rate in (((40, 15, 31), 0.05), ((7, 3, 60), 0.5), ((25, 30, 5), 0.3), ((1, 9, 8), 0.9)):
+        sets = [torch.randn(count, 5, generator=source) for count in sizes]
+        sets[0][0] = sets[1][0] + 0.01  # a copy
+        cases.append((*sets, rate))
+    far = torch.randn(30, 5, generator=source)
+    cases.append((far + 3, far, torch.randn(20, 5, generator=source), 0.2))  # few are near
+    told = "compare each generated gap with the quantile of the unseen gaps"
+    agrees(function, right, *cases, told=told)
+    sets = [torch.randn(count, 5, generator=source) for count in (60, 20, 80)]
+    wanted = right(*sets, 0.05)
+    assert function(*sets).tolist() == wanted.tolist(), "without a rate it is 0.05"
+    assert function(*sets).dtype == torch.bool, "the answers are booleans"

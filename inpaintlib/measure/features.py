@@ -104,7 +104,7 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
         shapes = f"{tuple(one.shape)} and {tuple(other.shape)}"
         raise ValueError(f"expected features (N, D) and (M, D), at least two each, got {shapes}")
     one, other = one.double(), other.double()
-    first, second = one.T.cov(), other.T.cov()
+    first, second = (torch.atleast_2d(crowd.T.cov()) for crowd in (one, other))
     root = _square_root(first)
     mixed = _square_root(root @ second @ root)  # has the trace of (C1 C2)^½ and is symmetric
     difference = (one.mean(dim=0) - other.mean(dim=0)).square().sum()

@@ -301,7 +301,7 @@ def show_intervals(
         axis.axvline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="best")
     axis.set(xlabel=xlabel, yticks=places, yticklabels=list(rows))
-    axis.invert_yaxis()
+    axis.set_ylim(len(rows) - 0.5, -0.5)  # the first one on top
     axis.tick_params(axis="y", length=0)
     plt.show()
 

@@ -36,6 +36,9 @@ def test_frechet_distance_of_equal_crowds_and_of_shifted_ones():
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-8)
     assert frechet_distance(one, one + 2.0) == pytest.approx(4 * one.shape[1], rel=1e-5)
     assert frechet_distance(crowd(3, seed=3), crowd(3, seed=4)) >= 0  # fewer than features
+    single = crowd(100, seed=5, width=1)
+    single = (single - single.mean()) / single.std()
+    assert frechet_distance(single, 3 + 2 * single) == pytest.approx(3**2 + (2 - 1) ** 2, rel=1e-5)
 
 
 @pytest.mark.parametrize(
