@@ -78,7 +78,10 @@ def hidden_generator(network):
             return self.layers(z[:, :, None, None])
 
     source = torch.Generator().manual_seed(32)
-    noises = [(torch.randn(4, 100, generator=source),), (3 * torch.randn(2, 100, generator=source),)]
+    noises = [
+        (torch.randn(4, 100, generator=source),),
+        (3 * torch.randn(2, 100, generator=source),),
+    ]
     told = "the generator of the table"
     builds(network, Right, (3,), (8,), inputs=lambda width: noises, told=told)
     count = sum(weight.numel() for weight in network().parameters())
@@ -137,7 +140,9 @@ def hidden_discriminator(network):
     told = "the discriminator of the table"
     cases = ((4, False), (6, False), (4, True))
     builds(network, Right, *cases, inputs=lambda *_: pictures, told=told)
-    wrapped = sum(nn.utils.parametrize.is_parametrized(layer) for layer in network(2, True).modules())
+    wrapped = sum(
+        nn.utils.parametrize.is_parametrized(layer) for layer in network(2, True).modules()
+    )
     assert wrapped == 5, f"with spectral=True all 5 convolutions are wrapped, not {wrapped}"
     count = sum(weight.numel() for weight in network().parameters())
     assert count == 2_765_568, (
@@ -168,7 +173,12 @@ def hidden_too_near(function):
 
     source = torch.Generator().manual_seed(34)
     cases = []
-    for sizes, rate in (((40, 15, 31), 0.05), ((7, 3, 60), 0.5), ((25, 30, 5), 0.3), ((1, 9, 8), 0.9)):
+    for sizes, rate in (
+        ((40, 15, 31), 0.05),
+        ((7, 3, 60), 0.5),
+        ((25, 30, 5), 0.3),
+        ((1, 9, 8), 0.9),
+    ):
         sets = [torch.randn(count, 5, generator=source) for count in sizes]
         sets[0][0] = sets[1][0] + 0.01  # a copy
         cases.append((*sets, rate))
