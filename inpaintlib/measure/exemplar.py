@@ -38,8 +38,8 @@ def fill_by_example(image: np.ndarray, hole: np.ndarray, *, size: int = 9) -> np
     image inpainting", section III.
 
     Example:
-        >>> stripes = np.tile(np.float32([[[0], [1]]]), (6, 4, 1))  # columns 0 1 0 1 …
-        >>> hole = np.zeros((6, 8), dtype=bool)
+        >>> stripes = np.tile(np.float32([[[0], [1]]]), (6, 8, 1))  # columns 0 1 0 1 …
+        >>> hole = np.zeros((6, 16), dtype=bool)
         >>> hole[2:4, 3:6] = True
         >>> np.array_equal(fill_by_example(np.where(hole[..., None], 9, stripes), hole), stripes)
         True
