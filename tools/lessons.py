@@ -54,7 +54,10 @@ def build(master: Path) -> NotebookNode:
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell, name in zip(notebook.cells, cell_ids(notebook.cells), strict=True):
         cell["id"] = name
-        cell.metadata = {key: cell.metadata[key] for key in KEPT_METADATA if key in cell.metadata}
+        kept = {key: cell.metadata[key] for key in KEPT_METADATA if key in cell.metadata}
+        if "predict" in kept.get("tags", []):  # the reader guesses first, then opens
+            kept["jupyter"] = {**kept.get("jupyter", {}), "outputs_hidden": True}
+        cell.metadata = nbformat.from_dict(kept)
     nbformat.validate(notebook)
     return notebook
 
@@ -176,7 +179,7 @@ def clean_output(output: NotebookNode) -> NotebookNode | None:
         output.data = {**shown, "text/plain": WIDGET_NOTE.strip("*")}
         if is_bar or not picture:
             return None if is_bar else output
-    if "image/png" in output.data:
+    if "image/png" in output.data and "alt" not in output.metadata.get("image/png", {}):
         small = base64.b64encode(to_jpeg(base64.b64decode(output.data["image/png"]))).decode()
         if len(small) < 0.9 * len(output.data["image/png"]):  # a photograph, not a plot
             del output.data["image/png"]

@@ -1,4 +1,4 @@
-"""Pictures of pictures: grids, labelled rows, error maps, curves. The only user of matplotlib.
+"""Pictures of pictures: grids, labelled rows, error maps, curves. Diagrams are next door.
 
 Every `show_…` draws one figure and shows it; it returns nothing, so a cell ends with it quietly. A
 width is the figure's, in inches. Colours are Okabe and Ito's, which colour-blind readers can tell

@@ -214,6 +214,13 @@ def test_build_keeps_tags_folding_and_sources(tmp_path: Path):
     assert "jupytext" not in notebook.metadata
 
 
+def test_outputs_after_a_prediction_are_folded(tmp_path: Path):
+    text = TOY.replace("# %%\ndouble(4)", '# %% tags=["predict"]\ndouble(4)')
+    cells = lessons.build(write_lesson(tmp_path, text)).cells
+    assert cells[-1].metadata == {"tags": ["predict"], "jupyter": {"outputs_hidden": True}}
+    assert "outputs_hidden" not in cells[2].metadata.jupyter
+
+
 def test_a_new_cell_leaves_the_ids_of_other_sections(tmp_path: Path):
     before = lessons.build(write_lesson(tmp_path))
     more = TOY.replace("# %% [markdown]\n# ## Why", "# %%\npass\n\n# %% [markdown]\n# ## Why")
@@ -318,6 +325,18 @@ def test_a_widgets_own_picture_stays():
     assert kept.data["text/plain"] == lessons.WIDGET_NOTE.strip("*")
     shown = kept.data.get("image/png") or kept.data["image/jpeg"]
     assert Image.open(io.BytesIO(base64.b64decode(shown))).size == (8, 8)
+
+
+def test_a_diagram_stays_sharp():
+    noise, buffer = os.urandom(3 * 64 * 64), io.BytesIO()
+    Image.frombytes("RGB", (64, 64), noise).save(buffer, "PNG")
+    data = {"image/png": base64.b64encode(buffer.getvalue()).decode()}
+    words = {"image/png": {"alt": "a diagram", "width": 32}}
+    diagram = nbformat.v4.new_output("display_data", dict(data), metadata=words)
+    photograph = nbformat.v4.new_output("display_data", dict(data))
+    assert lessons.clean_output(diagram) == diagram
+    assert set(diagram.data) == {"image/png"}
+    assert set(lessons.clean_output(photograph).data) == {"image/jpeg"}
 
 
 def test_render_stops_at_a_failing_cell(tmp_path: Path):

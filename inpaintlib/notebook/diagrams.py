@@ -1,0 +1,257 @@
+"""Diagrams of networks and losses: boxes on a grid, what flows forward, which gradient flows back.
+
+One call draws one diagram, at twice the screen's resolution, on a white card that reads in light
+and dark themes. Chains are written with `>`: `"noise > generator > fakes"` is two arrows.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import PIL.Image
+from IPython.display import Image, display
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyBboxPatch
+from matplotlib.textpath import TextPath
+
+from inpaintlib.notebook.viz import BLUE, GREEN, RED
+
+PENS = ((BLUE, (0, (4, 1.6))), (RED, (0, (1.6, 1.1))), (GREEN, (0, (6, 1.5, 1.5, 1.5))))
+INK, LANE, HEAD, MARGIN = "#2b3138", 0.18, 0.12, 0.15  # a colour; then inches
+Point = tuple[float, float]
+Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box at a place of the grid; row 0 is the top one, and half rows and columns exist."""
+
+    name: str
+    shape: str = ""  # a second line, in smaller letters
+    row: float = 0.0
+    column: float = 0.0
+    kind: str = "data"  # or "network", or "loss"
+    height: float = 0.62  # inches
+
+
+@dataclass
+class Arrow:
+    """An arrow between two boxes, and the corners of its way."""
+
+    start: str
+    end: str
+    loss: str = ""  # the loss whose gradient it is; what flows forward has none
+    way: str = ""
+    points: list[Point] = field(default_factory=list)
+
+
+def show_diagram(
+    boxes: Mapping[str, Box],
+    flows: Sequence[str],
+    gradients: Mapping[str, Sequence[str]] | None = None,
+    *,
+    alt: str,
+    labels: Mapping[str, str] | None = None,
+    gap: Point = (0.65, 0.4),
+) -> None:
+    """Show a diagram.
+
+    Args:
+        boxes: key to box.
+        flows: chains of keys, `"z > G > fakes"`: solid arrows.
+        gradients: a loss's key to the chains along which its gradient flows: dashed, coloured.
+        alt: the picture in words, for who does not see it.
+        labels: an arrow, `"z > G"`, to a short text beside it.
+        gap: inches between columns and between rows.
+
+    Raises:
+        ValueError: a chain names no box, boxes overlap, or an arrow finds no free way.
+    """
+    if gradients and len(gradients) > len(PENS):
+        raise ValueError(f"expected {len(PENS)} losses at most, got {list(gradients)}")
+    rectangles, arrows = plan(boxes, flows, gradients or {}, gap)
+    pens: dict[str, Any] = {"": (INK, "-")} | dict(zip(gradients or {}, PENS, strict=False))
+    figure = plt.figure()
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.axis("off")
+    for key, box in boxes.items():
+        _draw_box(axis, box, rectangles[key], pens.get(key, pens[""])[0])
+    for arrow in arrows:
+        pen = pens[arrow.loss]
+        _draw_arrow(axis, arrow.points, *pen)
+        if text := (labels or {}).get(f"{arrow.start} > {arrow.end}"):
+            _draw_label(axis, arrow.points, text, pen[0], below=bool(arrow.loss))
+    corners = [*rectangles.values(), *((x, y, x, y) for arrow in arrows for x, y in arrow.points)]
+    left, bottom = (min(corner[side] for corner in corners) - MARGIN for side in (0, 1))
+    right, top = (max(corner[side] for corner in corners) + MARGIN for side in (2, 3))
+    if gradients:
+        bottom, place = bottom - 0.3, left + MARGIN
+        for loss, pen in pens.items():
+            text = f"gradient of the {boxes[loss].name}" if loss else "flows forward"
+            _draw_arrow(axis, [(place, bottom + 0.2), (place + 0.5, bottom + 0.2)], *pen)
+            axis.text(place + 0.58, bottom + 0.19, text, va="center", fontsize=9, color=INK)
+            place += 0.85 + _width(text, 9)
+        right = max(right, place - 0.25)
+    axis.set(xlim=(left, right), ylim=(bottom, top))
+    figure.set_size_inches(right - left, top - bottom)
+    sharp, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(sharp, dpi=200, facecolor="white", bbox_inches=figure.bbox_inches)
+    plt.close(figure)
+    PIL.Image.open(sharp).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    display(Image(small.getvalue(), width=round(100 * (right - left)), alt=alt))
+
+
+def plan(
+    boxes: Mapping[str, Box],
+    flows: Sequence[str],
+    gradients: Mapping[str, Sequence[str]],
+    gap: Point,
+) -> tuple[dict[str, Rectangle], list[Arrow]]:
+    """Where boxes lie, and the ways of arrows, in inches."""
+    high = gap[1] + max(box.height for box in boxes.values())
+    wide: dict[float, float] = {}
+    for b in boxes.values():
+        wide[b.column] = max(wide.get(b.column, 0), _width(b.name, 10), _width(b.shape, 9))
+    wide = {column: width + 0.26 for column, width in sorted(wide.items())}
+    whole = [column for column in wide if column == int(column)]  # the others lie between them
+    steps = [(wide[a] + wide[b]) / 2 + gap[0] * (b - a) for a, b in pairwise(whole)]
+    places = np.cumsum([0.0, *steps])
+    rectangles = {}
+    for key, b in boxes.items():
+        x, y, half = np.interp(b.column, whole, places), -b.row * high, wide[b.column] / 2
+        rectangles[key] = (x - half, y - b.height / 2, x + half, y + b.height / 2)
+    for (one, a), (other, b) in combinations(rectangles.items(), 2):
+        if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
+            raise ValueError(f"boxes {one!r} and {other!r} overlap")
+    arrows = []
+    for loss, chains in {"": flows, **gradients}.items():
+        for start, end in (pair for chain in chains for pair in pairwise(chain.split(" > "))):
+            if unknown := {start, end, *gradients} - set(boxes):
+                raise ValueError(f"no box is called {sorted(unknown)}; there are {sorted(boxes)}")
+            arrows.append(Arrow(start, end, loss))
+    for arrow in arrows:
+        arrow.way = _free_way(arrow, rectangles, gap)
+    _assign_ports(arrows, rectangles, gap)
+    return rectangles, arrows
+
+
+def _free_way(arrow: Arrow, rectangles: Mapping[str, Rectangle], gap: Point) -> str:
+    """The first way that crosses no box: turns near the end, near the start, around."""
+    a, b = rectangles[arrow.start], rectangles[arrow.end]
+    aside = a[2] < b[0] or b[2] < a[0]
+    others = [r for key, r in rectangles.items() if key not in (arrow.start, arrow.end)]
+    for way in (*(("late", "early") if aside else ("down",)), "over", "under"):
+        points = _corners(way, a, b, (0, 0), gap)
+        if not any(
+            min(x, u) < right and max(x, u) > left and min(y, v) < top and max(y, v) > bottom
+            for (x, y), (u, v) in pairwise(points)
+            for left, bottom, right, top in others
+        ):
+            return way
+    raise ValueError(f"the arrow {arrow.start} > {arrow.end} finds no way that crosses no box")
+
+
+def _corners(way: str, a: Rectangle, b: Rectangle, lanes: Point, gap: Point) -> list[Point]:
+    """The corners of a way from a to b; its ends lie so far from the middles of the sides."""
+    (ax, ay), (bx, by) = _middle(a), _middle(b)
+    start, end = lanes
+    aside = 0.55 * max(lanes, key=abs)  # lanes that turn together must not cross
+    if way in ("late", "early"):
+        ay, by, forward = ay + start, by + end, 1 if a[2] < b[0] else -1
+        x, u = (a[2], b[0]) if forward == 1 else (a[0], b[2])
+        turn = u - forward * gap[0] / 2 if way == "late" else x + forward * gap[0] / 2
+        turn += aside if (by < ay) == (forward == 1) else -aside
+        bends = [(turn, ay), (turn, by)] if abs(ay - by) > 1e-6 else []
+        return [(x, ay), *bends, (u, by)]
+    ax, bx = ax + start, bx + end
+    if way == "down":
+        y, v = (a[1], b[3]) if ay > by else (a[3], b[1])
+        turn = (y + v) / 2 + (aside if (bx > ax) == (ay > by) else -aside)
+        bends = [(ax, turn), (bx, turn)] if abs(ax - bx) > 1e-6 else []
+        return [(ax, y), *bends, (bx, v)]
+    side, outwards = (3, 1) if way == "over" else (1, -1)
+    turn = outwards * (max(outwards * a[side], outwards * b[side]) + gap[1] / 2 - start)
+    return [(ax, a[side]), (ax, turn), (bx, turn), (bx, b[side])]
+
+
+def _assign_ports(arrows: Sequence[Arrow], boxes: Mapping[str, Rectangle], gap: Point) -> None:
+    """Give every end of an arrow a lane of its own on its side of the box; set the corners."""
+    sides: dict[tuple, list[tuple]] = {}
+    for number, arrow in enumerate(arrows):
+        for key, other in ((arrow.start, arrow.end), (arrow.end, arrow.start)):
+            (x, y), (u, v) = _middle(boxes[key]), _middle(boxes[other])
+            upright = arrow.way in ("late", "early")
+            mirrored = arrow.way in ("over", "under") and x > u
+            side = u > x if upright else {"over": True, "under": False}.get(arrow.way, v > y)
+            away = y - v if upright else u - x  # lanes go from top to bottom, from left to right
+            order = (away, -number if mirrored else number)
+            sides.setdefault((key, upright, side), []).append((order, number, abs(away) < 1e-6))
+    lanes = {}
+    for (key, upright, _), ends in sides.items():
+        ends.sort()
+        straight = [place for place, end in enumerate(ends) if end[2]] or range(len(ends))
+        middle = (straight[0] + straight[-1]) / 2
+        side = boxes[key][3] - boxes[key][1] if upright else boxes[key][2] - boxes[key][0]
+        step = min(LANE, 0.42 * side / max(middle, len(ends) - 1 - middle, 0.5))
+        for place, (_, number, _) in enumerate(ends):
+            lanes[number, key] = step * (middle - place if upright else place - middle)
+    for number, arrow in enumerate(arrows):
+        ends = (lanes[number, arrow.start], lanes[number, arrow.end])
+        arrow.points = _corners(arrow.way, boxes[arrow.start], boxes[arrow.end], ends, gap)
+
+
+def _draw_box(axis: Axes, box: Box, place: Rectangle, edge: str) -> None:
+    left, bottom, right, top = place
+    (x, y), pad = _middle(place), 0.06
+    looks: dict[str, dict[str, Any]] = {
+        "data": {"facecolor": "white", "edgecolor": "#8b949e", "linewidth": 1.0},
+        "network": {"facecolor": "#dfe6ed", "edgecolor": INK, "linewidth": 1.4},
+        "loss": {"facecolor": "white", "edgecolor": edge, "linewidth": 1.8},
+    }
+    round_ = (top - bottom) / 2 - pad if box.kind == "loss" else 0.02
+    shape = f"round,pad={pad},rounding_size={round_ + 0.02}"
+    inner = (left + pad, bottom + pad), right - left - 2 * pad, top - bottom - 2 * pad
+    axis.add_patch(FancyBboxPatch(*inner, boxstyle=shape, **looks[box.kind], zorder=2))
+    text: dict[str, Any] = {"ha": "center", "color": INK, "zorder": 3}
+    bold = "bold" if box.kind == "network" else "normal"
+    lift = 0.1 if box.shape else 0
+    axis.text(x, y + lift, box.name, va="center", fontsize=10, fontweight=bold, **text)
+    axis.text(x, y - 0.11, box.shape, va="center", fontsize=9, **text)
+
+
+def _draw_arrow(axis: Axes, points: list[Point], colour: str, style: Any) -> None:
+    (x, y), (u, v) = points[-2:]
+    length = ((u - x) ** 2 + (v - y) ** 2) ** 0.5
+    dx, dy = HEAD * (u - x) / length, HEAD * (v - y) / length
+    xs, ys = zip(*points[:-1], (u - 0.8 * dx, v - 0.8 * dy), strict=True)
+    axis.plot(xs, ys, color=colour, linewidth=1.5, linestyle=style, solid_joinstyle="round")
+    tip = [(u, v), (u - dx - 0.4 * dy, v - dy + 0.4 * dx), (u - dx + 0.4 * dy, v - dy - 0.4 * dx)]
+    axis.fill(*zip(*tip, strict=True), color=colour, linewidth=0)
+
+
+def _draw_label(axis: Axes, points: list[Point], text: str, colour: str, *, below: bool) -> None:
+    (x, y), (u, v) = max(pairwise(points), key=lambda p: abs(p[0][0] - p[1][0]))
+    if x == u:
+        axis.text(x + 0.07, (y + v) / 2, text, va="center", fontsize=9, color=colour)
+        return
+    y, place = (y - 0.05, "top") if below else (y + 0.04, "bottom")
+    axis.text((x + u) / 2, y, text, ha="center", va=place, fontsize=9, color=colour)
+
+
+def _width(text: str, size: float) -> float:
+    """Inches that a text takes, were it bold."""
+    return (
+        TextPath((0, 0), text or " .", size=size, prop=FontProperties(weight="bold"))
+        .get_extents()
+        .width
+        / 72
+    )
+
+
+def _middle(r: Rectangle) -> Point:
+    return (r[0] + r[2]) / 2, (r[1] + r[3]) / 2

@@ -1,0 +1,102 @@
+"""Diagrams: where boxes and arrows lie, and what is shown (how it looks a person checks)."""
+
+import io
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inpaintlib.notebook import diagrams
+from inpaintlib.notebook.diagrams import Box, plan, show_diagram
+
+GAN = {
+    "z": Box("noise", "100", 1, 0),
+    "G": Box("generator", "100 → 3×64×64", 1, 1, "network"),
+    "fake": Box("generated faces", "3×64×64", 1, 2),
+    "real": Box("real faces", "3×64×64", 0, 2),
+    "D": Box("discriminator", "3×64×64 → 1", 0.5, 3, "network"),
+    "d_loss": Box("discriminator's loss", "", 0, 4, "loss"),
+    "g_loss": Box("generator's loss", "", 1, 4, "loss"),
+}
+FLOWS = ["z > G > fake > D > d_loss", "real > D > g_loss"]
+GRADIENTS = {"d_loss": ["d_loss > D"], "g_loss": ["g_loss > D > fake > G"]}
+GAP = (0.65, 0.4)
+
+
+def on_border(point: tuple, box: tuple) -> bool:
+    """Whether a point lies on the border of a rectangle."""
+    (x, y), (left, bottom, right, top) = point, box
+    inside = left - 1e-6 <= x <= right + 1e-6 and bottom - 1e-6 <= y <= top + 1e-6
+    return inside and min(abs(x - left), abs(x - right), abs(y - bottom), abs(y - top)) < 1e-6
+
+
+def crosses(points: list, box: tuple) -> bool:
+    """Whether some point of a way lies inside a rectangle."""
+    for a, b in pairwise(points):
+        way = np.linspace(a, b, 200)
+        inside = (way > np.array(box[:2]) + 1e-6) & (way < np.array(box[2:]) - 1e-6)
+        if inside.all(axis=1).any():
+            return True
+    return False
+
+
+def test_boxes_keep_apart_and_arrows_go_from_box_to_box_around_the_others():
+    boxes, arrows = plan(GAN, FLOWS, GRADIENTS, GAP)
+    for a, b in combinations(boxes.values(), 2):
+        assert a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1]
+    assert len(arrows) == 4 + 2 + 1 + 3
+    for arrow in arrows:
+        assert on_border(arrow.points[0], boxes[arrow.start]), arrow
+        assert on_border(arrow.points[-1], boxes[arrow.end]), arrow
+        for box in boxes.values():
+            assert not crosses(arrow.points, box), arrow
+    ends = [point for arrow in arrows for point in (arrow.points[0], arrow.points[-1])]
+    assert len(set(ends)) == len(ends), "two arrows meet in one point"
+
+
+def test_a_box_between_two_others_is_gone_around():
+    row = {name: Box(name, column=column) for column, name in enumerate("abc")}
+    boxes, (direct, around) = plan(row, ["a > b", "a > c"], {}, GAP)
+    assert [y for _, y in direct.points] == [0, 0]
+    assert not crosses(around.points, boxes["b"])
+    assert on_border(around.points[-1], boxes["c"])
+
+
+def test_arrows_run_straight_down_between_rows():
+    column = {"a": Box("upper"), "b": Box("lower", row=1)}
+    boxes, (arrow, back) = plan(column, ["a > b"], {"b": ["b > a"]}, GAP)
+    assert [y for _, y in arrow.points] == [boxes["a"][1], boxes["b"][3]]
+    assert arrow.points[0][0] == arrow.points[1][0] < back.points[0][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "flows", "complaint"),
+    [
+        ({"z": Box("noise", "100", 1, 1)}, FLOWS, "'z' and 'G' overlap"),
+        ({}, ["z > generator"], r"no box is called \['generator'\]"),
+    ],
+)
+def test_mistakes_are_named(change: dict, flows: list, complaint: str):
+    with pytest.raises(ValueError, match=complaint):
+        plan(GAN | change, flows, GRADIENTS, GAP)
+
+
+def test_the_picture_is_sharp_on_white_with_colours_of_gradients_and_words(monkeypatch):
+    shown = []
+    monkeypatch.setattr(diagrams, "display", shown.append)
+    show_diagram(GAN, FLOWS, GRADIENTS, alt="noise to faces", labels={"z > G": "drawn"})
+    (image,) = shown
+    assert (image.format, image.alt) == ("png", "noise to faces")
+    pixels = np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")).astype(int)
+    assert pixels.shape[1] == pytest.approx(2 * image.width, abs=2)
+    assert (pixels[[0, -1]] == 255).all()
+    for colour in (diagrams.BLUE, diagrams.RED):
+        wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+        assert (abs(pixels - wanted).max(axis=2) < 12).sum() > 300
+
+
+def test_more_losses_than_pens_are_refused():
+    boxes = {key: Box(key, column=place) for place, key in enumerate("abcde")}
+    with pytest.raises(ValueError, match="3 losses at most"):
+        show_diagram(boxes, [], dict.fromkeys("abcd", ()), alt="")
