@@ -18,6 +18,7 @@ from inpaintlib.images import check_image, to_unit
 
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 RED, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
+SIGNS = "osD^vP"
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 
 
@@ -214,6 +215,63 @@ def show_intervals(
     axis.set(xlabel=xlabel, yticks=places, yticklabels=list(rows))
     axis.invert_yaxis()
     axis.tick_params(axis="y", length=0)
+    plt.show()
+
+
+def show_dots(
+    groups: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    ylabel: str,
+    width: float = 7.0,
+    height: float = 2.8,
+) -> None:
+    """Show every value as a dot, such as one per seed, and each mean as a line.
+
+    Args:
+        groups: name, which has a colour and a sign of its own, to a label on the horizontal axis
+            to its values. All have the same labels, and stand side by side there.
+    """
+    _figure, axis = plt.subplots(figsize=(width, height))
+    labels = list(next(iter(groups.values())))
+    for number, (name, values) in enumerate(groups.items()):
+        aside = 0.22 * (number - (len(groups) - 1) / 2)
+        for place, label in enumerate(labels):
+            dots, x = np.asarray(values[label], dtype=float), place + aside
+            look = {"color": f"C{number}", "alpha": 0.75, "label": None if place else name}
+            axis.plot(np.full(len(dots), x), dots, SIGNS[number], markersize=6, **look)
+            axis.hlines(dots.mean(), x - 0.09, x + 0.09, color=f"C{number}")
+    axis.set(ylabel=ylabel, xticks=range(len(labels)), xticklabels=labels)
+    axis.set_xlim(-0.5, len(labels) - 0.5)
+    axis.margins(y=0.12)
+    if len(groups) > 1:
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    plt.show()
+
+
+def show_planes(
+    groups: Mapping[str, Mapping[str, Sequence[float]]],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    width: float = 8.0,
+    height: float = 3.0,
+) -> None:
+    """Show two measures of the same things against each other, a plane for each pair.
+
+    Args:
+        groups: name, which has a colour and a sign of its own, to a measure to its values, such as
+            one per seed: a dot each.
+        pairs: the measures on the horizontal and the vertical axis of each plane.
+    """
+    figure, axes = plt.subplots(1, len(pairs), figsize=(width, height), squeeze=False)
+    for axis, (across, up) in zip(axes[0], pairs, strict=True):
+        for number, (name, values) in enumerate(groups.items()):
+            look = {"color": f"C{number}", "alpha": 0.85, "markersize": 7, "linestyle": ""}
+            axis.plot(values[across], values[up], SIGNS[number], label=name, **look)
+        axis.set(xlabel=across, ylabel=up)
+        axis.margins(0.12)
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.tight_layout()
+    figure.legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.55))
     plt.show()
 
 
