@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 
 def agrees(
@@ -24,7 +25,8 @@ def agrees(
     """Assert that a function gives what a reference gives for every case, and does nothing else.
 
     "Nothing else": its arguments and the global random streams stay as they were, an earlier
-    result stays as it was, and a second call gives the same again. Values are compared as float64,
+    result stays as it was, and a second call gives the same again; networks among the arguments
+    keep their weights, averages, modes, gradients and hooks. Values are compared as float64,
     so a result may have any dtype, and a number may be a float or a tensor of one value.
 
     Args:
@@ -43,21 +45,21 @@ def agrees(
     names = [*inspect.signature(reference).parameters]
     kept: list[tuple[Any, list[torch.Tensor], str]] = []
     for case in (*cases, _turned(cases[0])):
-        where = f"{told}; called with {_described(case, names)}"
+        where = f"{told}; called with {described(case, names)}"
         wanted, slopes = _called(reference, case, learns)
         given = _copied(case, learns)
         with untouched(*given, names=names):
             result = function(*given)
-        found = _values(result)
-        _same_values(found, wanted, where, rtol, atol)
+        found = values(result)
+        same_values(found, wanted, where, rtol, atol)
         if learns:
             _same_slopes(_slopes(result, given, learns), slopes, names, learns, where, rtol, atol)
         kept.append((result, [value.detach().clone() for value in found], where))
     for result, before, where in kept:
-        _same_values(_values(result), before, f"a later call changed an earlier result; {where}")
+        same_values(values(result), before, f"a later call changed an earlier result; {where}")
     again, (_, before, where) = function(*_copied(cases[0])), kept[0]
     told = f"a second call with the same input gives another answer; {where}"
-    _same_values(_values(again), before, told, rtol, atol)
+    same_values(values(again), before, told, rtol, atol)
 
 
 def draws(function: Callable[[torch.Generator], Any], *, told: str) -> None:
@@ -80,16 +82,16 @@ def draws(function: Callable[[torch.Generator], Any], *, told: str) -> None:
 
     with untouched():
         first, generator = drawn(1)
-    before = [value.clone() for value in _values(first)]
+    before = [value.clone() for value in values(first)]
     torch.manual_seed(77)  # who draws from the global stream gets something else now
-    assert _equal(_values(drawn(1)[0]), before), f"{told}: draw from the given generator only"
-    assert not _equal(_values(drawn(2)[0]), before), f"{told}: another seed gives the same"
-    second = _values(function(generator))
+    assert _equal(values(drawn(1)[0]), before), f"{told}: draw from the given generator only"
+    assert not _equal(values(drawn(2)[0]), before), f"{told}: another seed gives the same"
+    second = values(function(generator))
     assert not _equal(second, before), (
         f"{told}: a second call with the same generator repeats the first; draw from it, so that "
         "it moves on"
     )
-    assert _equal(_values(first), before), f"{told}: a later call changed an earlier result"
+    assert _equal(values(first), before), f"{told}: a later call changed an earlier result"
 
 
 def evenly(counts: torch.Tensor, *, told: str) -> None:
@@ -114,27 +116,136 @@ def evenly(counts: torch.Tensor, *, told: str) -> None:
 
 
 @contextlib.contextmanager
-def untouched(*things: Any, names: Sequence[str] = (), streams: bool = True) -> Generator[None]:
-    """Assert that tensors, modules and the global random streams are afterwards as before.
+def untouched(
+    *things: Any, names: Sequence[str] = (), streams: bool = True, settings: bool = True
+) -> Generator[None]:
+    """Assert that things and the global random streams are afterwards as before.
+
+    Of a tensor that is its values, whether it learns, its gradient and its hooks; of a module every
+    weight and buffer (and that they are the same ones, not replaced), every gradient, the mode and
+    the settings of each part, what learns, and hooks; of an optimizer its state.
 
     Args:
-        things: tensors and modules; anything else is not looked at.
+        things: tensors, arrays, modules, optimizers, and lists, dictionaries or objects of these;
+            generators are not looked at.
         names: what to call them in the message.
         streams: whether to look at the global random streams; a test that a learner writes may
             well draw its pictures from them.
+        settings: whether to look at numbers such as a BatchNorm's momentum.
     """
     __tracebackhide__ = True
-    before, old_streams = [_state(thing) for thing in things], _streams()
+    called = [names[i] if i < len(names) else f"argument {i + 1}" for i in range(len(things))]
+    before, old_streams = [state(thing, settings) for thing in things], global_streams()
     yield
-    for place, (thing, old) in enumerate(zip(things, before, strict=True)):
-        name = names[place] if place < len(names) else f"argument {place + 1}"
-        new = _state(thing)
-        changed = [what for what in old if what not in new or not _same_part(old[what], new[what])]
-        if changed or len(new) != len(old):
-            raise AssertionError(f"{name} was changed ({', '.join(changed) or 'a part is new'})")
-    for name, new in _streams().items():
-        same = not streams or np.array_equal(new, old_streams[name])
-        assert same, f"the global random stream of {name} was touched"
+    for name, thing, old in zip(called, things, before, strict=True):
+        if changed := differences(old, state(thing, settings)):
+            raise AssertionError(f"{name} was changed ({few(changed)})")
+    for name, new in global_streams().items():
+        quiet = not streams or np.array_equal(new, old_streams[name])
+        assert quiet, f"the global random stream of {name} was touched"
+
+
+# What may change -----------------------------------------------------------------------------
+
+State = dict[tuple[str, str], Any]
+"""What there is in a thing: (kind, where) to its value."""
+
+WORDS = {
+    "value": "{}",
+    "gradient": "the gradient of {}",
+    "learns": "whether {} learns",
+    "hooks": "the hooks of {}",
+    "weight": "{} is another weight now",
+    "mode": "the mode of {}",
+    "setting": "the setting {}",
+    "optimizer": "the state of {}",
+}
+MEMBERS = ("_parameters", "_buffers", "_modules")
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+SETTING = (bool, int, float, str, type(None))
+
+
+def state(thing: Any, settings: bool = True) -> State:
+    """What may change in a thing, as it is now; see `untouched`."""
+    found: State = {}
+    for path, part in parts_of(thing):
+        if isinstance(part, torch.Tensor | np.ndarray):
+            found["value", path] = torch.as_tensor(part).detach().clone()
+        if isinstance(part, torch.Tensor):
+            found["learns", path] = part.requires_grad
+            slope = part.grad if part.is_leaf else None
+            found["gradient", path] = None if slope is None else slope.detach().clone()
+            hooks = part._backward_hooks, part._post_accumulate_grad_hooks
+            found["hooks", path] = sum(len(kind or ()) for kind in hooks)
+        if isinstance(part, nn.Parameter):
+            found["weight", path] = part
+        if isinstance(part, nn.Module):
+            found["mode", path] = part.training
+            found["hooks", path] = sum(len(vars(part)[kind]) for kind in HOOKS)
+            for name, value in vars(part).items() if settings else ():
+                if isinstance(value, SETTING) and name != "training" and name[0] != "_":
+                    found["setting", f"{path}.{name}" if path else name] = value
+        if isinstance(part, Optimizer):
+            found["optimizer", path] = copy.deepcopy(part.state_dict())
+    return found
+
+
+def parts_of(thing: Any, path: str = "", seen: set[int] | None = None) -> list[tuple[str, Any]]:
+    """Tensors, arrays, modules and optimizers in a thing, with where they are; each once."""
+    seen = set() if seen is None else seen
+    if id(thing) in seen or isinstance(thing, (*SETTING, torch.Generator)):
+        return []
+    seen.add(id(thing))
+    if isinstance(thing, torch.Tensor | np.ndarray):
+        return [(path, thing)]
+    inside: list[tuple[str, Any]] = []
+    if isinstance(thing, nn.Module):
+        inside = [item for kind in MEMBERS for item in vars(thing)[kind].items()]
+    elif isinstance(thing, dict):
+        inside = [(str(key), part) for key, part in thing.items()]
+    elif isinstance(thing, list | tuple):
+        inside = [(str(place), part) for place, part in enumerate(thing)]
+    elif not isinstance(thing, Optimizer | type) and not callable(thing):
+        inside = list(getattr(thing, "__dict__", {}).items())
+    found = [(path, thing)] if isinstance(thing, nn.Module | Optimizer) else []
+    for name, part in inside:
+        found += parts_of(part, f"{path}.{name}" if path else name, seen)
+    return found
+
+
+def differences(old: State, new: State) -> list[str]:
+    """What is not as it was, in words."""
+    changed = [
+        WORDS[kind].format(path or "it")
+        for kind, path in old
+        if (kind, path) in new and not same(old[kind, path], new[kind, path])
+    ]
+    gone, fresh = ({path for _, path in keys} for keys in (old.keys() - new, new.keys() - old))
+    return (
+        changed
+        + [f"{path} is gone" for path in sorted(gone)]
+        + [f"{path} is new" for path in sorted(fresh)]
+    )
+
+
+def few(words: Sequence[str], most: int = 3) -> str:
+    """The first of a list, and how many more there are."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
+
+
+def same(old: Any, new: Any) -> bool:
+    """Equal bit for bit, where nan equals nan."""
+    if isinstance(old, nn.Parameter):
+        return old is new
+    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+        equal = old.shape == new.shape and old.dtype == new.dtype
+        return equal and bool(((old == new) | ((old != old) & (new != new))).all())
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
+    if isinstance(old, list | tuple) and isinstance(new, list | tuple):
+        return len(old) == len(new) and all(map(same, old, new))
+    return type(old) is type(new) and old == new
 
 
 # Parts ---------------------------------------------------------------------------------------
@@ -149,6 +260,8 @@ def _copied(case: tuple, learns: Sequence[int] = ()) -> tuple:
             part.requires_grad_(place in learns)
         elif isinstance(part, nn.Module):
             part = copy.deepcopy(part)
+            for weight in part.parameters():  # so that clearing it is seen
+                weight.grad = torch.ones_like(weight)
         given.append(part)
     return tuple(given)
 
@@ -166,13 +279,13 @@ def _called(
     """The reference's values and gradients."""
     given = _copied(case, learns)
     result = reference(*given)
-    return _values(result), _slopes(result, given, learns) if learns else []
+    return values(result), _slopes(result, given, learns) if learns else []
 
 
-def _values(result: Any) -> list[torch.Tensor]:
+def values(result: Any) -> list[torch.Tensor]:
     """The tensors and numbers of a result, as float64."""
     if isinstance(result, list | tuple):
-        return [value for part in result for value in _values(part)]
+        return [value for part in result for value in values(part)]
     number = isinstance(result, torch.Tensor | np.ndarray | np.generic | bool | int | float)
     assert number, f"expected a tensor or a number, got {type(result).__name__}"
     return [torch.as_tensor(result).double()]
@@ -182,7 +295,7 @@ def _slopes(result: Any, given: tuple, learns: Sequence[int]) -> list[torch.Tens
     """The gradients of a fixed mixture of all values; zeros where a result does not depend."""
     source = torch.Generator().manual_seed(0)
     leaves, total = [given[place] for place in learns], torch.zeros(())
-    for value in _values(result):
+    for value in values(result):
         weight = torch.rand(value.shape, generator=source, dtype=torch.float64) + 0.5
         total = total + (value.reshape(-1) * weight.reshape(-1)).sum()
     if not total.requires_grad:
@@ -194,7 +307,7 @@ def _slopes(result: Any, given: tuple, learns: Sequence[int]) -> list[torch.Tens
     ]
 
 
-def _same_values(
+def same_values(
     found: list[torch.Tensor],
     wanted: list[torch.Tensor],
     told: str,
@@ -235,29 +348,7 @@ def _same_slopes(
         assert close, f"{why}; {told}"
 
 
-def _state(thing: Any) -> dict[str, Any]:
-    """What may change in a tensor or a module."""
-    if isinstance(thing, torch.Tensor):
-        return {"its values": thing.detach().clone()}
-    if not isinstance(thing, nn.Module):
-        return {}
-    found: dict[str, Any] = {k: v.detach().clone() for k, v in thing.state_dict().items()}
-    for name, part in thing.named_modules():
-        found[f"the mode of {name or 'the whole'}"] = part.training
-    for name, weight in thing.named_parameters():
-        found[f"whether {name} learns"] = weight.requires_grad
-        found[f"the gradient of {name}"] = None if weight.grad is None else weight.grad.clone()
-    return found
-
-
-def _same_part(old: Any, new: Any) -> bool:
-    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
-        equal = old.shape == new.shape and old.dtype == new.dtype
-        return equal and bool(((old == new) | ((old != old) & (new != new))).all())
-    return type(old) is type(new) and old == new
-
-
-def _streams() -> dict[str, np.ndarray]:
+def global_streams() -> dict[str, np.ndarray]:
     """The states of the global random streams."""
     state: Any = np.random.get_state(legacy=True)  # noqa: NPY002  # learners use it
     return {
@@ -271,7 +362,7 @@ def _equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def _described(case: tuple, names: list[str]) -> str:
+def described(case: tuple, names: list[str]) -> str:
     """The arguments of a call in few words."""
     words = []
     for name, part in zip(names, case, strict=False):
