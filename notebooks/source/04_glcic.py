@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 4 · GLCIC: one discriminator for the whole picture, one for the part
 #
-# ![Five rows of six faces: with a magenta box cut out; filled by a network trained without discriminators, a blur; filled by the same network trained with two discriminators, with clearer features; the same after blending, without the outline of the box; and the true face.](pictures/04_glcic.jpg)
+# ![Rows of six faces: a box cut out; filled after period 1 and without a discriminator, a blur; with it, sharper; blended, without an outline; the truth.](pictures/04_glcic.jpg)
 #
 # A fill can be wrong in two ways. It may not look like a photograph: too soft, or covered with a grid. Or it may
 # look fine by itself and not belong to this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
@@ -16,18 +16,18 @@
 
 # %% [markdown]
 # **Time** two to two and a half hours with the exercises; the cells compute for about five minutes on two CPU
-# cores. **Before this lesson** lesson 1 (the game) and lesson 3 (masked losses, the composite, feature matching).
-# **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in `data/` (research use only) the photographs.
+# cores. **Before this lesson** lessons 1 and 3. **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in
+# `data/` (research use only) the photographs.
 #
 # ## What you will be able to do
 #
 # - **measure** how far a network looks, and widen its view without a single new weight;
 # - **implement** a discriminator with two branches, and a training in three periods;
-# - **measure** what a discriminator wins and what it costs, against the same training without one;
+# - **measure** what a discriminator wins and what it costs;
 # - **expose** an evaluation that leaks the truth, with a test of ten lines.
 #
-# **The map.** Lesson 3 filled holes with one small network and one discriminator. Here: a generator that sees the
-# whole picture, and a discriminator with two branches. Lesson 5: convolutions that know what is missing.
+# **The map.** Lesson 3 filled holes with one small network and one discriminator. Lesson 5: convolutions that know
+# what is missing.
 #
 # ## 1 · Set-up
 
@@ -370,22 +370,21 @@ show_curves(
 # **What to see.** A line is the mean of the seeds. Near the frame both networks know the colour. In the grey zone the
 # one without dilation is as bad as one that always answers grey (dashed): what it cannot see it cannot know,
 # however long it learns. With dilation the error there is less than 60 % of that in every seed (asserted).
-
-# %% [markdown]
+#
 # ## 6 · A discriminator with two branches
 #
 # The **global** branch sees the whole completed picture, the **local** one a square around the hole, half as wide.
 # Their two summaries are joined and give a single logit.
-#
+
+# %% [markdown]
 # ### Exercise 1 · Each sample's own crop
 #
 # ●●○ · 15 minutes · 3 points
 #
-# Every sample of a batch has its hole somewhere else. (The public code takes one place for the whole batch.)
-# Write `crop_around`: the square of `size` pixels whose middle is the middle of the sample's own hole, shifted
-# inwards where it would leave the picture. Where the middle falls between two pixels, take the upper and left
-# one of the two possible places. The discriminator learns through this crop, and the generator behind it, so
-# gradients must flow from the crop to `image`.
+# Every sample of a batch has its hole somewhere else. (The public code takes one place for the whole batch.) Write
+# `crop_around`: the square of `size` pixels whose middle is the middle of the sample's own hole, shifted inwards
+# where it would leave the picture. Where the middle falls between two pixels, take the upper and left one of the two
+# possible places. The generator will learn through this crop: gradients must flow from it to `image`.
 
 
 # %% tags=["exercise:04-1"]
@@ -445,18 +444,17 @@ crop_around = check(crop_around, crop_around_reference, test_crop_around)
 #
 # ●●● · 25 minutes · 5 points
 #
-# Write `Discriminator(size, width, features)`. It is shown picture and mask together, as four channels, and has
-# three parts with these names:
+# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask
+# together, as four channels, and has three parts:
 #
 # | part | layers | from → to |
 # |---|---|---|
 # | `whole` | `nn.Sequential`: while the map is wider than 4, a 5 × 5 convolution with stride 2 (padding 2) and `nn.ReLU()`; then `nn.Flatten()`, a dense layer, `nn.ReLU()` | 4 × size × size → features |
-# | `local` | the same, with its own weights, for the crop of half the size | 4 × size/2 × size/2 → features |
+# | `local` | the same, for the crop of half the size around the hole | 4 × size/2 × size/2 → features |
 # | `head` | a dense layer on both summaries, the whole's first | 2 · features → 1 |
 #
-# The first convolution gives `width` channels; each further one doubles them, up to at most 8 · `width`. Put
-# `spectral_norm(layer)` around every convolution and around the dense layer of each branch, not around the head.
-# Sizes are powers of 2, at least 16.
+# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. Put
+# `spectral_norm(layer)` around every convolution and the dense layer of each branch, not around the head.
 
 
 # %% tags=["exercise:04-2"]
@@ -781,12 +779,13 @@ def training_step_reference(generator, discriminator, optimizers, batch, period)
 # %% tags=["check:04-3:5"]
 def test_training_step(function):
     pictures = torch.rand(2, 3, 64, 64, generator=stream(2)) * 2 - 1
-    small = hide(pictures, masks.square(2, 64, 64, generator=stream(3), side=24)).to(run.device)
+    small = hide(pictures, masks.square(2, 64, 64, generator=stream(3), side=24))
+    tiny = replace(glcic.LESSON, width=2, discriminator_width=2, features=4)
 
     def called(period, gradient=None):
         """A generator and a discriminator after one step, what it told, and them before."""
         torch.manual_seed(0)
-        networks = [Generator(width=2).to(run.device), Discriminator(64, 2, 4).to(run.device)]
+        networks = [glcic.CompletionNetwork(tiny), glcic.Discriminator(tiny)]
         before = copy.deepcopy(networks)
         for weight in [*networks[0].parameters(), *networks[1].parameters()]:
             weight.grad = gradient and torch.full_like(weight, gradient)
@@ -849,15 +848,15 @@ print("after one step of period 3: the same weights as by the package's own loop
 PRECISION = chosen_precision
 
 # %% [markdown]
-# Why does the exercise insist on clearing? In the public loop the gradient that the generator's turn leaves in the
-# discriminator is added to the discriminator's own. Its own says "give fakes a lower score", the leftover says "give
-# them a higher one". They cancel, and the discriminator no longer learns what a fake looks like. No error is raised.
+# Why clear? In the public loop the gradient that the generator's turn leaves in the discriminator is added to the
+# discriminator's own. Its own says "give fakes a lower score", the leftover says "give them a higher one". They cancel,
+# and the discriminator no longer learns what a fake looks like. No error is raised.
 #
 # ## 9 · What does the discriminator win?
 #
-# Period 1 is made once. From its end, each seed trains on in two ways, on the same pictures and for equally many
-# generator steps: **with** the discriminator, in periods 2 and 3, and **without** it, by going on with period 1 (which
-# is $\alpha = 0$). *Predict:* which of the two will have the higher PSNR, and which will you like better?
+# Period 1 is made once. From its end, each seed trains on in two ways, on the same pictures and for equally many steps:
+# **with** the discriminator, in periods 2 and 3, and **without** it, by going on with period 1 (so $\alpha = 0$).
+# *Predict:* which will have the higher PSNR, and which will you like better?
 
 # %%
 T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(600, 30, 300), gpu=(3000, 200, 6000))
@@ -969,18 +968,17 @@ show_curves(
 # %% [markdown]
 # **What to see.** The squared error falls in period 1, pauses in period 2, in which the generator stands still, and
 # becomes restless in period 3: it is no longer the only goal. The discriminator begins at 1, the hinge loss of a
-# network that knows nothing, and stays close below it: neither side runs away.
+# network that knows nothing, and stays below it without running away.
 #
 # ## 10 · Post-processing, and the great bug hunt
 #
-# A fill whose colour is off by a few percent shows its outline. The paper hides it by **Poisson blending** (Pérez et
-# al. 2003): keep the *differences* between neighbouring pixels of the fill, and find the picture that has them and
-# meets the known pixels at the border of the hole:
+# The paper hides the outline of a fill by **Poisson blending** (Pérez et al. 2003): keep the *differences* between
+# neighbouring pixels of the fill, and find the picture that has them and meets the known pixels at the border:
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
 # The package solves it as a sparse linear system, from the prediction and the *observed* picture. In the figure above
-# it takes away the outline and fits the tone; features stay where the network put them, right or wrong.
+# it fits the tone; features stay where the network put them, right or wrong.
 
 # %% [markdown]
 # ### A gallery too good to be true
@@ -1231,7 +1229,7 @@ plt.show()
 # period 3, discriminator's loss 0.00027. The code reports the mean of the two terms, $-\log D$ on real and
 # $-\log(1-D)$ on fake, and in period 3 multiplies it by $\alpha = 0.0004$. The report says: "the discriminator
 # converged". What do these two numbers say? Name two mechanisms of this lesson that explain the second, and one
-# measurement that would tell them apart. Five sentences.
+# measurement that would tell them apart.
 #
 # <details><summary>What a good answer contains</summary>
 #
@@ -1251,15 +1249,15 @@ plt.show()
 # - A generator that sees the whole picture: dilation widens its view three times at no cost.
 # - A discriminator of two branches, one of which finds what the other cannot see.
 # - Three periods, so that neither side meets an opponent it cannot learn from.
-# - What the discriminator wins, measured: sharper fills, closer to true faces, at the cost of PSNR.
+# - What the discriminator wins: sharper fills, closer to true faces, at the cost of PSNR.
 # - Two tests for every evaluation: the leak detector and the control that must fail.
 #
-# **Three pitfalls** to take along: a target that holds the truth; a weight on a network's only loss; a "frozen"
-# network whose BatchNorm moves.
+# **Three pitfalls**: a target that holds the truth; a weight on a network's only loss; a "frozen" network whose
+# BatchNorm moves.
 #
 # **Read on.** Iizuka et al. 2017, *Globally and locally consistent image completion*: section 3.4 is our schedule. Yu
-# and Koltun 2016, *Multi-scale context aggregation by dilated convolutions*: why to double. Blau and Michaeli 2018,
-# *The perception-distortion tradeoff*: why PSNR had to fall. Next, lesson 5: holes of any shape.
+# and Koltun 2016, *Multi-scale context aggregation by dilated convolutions*. Blau and Michaeli 2018, *The
+# perception-distortion tradeoff*. Next, lesson 5: holes of any shape.
 
 # %%
 facts = {"data": faces.name, "steps": [T_G, T_D, T], "images": len(test.image)}
