@@ -133,7 +133,6 @@ def show_curves(
     ylabel: str = "loss",
     x: Sequence[float] | None = None,
     levels: Mapping[str, float] | None = None,
-    spans: Mapping[str, tuple[float, float]] | None = None,
     smooth: int = 1,
     width: float = 7.0,
     height: float = 2.8,
@@ -144,8 +143,6 @@ def show_curves(
         curves: name to values.
         x: where the values belong; their index if missing.
         levels: name to a height at which a thin dashed line is drawn, with the name beside it.
-        spans: name to the first and the last place of a stretch of the axis, which is shaded, with
-            the name above it.
         smooth: length of a moving average in values; the raw curve stays visible, pale.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
@@ -161,10 +158,6 @@ def show_curves(
         axis.axhline(level, color="0.45", linestyle="--", linewidth=1)
         beside = axis.get_yaxis_transform()
         axis.text(1.01, level, textwrap.fill(name, 14), transform=beside, va="center", color="0.35")
-    for name, (start, end) in (spans or {}).items():
-        axis.axvspan(start, end, facecolor="0.95", edgecolor="0.75", linewidth=0.8, zorder=0)
-        above = axis.get_xaxis_transform()
-        axis.text((start + end) / 2, 1.02, name, transform=above, ha="center", color="0.35")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if len(curves) > 1:
         axis.legend()

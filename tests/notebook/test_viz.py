@@ -55,14 +55,6 @@ def test_curves_are_smoothed_over_the_past_only():
     assert list(smooth.get_ydata()) == [4, 3, 1]
 
 
-def test_a_stretch_of_curves_has_its_name_above():
-    viz.show_curves({"loss": [4.0, 2.0, 0.0]}, spans={"period 1": (0, 1), "2": (1, 2)})
-    (first, second), shades = axes()[0].texts, axes()[0].patches
-    assert (first.get_text(), first.get_position()[0]) == ("period 1", 0.5)
-    assert (second.get_text(), second.get_position()[0]) == ("2", 1.5)
-    assert [(shade.get_x(), shade.get_width()) for shade in shades] == [(0, 1), (1, 1)]
-
-
 def test_a_curve_with_a_gap_is_shown_beside_it():
     viz.show_curves({"filled": [np.nan, 1.0, 2.0, np.nan, 3.0]})
     (line,) = axes()[0].lines
