@@ -7,6 +7,7 @@ apart; maps use perceptually uniform colour scales.
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -134,6 +135,8 @@ def show_curves(
     x: Sequence[float] | None = None,
     levels: Mapping[str, float] | None = None,
     smooth: int = 1,
+    shaded: tuple[float, float, str] | None = None,
+    legend: str = "inside",
     width: float = 7.0,
     height: float = 2.8,
 ) -> None:
@@ -144,6 +147,8 @@ def show_curves(
         x: where the values belong; their index if missing.
         levels: name to a height at which a thin dashed line is drawn, with the name beside it.
         smooth: length of a moving average in values; the raw curve stays visible, pale.
+        shaded: from where to where the background is grey, and what that part is called.
+        legend: "inside" the axes, or "beside" them where it would cover a curve.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
     for number, (name, values) in enumerate(curves.items()):
@@ -158,10 +163,88 @@ def show_curves(
         axis.axhline(level, color="0.45", linestyle="--", linewidth=1)
         beside = axis.get_yaxis_transform()
         axis.text(1.01, level, textwrap.fill(name, 14), transform=beside, va="center", color="0.35")
+    if shaded is not None:
+        axis.axvspan(*shaded[:2], color="0.91", linewidth=0, label=shaded[2], zorder=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    if len(curves) > 1:
+    if len(curves) > 1 and legend == "beside":
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif len(curves) > 1:
         axis.legend()
     plt.show()
+
+
+def show_points(
+    points: Mapping[str, tuple[float, float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    aims: tuple[str, str] = ("", ""),
+    width: float = 6.0,
+    height: float = 3.4,
+) -> None:
+    """Show named points in a plane, the name beside each.
+
+    Args:
+        points: name to (x, y).
+        aims: what to write at the right end of the x axis and at the top of the y axis, such as
+            "sharper →".
+    """
+    _figure, axis = plt.subplots(figsize=(width, height))
+    for name, (x, y) in points.items():
+        axis.plot(x, y, "o", color=BLUE, markersize=7)
+        axis.annotate(name, (x, y), (7, 0), textcoords="offset points", va="center", fontsize=9.5)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    small: dict[str, Any] = {"transform": axis.transAxes, "color": "0.4", "fontsize": 9}
+    axis.text(1.0, 0.02, aims[0], ha="right", va="bottom", **small)
+    axis.text(0.01, 1.0, aims[1], ha="left", va="top", **small)
+    axis.margins(x=0.18, y=0.15)
+    plt.show()
+
+
+def show_map(
+    values: Tensor, *, label: str, beside: Tensor | None = None, titles: Sequence[str] = ("", "")
+) -> None:
+    """Show numbers over the picture plane as colours, with a bar that says what a colour means.
+
+    Args:
+        values: (H, W), on the scale of `label`; nan stays grey.
+        beside: (C, H, W), [-1, 1], drawn to the left: the picture that the map belongs to.
+        titles: of the picture and of the map.
+    """
+    columns = 1 if beside is None else 2
+    figure, axes = plt.subplots(1, columns, figsize=(3.4 * columns + 0.6, 3.2), squeeze=False)
+    if beside is not None:
+        _draw(axes[0, 0], as_picture(beside), title=titles[0])
+    axis = axes[0, -1]
+    axis.set_facecolor("0.8")
+    drawn = axis.imshow(values.detach().cpu().numpy(), cmap="inferno", vmin=0)
+    axis.set_title(titles[-1], pad=4)
+    figure.colorbar(drawn, ax=axes[0, :].tolist(), label=label, shrink=0.9, pad=0.02)
+    for one in axes[0]:
+        one.set(xticks=[], yticks=[])
+        one.spines[:].set_visible(False)
+    plt.show()
+
+
+def outlined(
+    image: Tensor, boxes: Mapping[str, tuple[int, int, int, int]], *, thickness: int = 1
+) -> Tensor:
+    """A copy of pictures with frames around places.
+
+    Args:
+        image: (B, C, H, W), [-1, 1]; grey ones become (B, 3, H, W).
+        boxes: colour, such as `BLUE`, to (top, left, height, width); the frame lies just outside.
+    """
+    check_image(image)
+    framed = image.expand(-1, 3, -1, -1).clone()
+    for colour, (top, left, height, width) in boxes.items():
+        code = [int(colour[place : place + 2], 16) / 127.5 - 1 for place in (1, 3, 5)]
+        pen = torch.zeros(image.shape[2:], dtype=torch.bool)
+        outer = slice(max(top - thickness, 0), top + height + thickness)
+        pen[outer, max(left - thickness, 0) : left + width + thickness] = True
+        pen[top : top + height, left : left + width] = False
+        framed[..., pen] = torch.tensor(code).to(image)[:, None]
+    return framed
 
 
 def show_bars(

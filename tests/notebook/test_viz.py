@@ -75,3 +75,41 @@ def test_intervals_stand_in_order_and_leave_out_what_has_no_mean():
     assert list(axis.lines[0].get_xdata()) == [2.0, 1.0]
     assert axis.collections[0].get_segments()[1].tolist() == [[0.5, 1], [1.5, 1]]
     assert axis.yaxis_inverted()
+
+
+def test_a_part_of_the_axis_is_shaded_and_a_legend_stands_beside():
+    curves = {"a": [1.0, 2.0, 3.0], "b": [3.0, 2.0, 1.0]}
+    viz.show_curves(curves, shaded=(0.5, 1.5, "the gap"), legend="beside")
+    (axis,) = axes()
+    names = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert names == ["a", "b", "the gap"]
+    (grey,) = [patch for patch in axis.patches if patch.get_label() == "the gap"]
+    assert grey.get_extents().transformed(axis.transData.inverted()).x0 == pytest.approx(0.5)
+    plt.gcf().canvas.draw()
+    assert axis.get_legend().get_window_extent().x0 >= axis.get_window_extent().x1
+
+
+def test_points_stand_where_they_belong_with_their_names():
+    viz.show_points({"a": (1.0, 20.0), "b": (0.5, 17.0)}, xlabel="x", ylabel="y")
+    (axis,) = axes()
+    assert [line.get_xydata().tolist() for line in axis.lines] == [[[1.0, 20.0]], [[0.5, 17.0]]]
+    assert [text.get_text() for text in axis.texts][:2] == ["a", "b"]
+
+
+def test_a_map_has_a_bar_that_begins_at_zero():
+    viz.show_map(torch.tensor([[0.1, 0.4]]), label="error", beside=torch.zeros(3, 1, 2))
+    picture, heat, bar = axes()
+    assert picture.images[0].get_clim() == (0, 1)
+    assert heat.images[0].get_clim() == pytest.approx((0, 0.4))
+    assert bar.get_ylabel() == "error"
+
+
+def test_a_frame_lies_just_outside_its_box():
+    image = torch.zeros(1, 1, 9, 9)
+    framed = viz.outlined(image, {"#ff0000": (3, 4, 2, 3)})
+    assert framed.shape == (1, 3, 9, 9)
+    changed = (framed != 0).any(dim=1)[0]
+    assert changed.sum() == 4 * 5 - 2 * 3
+    assert not changed[3:5, 4:7].any()
+    assert framed[0, :, 2, 3].tolist() == [1, -1, -1]
+    assert image.abs().max() == 0
