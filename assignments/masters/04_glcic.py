@@ -58,18 +58,18 @@ def hidden_crop_around(function):
 #
 # ●●● · 25 minutes · 5 points
 #
-# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask
-# together, as four channels, and has three parts:
+# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask,
+# four channels. Three parts:
 #
 # | part | layers | from → to |
 # |---|---|---|
-# | `whole` | `nn.Sequential`: while the map is wider than 4, a 5 × 5 convolution with stride 2 (padding 2) and `nn.ReLU()`; then `nn.Flatten()`, a dense layer, `nn.ReLU()` | 4 × size × size → features |
+# | `whole` | `nn.Sequential`: 5 × 5 convolutions (stride 2, padding 2), each with `nn.ReLU()`, until the map is 4 × 4; `nn.Flatten()`, dense layer, `nn.ReLU()` | 4 × size × size → features |
 # | `local` | the same, for the crop of half the size around the hole | 4 × size/2 × size/2 → features |
-# | `head` | a dense layer on both summaries, the whole's first | 2 · features → 1 |
+# | `head` | dense layer on both summaries, the whole's first | 2 · features → 1 |
 #
-# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. Put
-# `spectral_norm(layer)` around every convolution and the dense layer of each branch, not around the head. For the
-# crop take `glcic.crop_around(picture, mask, size)`, whatever you have written in exercise 1.
+# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of
+# these layers but the head are wrapped in `spectral_norm(layer)`. For the crop
+# take `glcic.crop_around(picture, mask, size)`, whatever you have written in exercise 1.
 
 
 # %% tags=["solution:04-2"]

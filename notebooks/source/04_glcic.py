@@ -6,10 +6,10 @@
 # %% [markdown]
 # # 4 · GLCIC: one discriminator for the whole picture, one for the part
 #
-# ![Rows of six faces: a box cut out; filled after period 1 and without a discriminator, a blur; with it, sharper; blended, without an outline; the truth.](pictures/04_glcic.jpg)
+# ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, the truth.](pictures/04_glcic.jpg)
 #
-# A fill can be wrong in two ways. It may not look like a photograph: too soft, or covered with a grid. Or it may
-# look fine by itself and not belong to this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
+# A fill can be wrong in two ways. It may be too soft, or covered with a grid, or it may look fine by itself and not
+# belong to this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
 # with two branches: a **local** one sees the hole from close by, a **global** one the whole picture. You write it,
 # and the schedule by which the networks take turns. Then we measure what it is worth, and find out why a published
 # gallery of flawless results proves nothing.
@@ -25,9 +25,6 @@
 # - **implement** a discriminator with two branches, and a training in three periods;
 # - **measure** what a discriminator wins and what it costs;
 # - **expose** an evaluation that leaks the truth, with a test of ten lines.
-#
-# **The map.** Lesson 3 filled holes with one small network and one discriminator. Lesson 5: convolutions that know
-# what is missing.
 #
 # ## 1 · Set-up
 
@@ -125,12 +122,13 @@ show_diagram(
 # %% [markdown]
 # ## 3 · Holes, and what to put into them
 #
-# GLCIC's holes are boxes, in the paper 96 to 128 pixels wide in pictures of 256 × 256; ours are 24 to 32 in
-# 64 × 64. Until it is filled, a hole shows the **mean pixel value** (MPV) of the training pictures. Any constant
-# would do, because the network also sees the mask; the mean shifts the sums in the first layer the least.
+# GLCIC's holes are boxes, in the paper 96 to 128 pixels wide in pictures of 256 × 256; ours are 28 wide in 64 × 64, not
+# far from the middle, where the face is. Until it is filled, a hole shows the **mean pixel value** (MPV) of the
+# training pictures. Any constant would do, because the network also sees the mask; the mean shifts the sums in the
+# first layer the least.
 
 # %% tags=["nbval-check-output"]
-box = partial(masks.rectangle, low=24, high=32)
+box = partial(masks.square, side=28, margin=12)
 mpv = tuple(round(value, 2) for value in faces.floats(slice(400)).mean(dim=(0, 2, 3)).tolist())
 batch = next(batches(faces, batch_size=8, mask=box, fill=torch.tensor(mpv), flip=True, seed=4))
 print("image   ", tuple(batch.image.shape), "  mask", tuple(batch.mask.shape))
@@ -306,70 +304,73 @@ explore(show_view, dilations=more, hole=range(64, 225, 16), right=range(0, 97, 4
 # ### What is the wider view worth?
 #
 # Our training pictures of 64 pixels cannot show it: even the field without dilation covers them. So we construct a
-# task that needs the far view. Each picture has one random colour; all of it is hidden but a frame 8 pixels wide. A
-# pixel in the middle is 56 pixels away from anything known, and without dilation it sees about 46 pixels far.
-#
-# *Predict:* two networks with equally many weights learn this, with dilations 2, 4, 8, 16 and with 1, 1, 1, 1. How
-# will their errors depend on the distance to the frame?
+# task that needs the far view: strips of 16 × 160 pixels, each in one random colour, of which only 8 pixels at
+# either end are known. The middle is 72 pixels away from anything known, and without dilation a pixel sees about 46
+# pixels far. *Predict:* two networks with equally many weights learn this, with dilations 2, 4, 8, 16 and with
+# 1, 1, 1, 1. How will their errors depend on the distance to the known ends?
 
 
 # %%
-def frames(count, source):
-    """Pictures of 128 × 128 pixels in one random colour each, of which only a frame is known."""
+def strips(count, source):
+    """Pictures of 16 × 160 pixels in one random colour each; known are 8 pixels at either end."""
     colour = torch.rand(count, 3, 1, 1, generator=source) * 1.6 - 0.8
-    mask = torch.zeros(count, 1, 128, 128)
-    mask[..., 8:-8, 8:-8] = 1
-    return hide(colour.expand(-1, -1, 128, 128).contiguous(), mask)
+    mask = torch.zeros(count, 1, 16, 160)
+    mask[..., 8:-8] = 1
+    return hide(colour.expand(-1, -1, 16, 160).contiguous(), mask)
+
+
+unseen = strips(16, stream(99))
 
 
 # %%
 SEEDS = run.pick(ci=(1,), laptop=(1, 2, 3), gpu=(1, 2, 3))
-FRAME_STEPS = run.pick(ci=12, laptop=60, gpu=400)
-edge = torch.minimum(torch.arange(128), 127 - torch.arange(128))
-to_frame = torch.minimum(edge[:, None], edge) - 7  # pixels from the nearest known one
-unseen = frames(16, stream(99))
+STRIP_STEPS = run.pick(ci=40, laptop=120, gpu=600)
 
 
-# %%
-def error_by_distance(dilations, seed):
-    """Train a small generator on `frames`; its error (root mean square) at every distance."""
+def learn_strips(dilations, seed):
+    """Train a small generator on strips; its fills of the unseen ones."""
     torch.manual_seed(seed)
     network = Generator(width=8, dilations=dilations)
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3, betas=(0.5, 0.99))
-    for step in range(FRAME_STEPS):
-        optimizer.param_groups[0]["lr"] = 3e-3 * min(1, 2 - 2 * step / FRAME_STEPS)
-        b = frames(4, stream(seed, "frames", step))
+    for step in range(STRIP_STEPS):
+        optimizer.param_groups[0]["lr"] = 3e-3 * min(1, 2 - 2 * step / STRIP_STEPS)
+        b = strips(8, stream(seed, "strips", step))
         optimizer.zero_grad()
         masked_l2(network(*b.holes()), b.image, b.mask).backward()
         optimizer.step()
     with training.eval_mode(network):
-        squares = (network(*unseen.holes()) - unseen.image).square().mean(dim=(0, 1))
-    return [squares[to_frame == d].mean().sqrt().item() for d in range(1, 57)]
+        return network(*unseen.holes())
 
 
 # %% tags=["train"]
 both = [(1, 1, 1, 1), (2, 4, 8, 16)]
-errors = {d: np.array([error_by_distance(d, seed) for seed in SEEDS]) for d in tqdm(both)}
+filled = {d: torch.stack([learn_strips(d, seed) for seed in SEEDS]) for d in tqdm(both)}
+rms = {d: (f - unseen.image).square().mean(dim=(1, 2, 3)).sqrt() for d, f in filled.items()}
 GUESS = 0.8 / 3**0.5  # the error of whoever always answers grey, the mean colour
-far = {d: curves[:, 50:].mean(axis=1) / GUESS for d, curves in errors.items()}
-assert min(far[1, 1, 1, 1]) > 0.8, "without dilation nobody can know the middle"
-assert max(far[2, 4, 8, 16]) < run.pick(ci=1.0, laptop=0.6, gpu=0.3), "nothing was learned"
+middle = {d: errors[:, 64:96].mean(dim=1) / GUESS for d, errors in rms.items()}
+assert middle[1, 1, 1, 1].min() > 0.8, "without dilation nobody can know the middle"
+assert middle[2, 4, 8, 16].max() < run.pick(ci=0.9, laptop=0.5, gpu=0.3), "nothing was learned"
+
+# %% tags=["predict"]
+rows = {"given": paint_holes(unseen.image, unseen.mask)}
+rows |= {f"{d}": composite(f[0], unseen.image, unseen.mask) for d, f in filled.items()}
+rows["truth"] = unseen.image
+show_rows({name: strip[:3] for name, strip in rows.items()}, width=9)
 
 # %% tags=["predict"]
 show_curves(
-    {f"dilations {d}": curves.mean(axis=0) for d, curves in errors.items()},
-    x=range(1, 57),
+    {f"dilations {d}": errors.mean(dim=0)[8:80].tolist() for d, errors in rms.items()},
+    x=range(1, 73),
     xlabel="distance to the nearest known pixel",
     ylabel="error",
     levels={"always grey": GUESS},
-    spans={"out of sight without dilation": (46, 57)},
+    shaded=(46, 72, "out of sight without dilation"),
 )
 
 # %% [markdown]
-# %% [markdown]
-# **What to see.** A line is the mean of the seeds. Near the frame both networks know the colour. In the grey zone the
-# one without dilation is as bad as one that always answers grey (dashed): what it cannot see it cannot know,
-# however long it learns. With dilation the error there is less than 60 % of that in every seed (asserted).
+# **What to see.** Near the ends both networks know the colour. In the middle the one without dilation is as bad as one
+# that always answers grey (dashed): what it cannot see it cannot know, however long it learns. With dilation the error
+# there is at most half of that, in every seed (asserted; a line is the mean of the seeds).
 #
 # ## 6 · A discriminator with two branches
 #
@@ -444,17 +445,17 @@ crop_around = check(crop_around, crop_around_reference, test_crop_around)
 #
 # ●●● · 25 minutes · 5 points
 #
-# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask
-# together, as four channels, and has three parts:
+# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask,
+# four channels. Three parts:
 #
 # | part | layers | from → to |
 # |---|---|---|
-# | `whole` | `nn.Sequential`: while the map is wider than 4, a 5 × 5 convolution with stride 2 (padding 2) and `nn.ReLU()`; then `nn.Flatten()`, a dense layer, `nn.ReLU()` | 4 × size × size → features |
+# | `whole` | `nn.Sequential`: 5 × 5 convolutions (stride 2, padding 2), each with `nn.ReLU()`, until the map is 4 × 4; `nn.Flatten()`, dense layer, `nn.ReLU()` | 4 × size × size → features |
 # | `local` | the same, for the crop of half the size around the hole | 4 × size/2 × size/2 → features |
-# | `head` | a dense layer on both summaries, the whole's first | 2 · features → 1 |
+# | `head` | dense layer on both summaries, the whole's first | 2 · features → 1 |
 #
-# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. Put
-# `spectral_norm(layer)` around every convolution and the dense layer of each branch, not around the head.
+# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of
+# these layers but the head are wrapped in `spectral_norm(layer)`.
 
 
 # %% tags=["exercise:04-2"]
@@ -521,7 +522,7 @@ def test_discriminator(build):
             f"{name}: spectral_norm around every convolution and around the dense layer"
         )
     counts = {name: count_parameters(part) for name, part in parts.items()}
-    assert counts == {"whole": 5970, "local": 1998, "head": 13}, f"weights per part: {counts}"
+    assert counts == {"whole": 5970, "local": 1986, "head": 13}, f"weights per part: {counts}"
     shown = {}
     for name in ("whole", "local", "head"):
         parts[name].register_forward_pre_hook(lambda _, x, name=name: shown.update({name: x[0]}))
@@ -776,46 +777,50 @@ def training_step_reference(generator, discriminator, optimizers, batch, period)
     return terms
 
 
+# %% jupyter={"source_hidden": true}
+def after_step(function, period, gradient=None):
+    """Generator and discriminator after a step, what it told, and both before; for the check."""
+    torch.manual_seed(0)
+    pictures = torch.rand(2, 3, 64, 64) * 2 - 1
+    mask = masks.square(2, 64, 64, generator=stream(3), side=24)
+    tiny = replace(glcic.LESSON, width=2, discriminator_width=2, features=4)
+    networks = [glcic.CompletionNetwork(tiny), glcic.Discriminator(tiny)]
+    before = copy.deepcopy(networks)
+    for weight in [*networks[0].parameters(), *networks[1].parameters()]:
+        weight.grad = gradient and torch.full_like(weight, gradient)
+    g, d = (torch.optim.SGD(network.parameters(), lr=0.1) for network in networks)
+    optimizers = {"generator": g, "discriminator": d}
+    batch = hide(pictures, mask)
+    return *networks, function(*networks, optimizers, batch, period), [*before, batch]
+
+
 # %% tags=["check:04-3:5"]
 def test_training_step(function):
-    pictures = torch.rand(2, 3, 64, 64, generator=stream(2)) * 2 - 1
-    small = hide(pictures, masks.square(2, 64, 64, generator=stream(3), side=24))
-    tiny = replace(glcic.LESSON, width=2, discriminator_width=2, features=4)
-
-    def called(period, gradient=None):
-        """A generator and a discriminator after one step, what it told, and them before."""
-        torch.manual_seed(0)
-        networks = [glcic.CompletionNetwork(tiny), glcic.Discriminator(tiny)]
-        before = copy.deepcopy(networks)
-        for weight in [*networks[0].parameters(), *networks[1].parameters()]:
-            weight.grad = gradient and torch.full_like(weight, gradient)
-        g, d = (torch.optim.SGD(network.parameters(), lr=0.1) for network in networks)
-        told = function(*networks, {"generator": g, "discriminator": d}, small, period)
-        return networks, told, before
-
-    def moved(after, before, part):
-        pairs = zip(after.state_dict().items(), before.state_dict().values(), strict=True)
-        return any(part in name and not torch.equal(new, old) for (name, new), old in pairs)
+    def moved(new, old, part):
+        pairs = zip(new.state_dict().items(), old.state_dict().values(), strict=True)
+        return any(part in name and not torch.equal(a, b) for (name, a), b in pairs)
 
     every = {"discriminator", "reconstruction", "adversarial", "features"}
     for period, terms in ((1, {"reconstruction"}), (2, {"discriminator"}), (3, every)):
-        (g, d), told, before = called(period)
+        g, d, told, before = after_step(function, period)
         assert set(told) == terms, f"period {period}: the terms are {terms}, got {set(told)}"
-        assert all(isinstance(value, float) for value in told.values()), "floats: use .item()"
-        for name, network, old, part, learns in (
+        assert all(isinstance(value, float) for value in told.values()), "return floats: .item()"
+        for name, new, old, part, learns in (
             ("the generator", g, before[0], "weight", period != 2),
             ("the discriminator", d, before[1], "original", period >= 2),
-            ("its BatchNorm's average", g, before[0], "running_mean", period != 2),
+            ("the generator's BatchNorm average", g, before[0], "running_mean", period != 2),
         ):
             verb = "must move" if learns else "must stand still"
-            assert moved(network, old, part) == learns, f"period {period}: {name} {verb}"
+            assert moved(new, old, part) == learns, f"period {period}: {name} {verb}"
         assert g.training, f"period {period}: leave the generator in training mode"
-        for new, other in zip((g, d), called(period, gradient=3.0)[0], strict=True):
+        for new, other in zip((g, d), after_step(function, period, 3.0), strict=False):
             for a, b in zip(new.parameters(), other.parameters(), strict=True):
-                assert torch.allclose(a, b, atol=1e-5), f"period {period}: an old gradient counts"
+                assert torch.allclose(a, b, atol=1e-5), (
+                    f"period {period}: a gradient left over counts"
+                )
                 assert b.requires_grad, f"period {period}: give requires_grad back"
     with torch.no_grad():
-        now = generator_losses(*complete(before[0], small), d, small)["adversarial"].item()
+        now = generator_losses(*complete(before[0], before[2]), d, before[2])["adversarial"].item()
     assert abs(now - told["adversarial"]) < 1e-3, "period 3: the discriminator learns first"
 
 
@@ -962,23 +967,23 @@ show_curves(
     {name: [terms.get(name, np.nan) for terms in history] for name in names},
     smooth=run.pick(ci=2, laptop=15, gpu=200),
     levels={"a discriminator that knows nothing": 1.0},
-    spans={"period 1": (0, T_G), "2": (T_G, T_G + T_D), "period 3": (T_G + T_D, len(history))},
+    shaded=(T_G, T_G + T_D, "period 2"),
 )
 
 # %% [markdown]
-# **What to see.** The squared error falls in period 1, pauses in period 2, in which the generator stands still, and
-# becomes restless in period 3: it is no longer the only goal. The discriminator begins at 1, the hinge loss of a
-# network that knows nothing, and stays below it without running away.
+# **What to see.** The squared error falls in period 1, pauses in period 2 (the generator stands still), and becomes
+# restless in period 3: it is no longer the only goal. The discriminator begins at 1, the hinge loss of a network that
+# knows nothing, and stays below it.
 #
 # ## 10 · Post-processing, and the great bug hunt
 #
 # The paper hides the outline of a fill by **Poisson blending** (Pérez et al. 2003): keep the *differences* between
-# neighbouring pixels of the fill, and find the picture that has them and meets the known pixels at the border:
+# neighbouring pixels of the fill, and meet the known pixels at the border:
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
-# The package solves it as a sparse linear system, from the prediction and the *observed* picture. In the figure above
-# it fits the tone; features stay where the network put them, right or wrong.
+# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it fits the tone;
+# features stay where the network put them.
 
 # %% [markdown]
 # ### A gallery too good to be true
@@ -1225,9 +1230,9 @@ plt.show()
 #
 # ○ · 10 minutes · 4 points, marked by hand
 #
-# The last line of the project's log reads: at the end of period 2, discriminator's loss 0.00069; at the end of
-# period 3, discriminator's loss 0.00027. The code reports the mean of the two terms, $-\log D$ on real and
-# $-\log(1-D)$ on fake, and in period 3 multiplies it by $\alpha = 0.0004$. The report says: "the discriminator
+# The project's log says: at the end of period 2, discriminator's loss 0.00069; at the end of period 3, 0.00027. The
+# code reports the mean of the two terms, $-\log D$ on real and $-\log(1-D)$ on fake, and in period 3 multiplies it by
+# $\alpha = 0.0004$. The report says: "the discriminator
 # converged". What do these two numbers say? Name two mechanisms of this lesson that explain the second, and one
 # measurement that would tell them apart.
 #
@@ -1236,10 +1241,9 @@ plt.show()
 # Undo the weight: 0.00027 / 0.0004 = 0.675 per term, close to ln 2 = 0.693: the discriminator *knows nothing* (lesson
 # 1: 2 ln 2 for both terms). Before, at 0.00069 per term, it was nearly always right. It did not converge; it lost
 # what it knew, or stood still while the fakes improved. Mechanisms: the leftover gradient that cancels its own
-# gradient on fakes, and the loss weight that freezes it under AdaDelta. To tell them apart: switch one off (clear
-# gradients before backward; or take the weight off) and watch the unweighted loss; or record how far the
-# discriminator's weights move in a step. One point for the division, one for chance, one for the mechanisms, one for
-# the measurement.
+# gradient on fakes, and the loss weight that freezes it under AdaDelta. To tell them apart: switch one off and watch
+# the unweighted loss; or record how far the discriminator's weights move in a step. One point for the division, one
+# for chance, one for the mechanisms, one for the measurement.
 #
 # </details>
 
@@ -1248,15 +1252,14 @@ plt.show()
 #
 # - A generator that sees the whole picture: dilation widens its view three times at no cost.
 # - A discriminator of two branches, one of which finds what the other cannot see.
-# - Three periods, so that neither side meets an opponent it cannot learn from.
-# - What the discriminator wins: sharper fills, closer to true faces, at the cost of PSNR.
-# - Two tests for every evaluation: the leak detector and the control that must fail.
+# - Three periods, so that no side meets an opponent it cannot learn from.
+# - What it wins: sharper fills, closer to true faces, at the cost of PSNR.
+# - Two tests for an evaluation: the leak detector, and a control that must fail.
 #
 # **Three pitfalls**: a target that holds the truth; a weight on a network's only loss; a "frozen" network whose
 # BatchNorm moves.
 #
-# **Read on.** Iizuka et al. 2017, *Globally and locally consistent image completion*: section 3.4 is our schedule. Yu
-# and Koltun 2016, *Multi-scale context aggregation by dilated convolutions*. Blau and Michaeli 2018, *The
+# **Read on.** Iizuka et al. 2017, section 3. Yu and Koltun 2016 on dilated convolutions. Blau and Michaeli 2018, *The
 # perception-distortion tradeoff*. Next, lesson 5: holes of any shape.
 
 # %%
