@@ -1251,8 +1251,8 @@ plt.show()
 # ## 12 · What we have
 #
 # - A generator that sees the whole picture: dilation widens its view three times at no cost.
-# - A discriminator of two branches, one of which finds what the other cannot see.
-# - Three periods, so that no side meets an opponent it cannot learn from.
+# - A discriminator of two branches; one finds what the other cannot see.
+# - Three periods, so that no side meets too strong an opponent.
 # - What it wins: sharper fills, closer to true faces, at the cost of PSNR.
 # - Two tests for an evaluation: the leak detector, and a control that must fail.
 #
