@@ -13,6 +13,7 @@ from typing import Any
 
 import cloudpickle
 import torch
+from torch import nn
 
 from classroom.grading.room import wire
 from classroom.grading.sandbox import Walls
@@ -59,6 +60,7 @@ class Room:
     def __init__(self, walls: Walls, scratch: Path) -> None:
         self.tried: list[str] = []
         self.results: list[list[torch.Tensor]] = []  # of every call since `forget`
+        self.weights: dict[Any, torch.Tensor] = {}  # of networks there, by where they lie
         self.seconds = 30.0  # that a call may compute
         self.process = subprocess.Popen(
             walls.command,
@@ -105,6 +107,7 @@ class Room:
     def forget(self) -> None:
         """A check is over."""
         self.results.clear()
+        self.weights.clear()
         self.ask("forget")
 
     def close(self) -> None:
@@ -117,11 +120,11 @@ class Room:
 
 
 class Visitor:
-    """A student's function, called where it is."""
+    """A student's function, or a network by its number, called where it is."""
 
-    def __init__(self, room: Room, name: str, without: tuple[str, ...] = ()) -> None:
-        self.room, self.without = room, without
-        self.__name__ = name
+    def __init__(self, room: Room, name: str | int, without: tuple[str, ...] = ()) -> None:
+        self.room, self.name, self.without = room, name, without
+        self.__name__ = str(name)
         self.last: Any = None  # the latest result, to tell of it
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -139,9 +142,10 @@ class Visitor:
             "numpy": wire.numpy_stream(),
             "random": random.getstate(),
             "without": self.without,
+            "slopes": wire.slopes(given),  # pickle leaves gradients behind
         }
         seconds, blob = self.room.seconds, cloudpickle.dumps((arguments, named))
-        answer = self.room.ask("call", self.__name__, blob, seconds, how, seconds=seconds)
+        answer = self.room.ask("call", self.name, blob, seconds, how, seconds=seconds)
         try:
             return self._taken_over(answer, given, leaves if how["grad"] else [])
         except (ValueError, KeyError, TypeError, RuntimeError, AttributeError, IndexError) as error:
@@ -168,8 +172,59 @@ class Visitor:
             for place, value in zip(slopes, found, strict=True):
                 values[place] = value
         self.room.results.append(values)
-        self.last = wire.refill(answer["result"], iter(values))
+        self.last = self._guests(wire.refill(answer["result"], iter(values)))
         return self.last
+
+    def _guests(self, result: Any) -> Any:
+        """The result with a network here in the place of each description."""
+        if isinstance(result, list | tuple):
+            return type(result)(map(self._guests, result))
+        return Guest(self, result) if isinstance(result, wire.Built) else result
+
+
+class Part(nn.Module):
+    """Stands for a module inside a student's network: it has its weights and does nothing."""
+
+    def forward(self, *_: Any) -> None:
+        """Nothing; but hooks are told that the part has been used."""
+
+
+class Guest(Part):
+    """A network that a student's function built: its weights are here, its code is there."""
+
+    def __init__(self, visitor: Visitor, built: wire.Built) -> None:
+        super().__init__()
+        self._visit = Visitor(visitor.room, built.number, visitor.without)
+        for path, settings, count in built.parts:
+            if path:
+                home, _, name = path.rpartition(".")
+                self.get_submodule(home).add_module(name, Part())
+            wire.take_over(self.get_submodule(path), [settings, count])
+        for path, value, is_weight, learns, lies in built.tensors:
+            home, _, name = path.rpartition(".")
+            value = value.value if isinstance(value, wire.Slope) else value
+            weights = visitor.room.weights
+            if is_weight:
+                weight = weights.setdefault((lies, True), nn.Parameter(value, learns))
+                self.get_submodule(home).register_parameter(name, weight)  # ty: ignore
+            else:
+                buffer = weights.setdefault((lies, False), value)
+                self.get_submodule(home).register_buffer(name, buffer)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The output, computed in the student's process with the weights that are here."""
+        tensors: dict[str, torch.Tensor] = {
+            **dict(self.named_parameters(remove_duplicate=False)),
+            **dict(self.named_buffers(remove_duplicate=False)),
+        }
+        parts = [part for _, part in self.named_modules(remove_duplicate=False)]
+        result, states, used = self._visit(tensors, [part.training for part in parts], *inputs)
+        for part, new in zip(parts, states, strict=True):
+            wire.take_over(part, new)
+        for path in used:
+            if path:
+                self.get_submodule(path)()
+        return result
 
 
 class _Call(torch.autograd.Function):

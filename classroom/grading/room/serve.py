@@ -8,6 +8,7 @@ in the grader's process, and their results are made there.
 
 import ast
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -24,6 +25,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch import nn
 
 from classroom.grading.room import wire
 from classroom.grading.room.watch import MOST, watch
@@ -64,6 +66,7 @@ class Room:
         self.kept: dict[str, Any] = {}
         self.switched_off = exercises.switched_off  # as it is before a student's cell has run
         self.calls: list[tuple[list, list, list]] = []  # leaves, results, what was sent
+        self.networks: list[nn.Module] = []  # that calls have returned
         self.tried: list[str] = []
         module = ModuleType("__main__")
         sys.modules["__main__"] = module
@@ -99,11 +102,17 @@ class Room:
         self.kept[name] = self.names.get(name)
         return {"callable": callable(self.kept[name])}
 
-    def call(self, name: str, blob: bytes, seconds: float, how: dict[str, Any]) -> dict:
-        """Call a function; what it returned, what it changed."""
+    def call(self, name: str | int, blob: bytes, seconds: float, how: dict[str, Any]) -> dict:
+        """Call a function, or a network by its number; what it returned, what it changed."""
         arguments, named = pickle.loads(blob)
+        function = (
+            self.kept[name] if isinstance(name, str) else functools.partial(self.forward, name)
+        )
         given = wire.parts((arguments, named))
         leaves = [part for part in given if isinstance(part, torch.Tensor) and part.requires_grad]
+        for part, slope in zip(given, how["slopes"], strict=True):
+            if slope is not None:
+                part.grad = slope
         torch.set_rng_state(how["torch"])
         wire.set_numpy_stream(how["numpy"])
         random.setstate(how["random"])
@@ -113,19 +122,61 @@ class Room:
                 torch.set_grad_enabled(how["grad"]),
                 self.switched_off(how["without"]),
             ):
-                result = self.kept[name](*arguments, **named)
+                result = function(*arguments, **named)
         except BaseException as error:
             return {"problem": problem(error)}
         flat = wire.tensors_in(result)
         self.calls.append((leaves, flat, [part.detach().clone() for part in flat]))
         return {
-            "result": result,
+            "result": self.described(result),
             "state": [wire.state(part) for part in given],
             "torch": torch.get_rng_state(),
             "numpy": wire.numpy_stream(),
             "random": random.getstate(),
             "changed": self.changed(),
         }
+
+    def described(self, result: Any) -> Any:
+        """The result with a description in the place of each network."""
+        if isinstance(result, list | tuple):
+            return (
+                type(result)(map(self.described, result))
+                if type(result) in (list, tuple)
+                else (result)
+            )
+        if not isinstance(result, nn.Module):
+            return result
+        self.networks.append(result)
+        modules = result.named_modules(remove_duplicate=False)
+        parts = [[path, *wire.state(part)] for path, part in modules]
+        tensors = [
+            [path, value.detach(), is_weight, value.requires_grad, value.data_ptr()]
+            for is_weight, all_of_a_kind in (
+                (True, result.named_parameters(remove_duplicate=False)),
+                (False, result.named_buffers(remove_duplicate=False)),
+            )
+            for path, value in all_of_a_kind
+        ]
+        return wire.Built(len(self.networks) - 1, parts, tensors)
+
+    def forward(
+        self, number: int, tensors: dict[str, torch.Tensor], modes: list[bool], *inputs: Any
+    ) -> tuple:
+        """A network's output for weights that come from outside, its settings, its parts in use."""
+        network, used = self.networks[number], []
+        parts = [part for _, part in network.named_modules(remove_duplicate=False)]
+        for part, mode in zip(parts, modes, strict=True):
+            part.training = mode
+        hooks = [
+            part.register_forward_pre_hook(lambda *_, path=path: used.append(path))
+            for path, part in network.named_modules()
+        ]
+        try:
+            result = torch.func.functional_call(network, tensors, inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return result, [wire.state(part) for part in parts], used
 
     def changed(self) -> list[list]:
         """[call, result, value] of every earlier result that is not what it was."""
@@ -159,6 +210,7 @@ class Room:
     def forget(self) -> dict:
         """A check is over: let its results go."""
         self.calls.clear()
+        self.networks.clear()
         gc.collect()
         return {}
 

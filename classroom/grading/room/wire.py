@@ -16,6 +16,9 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
+from torch.optim import Optimizer
+
+from inpaintlib.notebook.agreement import HOOKS
 
 LARGEST = 500_000_000  # bytes of one message
 HEAD = struct.Struct(">Q")
@@ -30,6 +33,22 @@ class Other:
 
     def __repr__(self) -> str:
         return f"<{self.kind}>"
+
+
+@dataclasses.dataclass
+class Built:
+    """A network that stays in the student's process.
+
+    Attributes:
+        number: what it is called by there.
+        parts: the path of each module in it, and its settings.
+        tensors: [path, value, whether it is a parameter, whether it learns, where it lies]: the
+            same place is the same weight.
+    """
+
+    number: int
+    parts: list[list]
+    tensors: list[list]
 
 
 # Frames --------------------------------------------------------------------------------------
@@ -82,6 +101,8 @@ def _pack(value: Any, tensors: dict[str, torch.Tensor]) -> list:
     for kind in PLAIN:  # also numpy.float64, which is a float
         if isinstance(value, kind):
             return ["plain", value if value is None else kind(value)]  # ty: ignore
+    if isinstance(value, Built):
+        return ["built", _pack([value.number, value.parts, value.tensors], tensors)]
     if isinstance(value, list | tuple):
         name = "list" if isinstance(value, list) else "tuple"
         return [name, [_pack(part, tensors) for part in value]]
@@ -119,7 +140,10 @@ def _unpack(tree: list, tensors: dict[str, torch.Tensor]) -> Any:
     if kind == "numpy":
         array = tensors[content].numpy()
         return array[()] if array.ndim == 0 else array
-    return Other(str(content)[:60])
+    if kind == "built":
+        return Built(*_unpack(content, tensors))
+    name = str(content)[:60]
+    return type(name, (Other,), {})(name)  # so that messages name the student's class
 
 
 def tensors_in(tree: Any) -> list[Any]:
@@ -154,7 +178,7 @@ class Slope:
 
 
 def parts(value: Any) -> list[Any]:
-    """The tensors, generators and modules in a call's arguments, each once, in a fixed order."""
+    """What a call can change in its arguments, see `state`, each once, in a fixed order."""
     seen: dict[int, Any] = {}
     _walk(value, seen, set())
     return list(seen.values())
@@ -167,7 +191,7 @@ def _walk(value: Any, found: dict[int, Any], seen: set[int]) -> None:
     if isinstance(value, torch.Tensor | torch.Generator):
         found[id(value)] = value
         return
-    if isinstance(value, nn.Module):
+    if isinstance(value, nn.Module | Optimizer):
         found[id(value)] = value
     for part in _inside(value):
         _walk(part, found, seen)
@@ -182,15 +206,25 @@ def _inside(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, list | tuple):
         yield from value
-    elif isinstance(value, functools.partial):
+    elif isinstance(value, functools.partial | types.MethodType | types.FunctionType):
+        yield from _inside_function(value)
+    elif isinstance(value, Optimizer):
+        yield from (group["params"] for group in value.param_groups)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from (getattr(value, part.name) for part in dataclasses.fields(value))
+    elif isinstance(value, types.SimpleNamespace) or type(value).__module__ == "assignment":
+        yield from vars(value).values()  # an object of a class that the assignment defines
+
+
+def _inside_function(value: Any) -> Iterator[Any]:
+    """What a function holds on to."""
+    if isinstance(value, functools.partial):
         yield from (value.func, value.args, value.keywords)
     elif isinstance(value, types.MethodType):
         yield value.__self__
-    elif isinstance(value, types.FunctionType):
+    else:
         yield from (value.__defaults__, value.__kwdefaults__)
         yield from (cell.cell_contents for cell in value.__closure__ or () if _filled(cell))
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from (getattr(value, part.name) for part in dataclasses.fields(value))
 
 
 def _filled(cell: types.CellType) -> bool:
@@ -201,30 +235,57 @@ def _filled(cell: types.CellType) -> bool:
     return True
 
 
+def slopes(found: list[Any]) -> list[torch.Tensor | None]:
+    """The gradient of each of the `parts` that has one."""
+    return [
+        part.grad if isinstance(part, torch.Tensor) and part.is_leaf else None for part in found
+    ]
+
+
 def state(part: Any) -> Any:
     """What may have changed in one of the `parts`, as data."""
     if isinstance(part, torch.Tensor):
-        return [part.detach(), part.requires_grad, part.grad if part.is_leaf else None]
+        return [part.detach(), part.requires_grad, *slopes([part]), hooks(part)]
     if isinstance(part, torch.Generator):
         return part.get_state()
+    if isinstance(part, Optimizer):
+        return part.state_dict()
     names = sorted(name for name in vars(part) if not name.startswith("_"))
-    return {name: vars(part)[name] for name in names if isinstance(vars(part)[name], PLAIN)}
+    settings = {name: vars(part)[name] for name in names if isinstance(vars(part)[name], PLAIN)}
+    return [settings, hooks(part)]
+
+
+def hooks(part: Any) -> int:
+    """How many hooks hang on a tensor or a module."""
+    if isinstance(part, nn.Module):
+        return sum(len(vars(part)[kind]) for kind in HOOKS)
+    return len(part._backward_hooks or ()) + len(part._post_accumulate_grad_hooks or ())
 
 
 def take_over(part: Any, new: Any) -> None:
-    """Give one of the `parts` the state that its twin in the other process has."""
+    """Give one of the `parts` the state that its twin in the other process has.
+
+    A hook that was hung there is represented by one that does nothing.
+    """
     if isinstance(part, torch.Generator):
         part.set_state(new)
+    elif isinstance(part, Optimizer):
+        part.load_state_dict(new)
     elif isinstance(part, nn.Module):
-        vars(part).update(new)
+        settings, count = new
+        vars(part).update({k: v for k, v in settings.items() if not k.startswith("_")})
+        if count > hooks(part):
+            part.register_forward_hook(lambda *_: None)
     else:
-        value, needs_gradient, gradient = new
+        value, needs_gradient, gradient, count = new
         value = value.value if isinstance(value, Slope) else value
         if not same(part.detach(), value):
             part.data = value  # not copy_: it may have another shape now
         if part.is_leaf:
             part.requires_grad_(needs_gradient)
             part.grad = gradient
+        if count > hooks(part) and part.requires_grad:
+            part.register_hook(lambda _: None)
 
 
 def numpy_stream() -> list:
