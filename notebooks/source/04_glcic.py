@@ -1254,7 +1254,7 @@ plt.show()
 # - A discriminator of two branches; one finds what the other cannot see.
 # - Three periods, so that no side meets too strong an opponent.
 # - What it wins: sharper fills, closer to true faces, at the cost of PSNR.
-# - Two tests for an evaluation: the leak detector, and a control that must fail.
+# - Two tests of an evaluation: the leak detector, the control that must fail.
 #
 # **Three pitfalls**: a target that holds the truth; a weight on a network's only loss; a "frozen" network whose
 # BatchNorm moves.
