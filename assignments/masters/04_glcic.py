@@ -1,4 +1,5 @@
 # %%
+import itertools
 from dataclasses import replace
 
 import torch
@@ -14,7 +15,6 @@ from inpaintlib.models import glcic
 from inpaintlib.notebook.agreement import agrees, untouched
 from inpaintlib.notebook.network_checks import builds, trains
 from inpaintlib.seeding import stream
-import itertools
 
 
 # %% tags=["hidden:04-1"]
@@ -76,18 +76,18 @@ def hidden_crop_around(function):
 class Discriminator_reference(nn.Module):
     def __init__(self, size, width, features):
         super().__init__()
-        self.whole = self.branch(size, width, features)
-        self.local = self.branch(size // 2, width, features)
-        self.head = nn.Linear(2 * features, 1)
 
-    def branch(self, size, width, features):
-        layers, inputs, outputs = [], 4, width
-        while size > 4:
-            convolution = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
-            layers += [spectral_norm(convolution), nn.ReLU()]
-            inputs, outputs, size = outputs, min(2 * outputs, 8 * width), size // 2
-        dense = spectral_norm(nn.Linear(16 * inputs, features))
-        return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU())
+        def branch(size):
+            layers, inputs, outputs = [], 4, width
+            while size > 4:
+                convolution = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
+                layers.extend([spectral_norm(convolution), nn.ReLU()])
+                inputs, outputs, size = outputs, min(2 * outputs, 8 * width), size // 2
+            dense = spectral_norm(nn.Linear(16 * inputs, features))
+            return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU())
+
+        self.whole, self.local = branch(size), branch(size // 2)
+        self.head = nn.Linear(2 * features, 1)
 
     def forward(self, image, mask):
         shown = torch.cat([image, mask], dim=1)
@@ -195,13 +195,12 @@ def hidden_training_step(function):
 
         return arguments
 
-    for period, learns in (
-        (1, ["generator"]),
-        (2, ["discriminator"]),
-        (3, ["generator", "discriminator"]),
-    ):
+    networks = ["generator", "discriminator"]
+    for period, learns in ((1, networks[:1]), (2, networks[1:]), (3, networks)):
         told = f"one step of period {period}"
-        trains(called, step, make(period), learns=learns, told=told, modes=False)
+        trains(
+            called, step, make(period), learns=learns, told=told, modes=False, any_gradient=networks
+        )
 
 
 # %% tags=["hidden:04-4"]

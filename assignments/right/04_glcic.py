@@ -69,7 +69,7 @@ class Discriminator(nn.Module):
         return self.head(torch.hstack(summaries))
 
 
-# %% 04-2 a branch of its own class, the old spectral norm's place taken by a loop
+# %% 04-2 a branch of its own class
 class Branch(nn.Sequential):
     def __init__(self, levels, width, features):
         widths = [4] + [width * min(2**k, 8) for k in range(levels)]
@@ -103,12 +103,11 @@ class Discriminator(nn.Module):
         self.half = size // 2
         self.whole, self.local = nn.Sequential(), nn.Sequential()
         for part, side in ((self.whole, size), (self.local, self.half)):
-            c = 4
+            c, wide = 4, width
             while side > 4:
-                wide = width if c == 4 else min(c * 2, width * 8)
                 part.append(spectral_norm(nn.Conv2d(c, wide, (5, 5), (2, 2), (2, 2))))
                 part.append(nn.ReLU())
-                c, side = wide, side // 2
+                c, wide, side = wide, min(wide * 2, width * 8), side // 2
             part.append(nn.Flatten(1))
             part.append(spectral_norm(nn.Linear(c * side * side, features)))
             part.append(nn.ReLU())
@@ -132,7 +131,7 @@ def training_step(generator, discriminator, optimizers, batch, period):
         optimizers["discriminator"].zero_grad()
         d_loss.backward()
         optimizers["discriminator"].step()
-        report["discriminator"] = float(d_loss)
+        report["discriminator"] = float(d_loss.detach())
         generator.train()
         if period == 2:
             return report
@@ -145,7 +144,7 @@ def training_step(generator, discriminator, optimizers, batch, period):
         total = total + loss
     total.backward()
     optimizers["generator"].step()
-    report.update({key: float(loss) for key, loss in losses.items()})
+    report.update({key: float(loss.detach()) for key, loss in losses.items()})
     return report
 
 
