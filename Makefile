@@ -19,6 +19,8 @@ HANG = 1200
 help:
 	@echo "make lab         open the course in JupyterLab  (ARGS=\"--no-browser --port 8899\")"
 	@echo "make test        run every check, every test and every lesson"
+	@echo "make site        build the course as web pages, in build/site  (OUT=another folder)"
+	@echo "make address     write the address in pyproject.toml into every lesson's first cell"
 	@echo "make test-slow   run the tests that take minutes: overfitting, kill -9 and resume"
 	@echo "make check       style, types, layers, doctests; lessons agree with masters"
 	@echo "make notebooks   run the lessons whose master has changed  (LESSONS=\"00 01\", or all)"
@@ -58,6 +60,13 @@ lessons: setup
 	$(RUN) -m pytest -q $(PARALLEL) -p tools.lesson_guard \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=$(HANG) notebooks
 
+.PHONY: site address
+site: setup
+	$(RUN) tools/make_site.py $(OUT)
+
+address: setup
+	$(RUN) tools/lessons.py address
+
 notebooks: setup
 	$(RUN) tools/lessons.py render $(LESSONS)
 
@@ -71,6 +80,7 @@ test-assignments: setup
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)
 	$(RUN) tools/weight_cards.py
+	$(RUN) tools/weight_list.py
 
 lock: setup
 	$(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

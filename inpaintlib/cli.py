@@ -48,17 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is installed, and which data would be used")
     doctor.set_defaults(run=lambda _: examine())
 
-    download = commands.add_parser("download", help="fetch MNIST or CelebA")
-    download.add_argument("dataset", choices=["mnist", "celeba"])
-    download.add_argument("--limit", type=int, metavar="N", help="only the first N of CelebA")
-    download.add_argument(
-        "--root",
-        type=Path,
-        default=data.default_folder(),
-        metavar="DIR",
-        help="where to put them (the course's data folder)",
-    )
-    download.set_defaults(run=_download)
+    _add_download(commands)
     _add_train(commands)
     _add_evaluate(commands)
     _add_fill(commands)
@@ -71,16 +61,45 @@ def _parser() -> argparse.ArgumentParser:
 # download ------------------------------------------------------------------------------------
 
 
+def _add_download(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command `download`: the only one that asks the network for anything unnamed."""
+    download = commands.add_parser("download", help="fetch MNIST, CelebA, or trained weights")
+    add = download.add_argument
+    add("what", choices=["mnist", "celeba", "weights"])
+    add("names", nargs="*", metavar="NAME", help="of weights, or all (the best two)")
+    add("--limit", type=int, metavar="N", help="only the first N of CelebA")
+    add("--root", type=Path, metavar="DIR", help="where to put them (the course's data folder)")
+    add("--source", metavar="ADDRESS", help="of weights: where the files lie (the course's own)")
+    download.set_defaults(run=_download)
+
+
 def _download(options: argparse.Namespace) -> int:
-    """Fetch one data set and say where it is."""
-    if options.dataset == "celeba":
-        place = data.download_celeba(options.root, limit=options.limit)
-    elif options.limit is None:
-        place = data.download_mnist(options.root)
+    """Fetch one data set, or weights, and say where it is."""
+    root = options.root or data.default_folder()
+    if options.limit is not None and options.what != "celeba":
+        raise ValueError("all of it is fetched: --limit is for celeba")
+    if options.what == "weights":
+        place = _download_weights(options)
+    elif options.names or options.source:
+        raise ValueError("names and --source are for weights")
+    elif options.what == "celeba":
+        place = data.download_celeba(root, limit=options.limit)
     else:
-        raise ValueError("MNIST is small and fetched whole: --limit is for celeba")
-    print(f"{options.dataset} is in {place}")
+        place = data.download_mnist(root)
+    print(f"{options.what}: in {place}")
     return 0
+
+
+def _download_weights(options: argparse.Namespace) -> Path:
+    """Fetch weights into the course's folder, or the cache; returns where they are."""
+    from inpaintlib.photos import fetch  # slow to import
+
+    return fetch.fetch(
+        options.names,
+        folder=options.root and options.root / "weights",
+        sources=options.source and [options.source],
+        say=partial(print, flush=True),
+    )
 
 
 # train ---------------------------------------------------------------------------------------
@@ -169,6 +188,14 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="what it is in the mask (%(default)s)",
     )
     add("--seam", choices=["poisson", "hard"], default="poisson", help="blend in, or paste as is")
+    add("--seed", type=int, default=0, metavar="N", help="of a network that draws its fills (0)")
+    add(
+        "--variants",
+        type=int,
+        default=1,
+        metavar="K",
+        help="so many different fills of each photo, as OUT-1, OUT-2, … (1)",
+    )
     add("--overwrite", action="store_true", help="replace what was filled before")
     add("-o", "--out", type=Path, metavar="OUT", help="new picture, or folder (PHOTO-filled)")
     fill.set_defaults(run=_fill)
@@ -180,12 +207,25 @@ def _fill(options: argparse.Namespace) -> int:
     from inpaintlib.photos import batch
     from inpaintlib.photos.inpainter import Inpainter
 
-    jobs = batch.plan(options.photos, options.mask, options.out, overwrite=options.overwrite)
+    jobs = batch.plan(
+        options.photos,
+        options.mask,
+        options.out,
+        overwrite=options.overwrite,
+        variants=options.variants,
+    )
     inpainter = Inpainter(options.model or best_network("celeba"))
+    if options.variants > 1 and not inpainter.model.draws:
+        raise ValueError("this network gives one fill: --variants needs one of the family flow")
     how = {"hole": options.hole, "seam": options.seam}
+
+    def fill(job: batch.Job) -> None:
+        inpainter.seed = options.seed + job.variant
+        inpainter.fill_file(job.photo, job.mask, job.out, **how)
+
     return batch.run(
         jobs,
-        lambda job: inpainter.fill_file(job.photo, job.mask, job.out, **how),
+        fill,
         say=partial(print, flush=True),
         warn=partial(print, file=sys.stderr, flush=True),
     )

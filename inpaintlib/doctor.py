@@ -18,7 +18,7 @@ def examine() -> int:
     _section("packages", _packages(problems))
     _section("computing", _computing())
     _section("data", _data(problems))
-    _section("weights", _weights())
+    _section("weights", _weights(problems))
     _section("grading", _grading())
     for problem in problems:
         print(f"WRONG  {problem}")
@@ -37,7 +37,11 @@ def _section(title: str, rows: dict[str, str]) -> None:
 def _packages(problems: list[str]) -> dict[str, str]:
     """Name to version of what the package requires; adds what is missing or too old."""
     rows = {}
-    for requirement in map(Requirement, metadata.requires("inpaintlib") or []):
+    try:
+        required = metadata.requires("inpaintlib") or []
+    except metadata.PackageNotFoundError:  # a clone that is used as it is, as in Colab
+        return {"inpaintlib": "not installed: used from its folder"}
+    for requirement in map(Requirement, required):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
@@ -73,12 +77,15 @@ def _data(problems: list[str]) -> dict[str, str]:
         return named
 
 
-def _weights() -> dict[str, str]:
-    """The trained networks at hand: file to size."""
-    folder = data.default_folder() / "weights"
-    files = sorted(folder.glob("*.safetensors"))
+def _weights(problems: list[str]) -> dict[str, str]:
+    """The trained networks at hand: file to size; having none is a fault."""
+    from inpaintlib.photos import shipped
+
+    files = sorted(shipped.folder().glob("*.safetensors"))
+    if not shipped.available():
+        problems.append(shipped.nothing_here())
     rows = {file.name: f"{file.stat().st_size / 1e6:.1f} MB" for file in files}
-    return rows or {"none": f"in {folder}"}
+    return {"folder": str(shipped.folder())} | rows
 
 
 def _grading() -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from inpaintlib import cli, data, doctor
+from inpaintlib.photos import shipped
 
 
 def test_doctor_on_the_drawn_sets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
@@ -54,6 +55,16 @@ def test_doctor_checks_the_requirements(
     monkeypatch.setenv("INPAINTLIB_DATA", "drawn")
     assert cli.main(["doctor"]) == (1 if problem else 0)
     assert (problem or "All is well") in capsys.readouterr().out
+
+
+def test_doctor_calls_missing_networks_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setenv("INPAINTLIB_DATA", "drawn")
+    monkeypatch.setattr(shipped, "folder", lambda: tmp_path)
+    assert cli.main(["doctor"]) == 1
+    fault = f"WRONG  no trained networks in {tmp_path}: `python -m inpaintlib download weights`"
+    assert fault in capsys.readouterr().out
 
 
 def test_download_passes_folder_and_limit_on(

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tools import bootstrap, lessons
+from tools import bootstrap, lessons, make_site
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -110,6 +110,20 @@ def test_no_file_tells_whose_machine_it_was_written_on():
         for match in home.finditer(content)
     }
     assert found == set()
+
+
+def test_the_site_is_published_by_the_command_that_is_tested():
+    workflow = (ROOT / ".github" / "workflows" / "pages.yml").read_text("utf-8")
+    assert "- run: make site\n" in workflow
+    assert "path: build/site" in workflow
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert "site: setup\n\t$(RUN) tools/make_site.py $(OUT)\n" in makefile
+
+
+def test_the_site_s_budgets_are_stated_as_they_are_held():
+    text = (ROOT / "docs" / "README.md").read_text("utf-8")
+    stated = [float(number) for number in re.findall(r"^\|.* \| ([\d.]+) MB \|$", text, re.M)]
+    assert sorted(stated) == sorted(make_site.LARGEST.values())
 
 
 # The project's root ----------------------------------------------------------------------------

@@ -3,9 +3,12 @@
     python tools/lessons.py build  [00 01_vanilla …]   sources only, no outputs: to try a lesson
     python tools/lessons.py render [00 … | all]        run it and keep the outputs: to commit it
     python tools/lessons.py check                      fail when a notebook is not its master's
+    python tools/lessons.py address [00 …]             renew first cells and README, without a run
 
 A master is a percent script, notebooks/source/NN_name.py. Its notebook, notebooks/NN_name.ipynb,
 is never edited by hand. Without names, `build` and `render` take the lessons that have changed.
+Before a lesson's first code cell stands one that no master has, `ELSEWHERE`: where the package is
+not installed (Colab, Kaggle), it fetches the course, from the address in pyproject.toml.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import os
 import re
 import sys
 import time
+import tomllib
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -38,6 +42,17 @@ NOTEBOOK_METADATA = {
 WIDGET = "application/vnd.jupyter.widget-view+json"
 JPEG_QUALITY, LARGE, LARGE_QUALITY = 64, 45_000, 48  # a picture of more bytes is pressed harder
 WIDGET_NOTE = "*Interactive: run this cell to play with it.*"
+ELSEWHERE = """\
+# In Colab, Kaggle or an empty Jupyter: fetch the course and what is missing. At home: nothing.
+from importlib.util import find_spec
+from pathlib import Path
+
+if find_spec("inpaintlib") is None:
+    course = Path("..") if Path("../inpaintlib").is_dir() else Path("inpainting")
+    if not course.is_dir():
+        !git clone -q --depth 1 {address} inpainting
+    %run {{course}}/tools/anywhere.py"""
+ELSEWHERE_ID = "elsewhere"
 
 
 class LessonError(Exception):
@@ -58,8 +73,20 @@ def build(master: Path) -> NotebookNode:
         if "predict" in kept.get("tags", []):  # the reader guesses first, then opens
             kept["jupyter"] = {**kept.get("jupyter", {}), "outputs_hidden": True}
         cell.metadata = nbformat.from_dict(kept)
+    add_first_cell(notebook)
     nbformat.validate(notebook)
     return notebook
+
+
+def add_first_cell(notebook: NotebookNode) -> None:
+    """Put the cell that fetches the course before the first code cell, or renew it there."""
+    source = ELSEWHERE.format(address=repository())
+    cell = nbformat.v4.new_code_cell(source, id=ELSEWHERE_ID)
+    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": ["elsewhere"]})
+    cells = [cell for cell in notebook.cells if cell.get("id") != ELSEWHERE_ID]
+    code = (place for place, cell in enumerate(cells) if cell.cell_type == "code")
+    first = next(code, len(cells))
+    notebook.cells = [*cells[:first], cell, *cells[first:]]
 
 
 def cell_ids(cells: list[NotebookNode]) -> list[str]:
@@ -78,6 +105,12 @@ def cell_ids(cells: list[NotebookNode]) -> list[str]:
         place += 1
         ids.append(f"{section}-{place:02d}")
     return ids
+
+
+def repository() -> str:
+    """The course's address; pyproject.toml is the one place where it is written."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project["urls"]["Repository"].rstrip("/")
 
 
 def slug(title: str) -> str:
@@ -246,6 +279,16 @@ def orphans(notebooks: Path) -> list[str]:
     ]
 
 
+def renumber(notebook: NotebookNode) -> None:
+    """Number the code cells of a run anew, as if the first cell had run too: it prints nothing."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, start=1):
+        cell.execution_count = number
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = number
+
+
 def is_rendered(master: Path) -> bool:
     """Whether the notebook agrees with its master and holds the outputs of one complete run."""
     if difference(master):
@@ -291,6 +334,37 @@ def run_render(names: list[str]) -> None:
         print(f"{path.name}: {time.monotonic() - started:.0f} s, {size:.0f} kB")
 
 
+def run_address(names: list[str]) -> None:
+    """Write the first cell of the named lessons' notebooks, or all, anew; their outputs stay.
+
+    The README's links to Colab and to the site follow.
+    """
+    for path in map(notebook_path, masters(names)):
+        notebook = nbformat.read(path, as_version=4)
+        was_run = all(cell.execution_count for cell in notebook.cells if "execution_count" in cell)
+        add_first_cell(notebook)
+        if was_run:
+            renumber(notebook)
+        nbformat.write(notebook, path)
+    readme = ROOT / "README.md"
+    readme.write_text(with_address(readme.read_text("utf-8"), repository()), "utf-8")
+    print(f"the first cells fetch the course from {repository()}")
+
+
+def with_address(text: str, address: str) -> str:
+    """The text with its links to Colab and to GitHub Pages for that repository.
+
+    Example:
+        >>> with_address("https://me.github.io/old/a", "https://github.com/You/new")
+        'https://you.github.io/new/a'
+    """
+    owner, name = address.split("/")[-2:]
+    colab = "https://colab.research.google.com/github"
+    text = re.sub(rf"{colab}/[^/\s]+/[^/\s]+/", f"{colab}/{owner}/{name}/", text)
+    pages = r"https://[\w-]+\.github\.io/[^/\s)]+/"
+    return re.sub(pages, f"https://{owner.lower()}.github.io/{name}/", text)
+
+
 def run_check(_: list[str]) -> None:
     """Fail on the first lesson whose notebook is not what its master says."""
     problems = [text for master in masters([]) if (text := difference(master))]
@@ -304,10 +378,15 @@ def run_check(_: list[str]) -> None:
 def main() -> int:
     """Run one command; an expected failure is a message, not a traceback."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["build", "render", "check"])
+    parser.add_argument("command", choices=["build", "render", "check", "address"])
     parser.add_argument("names", nargs="*", metavar="LESSON", help="00, 01_vanilla_gan, or all")
     options = parser.parse_args()
-    commands = {"build": run_build, "render": run_render, "check": run_check}
+    commands = {
+        "build": run_build,
+        "render": run_render,
+        "check": run_check,
+        "address": run_address,
+    }
     try:
         commands[options.command](options.names)
     except LessonError as error:

@@ -25,55 +25,68 @@ class Loss(torch.nn.Module):
 generator_loss = Loss()
 
 
-# %% 01-2 a loop over pictures
-def find_fakes(images):
-    answers = []
-    for picture in images:
-        answers.append(bool(picture.min() < 0))
-    return torch.tensor(answers)
+# %% 01-2 fakes without gradient, cleared through the network
+def discriminator_step(generator, discriminator, optimizer, real, z):
+    discriminator.zero_grad()
+    with torch.no_grad():
+        fake = generator(z)
+    fake_logits = discriminator(fake)
+    real_logits = discriminator(real)
+    loss = discriminator_loss(real_logits, fake_logits)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-# %% 01-2 the smallest value
-def find_fakes(images):
-    return images.amin(dim=(1, 2, 3)).lt(0)
+# %% 01-2 two backward passes add up, as in source 002
+def discriminator_step(generator, discriminator, optimizer, real, z):
+    optimizer.zero_grad()
+    real_loss = torch.log1p(torch.exp(-discriminator(real))).mean()
+    real_loss.backward()
+    fake_loss = torch.log1p(torch.exp(discriminator(generator(z).detach()))).mean()
+    fake_loss.backward()
+    optimizer.step()
+    return (real_loss + fake_loss).item()
 
 
-# %% 01-2 counting with NumPy
-import numpy as np
+# %% 01-2 gradients by autograd.grad
+def discriminator_step(generator, discriminator, optimizer, real, z):
+    loss = discriminator_loss(discriminator(real), discriminator(generator(z).data))
+    weights = [weight for weight in discriminator.parameters() if weight.requires_grad]
+    for weight, slope in zip(weights, torch.autograd.grad(loss, weights)):
+        weight.grad = slope
+    optimizer.step()
+    return loss.detach().item()
 
 
-def find_fakes(images):
-    below = (images.numpy() < 0).reshape(len(images), -1).sum(axis=1)
-    return torch.from_numpy(below > 0)
+# %% 01-3 cleared through the network
+def generator_step(generator, discriminator, optimizer, z):
+    fake = generator(z)
+    logits = discriminator(fake)
+    generator.zero_grad()
+    discriminator.zero_grad()
+    loss = generator_loss(logits)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
 
 
-# %% 01-3 angles with atan2
-def slerp(a, b, t):
-    x, y = a / a.norm(), b / b.norm()
-    omega = 2 * torch.atan2((x - y).norm(), (x + y).norm())
-    if omega < 1e-4:
-        return a + t * (b - a)
-    return (torch.sin((1 - t) * omega) * a + torch.sin(t * omega) * b) / torch.sin(omega)
+# %% 01-3 in two parts of the chain rule
+def generator_step(generator, discriminator, optimizer, z):
+    fake = generator(z)
+    cut = fake.detach().requires_grad_()
+    loss = generator_loss(discriminator(cut))
+    (slope,) = torch.autograd.grad(loss, cut)
+    optimizer.zero_grad(set_to_none=False)
+    fake.backward(slope)
+    optimizer.step()
+    return loss.item()
 
 
-# %% 01-3 plain Python numbers
-import math
-
-
-def slerp(a, b, t):
-    dot = sum(float(p) * float(q) for p, q in zip(a, b))
-    cosine = max(-1.0, min(1.0, dot / math.sqrt(float(a @ a) * float(b @ b))))
-    omega = math.acos(cosine)
-    if math.sin(omega) < 1e-4:
-        return a * (1 - t) + b * t
-    return a * (math.sin((1 - t) * omega) / math.sin(omega)) + b * (math.sin(t * omega) / math.sin(omega))
-
-
-# %% 01-3 in float64
-def slerp(a, b, t):
-    p, q = a.double(), b.double()
-    cosine = (F.normalize(p, dim=0) * F.normalize(q, dim=0)).sum().clamp(-1, 1)
-    omega = cosine.arccos()
-    near = omega.sin() < 1e-3
-    weights = (1 - t, t) if near else (((1 - t) * omega).sin() / omega.sin(), (t * omega).sin() / omega.sin())
-    return (weights[0] * p + weights[1] * q).to(a.dtype)
+# %% 01-3 only the generator's gradients
+def generator_step(generator, discriminator, optimizer, z):
+    optimizer.zero_grad()
+    loss = torch.nn.functional.softplus(-discriminator(generator(z))).mean()
+    loss.backward(inputs=[weight for weight in generator.parameters() if weight.requires_grad])
+    optimizer.step()
+    return loss.item()

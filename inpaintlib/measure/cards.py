@@ -24,7 +24,7 @@ from inpaintlib.measure.comparison import (
 )
 from inpaintlib.measure.features import features_for
 from inpaintlib.measure.systems import check_names
-from inpaintlib.photos import shipped
+from inpaintlib.photos import fetch, shipped
 
 Card = dict[str, Any]
 METRICS_SHOWN = {"l1": 3, "psnr": 2, "ssim": 3}
@@ -102,14 +102,19 @@ def best_network(kind: str) -> str:
 
     That is the one with the smallest Fréchet distance in the main hole: PSNR would choose the
     network that blurs most. Its fill is measured as `fill` makes it, blended, where there is a card
-    of that.
+    of that. Where no cards are (outside a clone), the list of the published weights says it.
 
     Args:
         kind: "drawn" or "celeba".
 
     Raises:
-        ValueError: no card of a network whose weights are here.
+        ValueError: no card of a network whose weights are here, or no weights.
     """
+    if not any(folder_of(kind).glob("*.json")):
+        name = fetch.best_published(kind, shipped.available())
+        if name is None:
+            raise ValueError(shipped.nothing_here())
+        return name
     distances = {}
     for card in read_cards(kind):  # plain before blended
         name = card["system"].removesuffix(" blended")

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from inpaintlib.data import ImageSet, default_folder
+from inpaintlib.data import ImageSet
+from inpaintlib.photos import shipped
 from inpaintlib.seeding import stream
 from inpaintlib.training.checkpoints import load_weights
 
@@ -72,7 +73,7 @@ def learn_features(faces: ImageSet, *, steps: int = 600, seed: int = 0) -> FaceF
 
 def features_for(pictures: ImageSet) -> FaceFeatures | None:
     """The shipped features for such faces; None for pictures of another kind."""
-    file = default_folder() / "weights" / f"features-{pictures.kind}.safetensors"
+    file = shipped.folder() / f"features-{pictures.kind}.safetensors"
     if not file.is_file():
         return None
     with safe_open(file, framework="pt") as opened:

@@ -154,12 +154,12 @@ class Blind(Inpainting):
         """The observed pictures with what was **found** filled; reads neither image nor mask."""
         return self.repair(batch.seen())[0]
 
-    def told(self, batch: Batch) -> Tensor:
+    def told(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The observed pictures filled where the mask says, wherever the locator would look."""
         observed, mask = batch.holes()
         return composite(self.generator(observed, mask), observed, mask)
 
-    def extended(self, batch: Batch) -> Tensor:
+    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """What the filler draws when it is told the hole, and that it is a pixel wider."""
         _, mask = batch.holes()
         return self.generator(batch.seen(), dilate(mask, 1))

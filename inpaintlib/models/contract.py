@@ -175,20 +175,26 @@ class FromNoise(Model):
 
 
 class Inpainting(Model):
-    """A model that fills holes."""
+    """A model that fills holes.
 
-    def told(self, batch: Batch) -> Tensor:
+    Attributes:
+        draws: whether other random numbers give another fill of the same hole.
+    """
+
+    draws = False
+
+    def told(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The pictures filled where the mask says, also by a model that would find holes itself."""
-        return self.generate(batch)
+        return self.generate(batch, generator=generator)
 
-    def extended(self, batch: Batch) -> Tensor:
+    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """A fill that reaches at least one pixel beyond the hole, (B, C, H, W), not composited.
 
         Blending reads it. Here the model is told of a hole one pixel wider; one whose loss covers
         known pixels too gives what it draws there, which fits its fill better.
         """
         observed, mask = batch.holes()
-        return self.generate(hide(observed, dilate(mask, 1)))
+        return self.generate(hide(observed, dilate(mask, 1)), generator=generator)
 
 
 class AdversarialInpainting(Inpainting):

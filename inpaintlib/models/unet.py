@@ -157,7 +157,7 @@ class UNet(AdversarialInpainting):
         else:
             self.discriminator = Discriminator(self.config)
 
-    def extended(self, batch: Batch) -> Tensor:
+    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The raw picture: the losses include a ring around the hole, or all known pixels."""
         return self.shared(batch)
 

@@ -1,10 +1,11 @@
 """The command `fill`: one photo or many, with one mask for all or a mask each."""
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inpaintlib.data.pictures import SUFFIXES
@@ -26,15 +27,22 @@ class Job:
         photo: its file.
         mask: the mask's file, or "alpha".
         out: the file to write.
+        variant: which of several fills of it, from 0 on.
     """
 
     photo: Path
     mask: Path | str
     out: Path
+    variant: int = 0
 
 
 def plan(
-    photos: Sequence[Path], mask: str | None, out: Path | None, *, overwrite: bool = False
+    photos: Sequence[Path],
+    mask: str | None,
+    out: Path | None,
+    *,
+    overwrite: bool = False,
+    variants: int = 1,
 ) -> list[Job]:
     """What is to be done; every name is checked before any work.
 
@@ -43,16 +51,25 @@ def plan(
         mask: a file for all of them, a folder with a mask of each photo's name, or "alpha".
         out: a file for one photo, else a folder; None writes PHOTO-filled beside each.
         overwrite: whether files that are there may be replaced.
+        variants: fills of each photo; from 2 on their files' names end in -1, -2, …
 
     Raises:
-        ValueError: no mask, no photo, or an output that is there already, is a photo or a mask
-            itself, comes twice, or has an unknown suffix.
+        ValueError: fewer than one variant, no mask, no photo, or an output that is there already,
+            is a photo or a mask itself, comes twice, or has an unknown suffix.
     """
+    if variants < 1:
+        raise ValueError(f"expected at least one variant, got {variants}")
     if mask is None:
         raise ValueError(NO_MASK)
     single = len(photos) == 1 and not photos[0].is_dir()
     files = [file for photo in photos for file in _pictures(photo, filled=out is not None)]
     jobs = [Job(file, _mask_of(file, mask), _out_of(file, out, single)) for file in files]
+    if variants > 1:
+        jobs = [
+            replace(job, out=job.out.with_stem(f"{job.out.stem}-{number + 1}"), variant=number)
+            for job in jobs
+            for number in range(variants)
+        ]
     taken = {Path(name).resolve() for job in jobs for name in (job.photo, job.mask)}
     count = Counter(job.out.resolve() for job in jobs)
     for job in jobs:
@@ -75,7 +92,7 @@ def _pictures(place: Path, *, filled: bool) -> list[Path]:
         for path in sorted(place.iterdir())
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     ]
-    found = [path for path in found if filled or not path.stem.endswith("-filled")]
+    found = [path for path in found if filled or not re.search(r"-filled(-\d+)?$", path.stem)]
     if not found:
         raise ValueError(f"{place}: expected a photo or a folder of photos, found no picture")
     return found

@@ -47,9 +47,9 @@ def poisson_blend(prediction: Tensor, observed: Tensor, mask: Tensor) -> Tensor:
     return composite((prediction + shift).clamp(-1, 1), observed, mask)
 
 
-def blended(model: Inpainting, batch: Batch) -> Tensor:
+def blended(model: Inpainting, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
     """What a model fills in, without a seam: shapes and ranges as `Inpainting.generate`."""
-    return poisson_blend(model.extended(batch), *batch.holes())
+    return poisson_blend(model.extended(batch, generator=generator), *batch.holes())
 
 
 def extend(values: np.ndarray, hole: np.ndarray) -> np.ndarray:

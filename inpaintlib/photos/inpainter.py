@@ -18,6 +18,7 @@ from inpaintlib.photos.blending import blended
 from inpaintlib.photos.reading import check_array, read_mask, read_photo
 from inpaintlib.photos.saving import picture_format, save_photo
 from inpaintlib.photos.tiles import Tile, cut, find_holes, look, paste, rounds
+from inpaintlib.seeding import stream
 from inpaintlib.training.loop import eval_mode
 
 PATIENCE = 2  # seconds of work until its progress is shown
@@ -35,8 +36,12 @@ class Inpainter:
         (40, 60, 3)
     """
 
-    def __init__(self, model: Model | str | os.PathLike[str]) -> None:
+    def __init__(self, model: Model | str | os.PathLike[str], *, seed: int = 0) -> None:
         """Take a model, the name of one that is shipped, such as "unet-celeba", or a file.
+
+        Args:
+            model: the model.
+            seed: of a model that draws its fills (`Inpainting.draws`): another one, another fill.
 
         Raises:
             ValueError: no such name or file, or a model that draws new pictures or is not for
@@ -46,7 +51,7 @@ class Inpainter:
         if not isinstance(found, Inpainting) or found.config.channels != 3:
             name = type(model).__name__ if isinstance(model, Model) else model
             raise ValueError(f"expected a model that fills holes of colour pictures, got {name}")
-        self.model = found
+        self.model, self.seed = found, seed
 
     @overload
     def fill(self, photo: np.ndarray, mask: Any, *, hole: str = ..., seam: str = ...) -> np.ndarray:
@@ -126,33 +131,41 @@ class Inpainter:
         size, filled = self.model.config.size, photo.copy()
         pixels = filled.reshape(*filled.shape[:2], -1)  # the same memory with a channel axis
         holes, boxes = find_holes(hidden, reach=size // 8)
+        generator = stream(self.seed, "fill")
         tiles = [tile for each in enumerate(boxes, 1) for tile in cut(holes, *each, size)]
         with tqdm(
             total=len(tiles), desc="filling", leave=False, delay=PATIENCE, disable=None
         ) as progress:
             for together in rounds(tiles):
-                self._fill_tiles(pixels, holes, together, seam)
+                self._fill_tiles(pixels, holes, together, seam, generator)
                 progress.update(len(together))
         if pixels.shape[2] in (2, 4):
             pixels[..., -1] = continued(pixels[..., -1], hidden)
         return filled
 
     def _fill_tiles(
-        self, pixels: np.ndarray, holes: np.ndarray, tiles: list[Tile], seam: str
+        self,
+        pixels: np.ndarray,
+        holes: np.ndarray,
+        tiles: list[Tile],
+        seam: str,
+        generator: torch.Generator,
     ) -> None:
         """Fill the cells of some tiles, in place, and take them off the map of holes."""
         views = [look(pixels, holes, tile.window, self.model.config.size) for tile in tiles]
         image, hidden = (torch.cat(part).to(self.model.device) for part in zip(*views, strict=True))
         with eval_mode(self.model):
-            prediction = self.complete(image, hidden, seam).cpu()
+            prediction = self.complete(image, hidden, seam, generator).cpu()
         for tile, one in zip(tiles, prediction.split(1), strict=True):
             paste(pixels, holes, tile, one)
 
-    def complete(self, image: Tensor, hidden: Tensor, seam: str) -> Tensor:
+    def complete(
+        self, image: Tensor, hidden: Tensor, seam: str, generator: torch.Generator | None = None
+    ) -> Tensor:
         """The holes of (B, 3, H, W), [-1, 1], filled; `hidden`: (B, 1, H, W), {0, 1}."""
         if seam == "poisson":
-            return blended(self.model, hide(image, hidden))
-        return self.model.told(hide(image, hidden))
+            return blended(self.model, hide(image, hidden), generator=generator)
+        return self.model.told(hide(image, hidden), generator=generator)
 
 
 def continued(alpha: np.ndarray, hidden: np.ndarray) -> np.ndarray:

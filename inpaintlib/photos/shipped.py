@@ -15,14 +15,16 @@ import torch
 from safetensors import safe_open
 
 from inpaintlib.data import ImageSet, default_folder
+from inpaintlib.data.cache import cache_folder
 from inpaintlib.models.contract import Model
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights
 
 
 def folder() -> Path:
-    """Where the files are."""
-    return default_folder() / "weights"
+    """Where the files are: in the course's folder, else where `download weights` puts them."""
+    own = default_folder() / "weights"
+    return own if own.is_dir() else cache_folder() / "weights"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,13 @@ def available() -> list[str]:
     return [name for name in SHIPPED if path(name).is_file()]
 
 
+def nothing_here() -> str:
+    """What to tell the user where no trained network is."""
+    return (
+        f"no trained networks in {folder()}: `python -m inpaintlib download weights` fetches them"
+    )
+
+
 def family_of(model: str | os.PathLike[str]) -> str:
     """The family of a name, or of a file's card.
 
@@ -152,7 +161,8 @@ def card(model: str | os.PathLike[str]) -> dict[str, Any]:
     except Exception as error:  # safetensors has its own for a damaged file
         if model in SHIPPED:
             raise ValueError(
-                f"{file}: no trained weights here ({error}); see `make weights`"
+                f"{file}: no trained weights here ({error}); "
+                f"`python -m inpaintlib download weights {model}` fetches them"
             ) from error
         raise ValueError(
             f"{file}: expected weights that `train` or `convert` wrote, with a card in the file"

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import nbformat
-
+from inpaintlib.photos import shipped
 from inpaintlib.photos.inpainter import Inpainter
 
 CELL = """import os
@@ -31,6 +30,9 @@ def serve(
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")
     from voila.app import Voila  # an extra
 
+    if not (shipped.available() or models):
+        print(f"Only formulas will answer: {shipped.nothing_here()}", flush=True)
+
     for model in models:
         Inpainter(model)  # before the page is there
     with TemporaryDirectory() as folder:
@@ -40,6 +42,8 @@ def serve(
 
 def write_notebook(folder: Path, models: Sequence[str] = ()) -> Path:
     """The notebook that Voilà shows: one cell."""
+    import nbformat  # Voilà brings it
+
     cell = CELL.format(here=str(Path.cwd()), models=list(models))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}

@@ -15,6 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from inpaintlib.images import to_bytes
+from inpaintlib.measure.classical import CLASSICAL
+from inpaintlib.photos import shipped
 from inpaintlib.photos.reading import read_photo
 from inpaintlib.photos.saving import save_photo
 from inpaintlib.studio import logic
@@ -57,8 +59,8 @@ class Studio(ipywidgets.HBox):
         self.add_class("inpaint-studio")
         self._newest = logic.Newest()
         self._loop = _running_loop()
-        self.answers = self._request()()
-        self.comparison.show(self.answers)
+        self._lacks_networks = not models and set(logic.methods()) <= set(CLASSICAL)
+        self._show(self._request()())
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
         self.comparison.observe(self._changed, ["left", "right"])
         self.comparison.on_msg(self._asked)
@@ -106,6 +108,8 @@ class Studio(ipywidgets.HBox):
     def _show(self, answers: list[Filled]) -> None:
         self.answers = answers
         self.comparison.show(answers)
+        if self._lacks_networks:
+            self.comparison.message = f"Only formulas answer: {shipped.nothing_here()}"
 
     def _asked(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         """A button in the browser: save the right picture, too large to go through it."""

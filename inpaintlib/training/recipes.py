@@ -19,7 +19,7 @@ from inpaintlib import data
 from inpaintlib.data import ImageSet
 from inpaintlib.images import Batch
 from inpaintlib.masks import MaskSampler, brush, centre, mixture, rectangle, square, union
-from inpaintlib.models import blind, context_encoder, dcgan, deepfill, gan, glcic, unet
+from inpaintlib.models import blind, context_encoder, dcgan, deepfill, flow, gan, glcic, unet
 from inpaintlib.models.contract import Model
 from inpaintlib.seeding import stream
 
@@ -107,16 +107,17 @@ SMALL_SQUARE = partial(square, side=32, margin=16)
 """Source 001's hole, in pixels."""
 
 
-EVERY_KIND = mixture(
-    [
-        partial(square, side=32 / 128),
-        partial(centre, side=64 / 128),
-        partial(rectangle, low=32 / 128, high=72 / 128),
-        brush,
-        union([partial(square, side=32 / 128), brush]),
-    ]
-)
+KINDS = [
+    partial(square, side=32 / 128),
+    partial(centre, side=64 / 128),
+    partial(rectangle, low=32 / 128, high=72 / 128),
+    brush,
+    union([partial(square, side=32 / 128), brush]),
+]
 """What a user may hide of a face: small and large, boxed and free-form."""
+EVERY_KIND = mixture(KINDS)
+EVERY_KIND_OR_ALL = mixture([*KINDS, partial(centre, side=1.0)])
+"""At times nothing is known: so a model that draws its fills learns to draw whole pictures too."""
 
 
 def presets(
@@ -155,6 +156,14 @@ RECIPES: dict[str, Recipe] = {
         blind.Blind,
         presets(blind.LESSON, blind.SHIPPED, blind.PAPER, BOX_AND_BRUSH),
         damage=blind.corrupt,
+    ),
+    "flow": Recipe(
+        flow.Flow,
+        {
+            "lesson": Preset(flow.LESSON, EVERY_KIND_OR_ALL),
+            "shipped": Preset(flow.SHIPPED, EVERY_KIND_OR_ALL),
+            "paper": Preset(flow.PAPER, EVERY_KIND_OR_ALL),
+        },
     ),
 }
 

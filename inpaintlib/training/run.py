@@ -29,6 +29,8 @@ from inpaintlib.training.loop import Record, train
 from inpaintlib.training.preview import Viewer
 from inpaintlib.training.recipes import Pictures
 
+SEEN = 128  # validation pictures looked at
+DRAWN = 32  # by a model that needs many passes for a picture
 REFRESHED = 16  # batches that BatchNorm's statistics are measured on
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -81,7 +83,7 @@ class Run:
         self.viewer = Viewer(
             model,
             self.ema,
-            pictures.fixed(self.seed),
+            pictures.fixed(self.seed, DRAWN if getattr(self.model, "draws", False) else SEEN),
             refreshing=lambda: islice(self.batches(0), REFRESHED),
             damaged=pictures.recipe.damage is not None,
         )

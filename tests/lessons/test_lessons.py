@@ -200,15 +200,15 @@ def test_build_keeps_tags_folding_and_sources(tmp_path: Path):
     notebook = lessons.build(write_lesson(tmp_path))
     assert [cell.cell_type for cell in notebook.cells] == [
         "markdown",
-        *["code"] * 2,
+        *["code"] * 3,
         "markdown",
         "code",
     ]
-    assert notebook.cells[1].metadata == {"tags": ["nbval-check-output"]}
-    assert notebook.cells[2].metadata.jupyter.source_hidden
-    assert notebook.cells[2].source == "def double(x):\n    return 2 * x"
+    assert notebook.cells[2].metadata == {"tags": ["nbval-check-output"]}
+    assert notebook.cells[3].metadata.jupyter.source_hidden
+    assert notebook.cells[3].source == "def double(x):\n    return 2 * x"
     assert [cell["id"] for cell in notebook.cells] == [
-        *("toy-01", "toy-02", "toy-03"),
+        *("toy-01", "elsewhere", "toy-02", "toy-03"),
         *("why-not-01", "why-not-02"),
     ]
     assert "jupytext" not in notebook.metadata
@@ -241,10 +241,10 @@ def test_agreement(tmp_path: Path):
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("print(1 + 1)", "print(1 + 2)", "cell 2 (toy-02): source differs"),
-        ("nbval-check-output", "train", "cell 2 (toy-02): tags differ"),
-        ("# ## Why not?", "# ## Why?", "cell 4 (why-01): source differs"),
-        ("double(4)\n", "double(4)\n\n# %%\n5\n", "has 5 cells, its master 6"),
+        ("print(1 + 1)", "print(1 + 2)", "cell 3 (toy-02): source differs"),
+        ("nbval-check-output", "train", "cell 3 (toy-02): tags differ"),
+        ("# ## Why not?", "# ## Why?", "cell 5 (why-01): source differs"),
+        ("double(4)\n", "double(4)\n\n# %%\n5\n", "has 6 cells, its master 7"),
     ],
 )
 def test_the_first_difference_is_named(tmp_path: Path, old: str, new: str, complaint: str):
@@ -300,8 +300,9 @@ def test_render_keeps_the_results_and_drops_the_accidents(tmp_path: Path):
     master = write_lesson(tmp_path, ACCIDENTS)
     assert not lessons.is_rendered(master)
     notebook = lessons.render(master)
-    cells = code(notebook)
-    assert [cell.execution_count for cell in cells] == [1, 2, 3, 4, 5]
+    first, *cells = code(notebook)
+    assert (first["id"], first.outputs) == ("elsewhere", [])
+    assert [cell.execution_count for cell in cells] == [2, 3, 4, 5, 6]
     assert cells[0].outputs[0].text == f"laptop drawn\n~{os.sep}file\n"
     assert cells[1].outputs == []
     assert cells[2].outputs[0].data["text/markdown"] == lessons.WIDGET_NOTE
@@ -344,6 +345,28 @@ def test_render_stops_at_a_failing_cell(tmp_path: Path):
         lessons.render(write_lesson(tmp_path, "# %%\n1 / 0\n"))
 
 
+def test_the_first_cell_comes_without_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    master = write_lesson(tmp_path)
+    notebook = lessons.render(master)
+    path = lessons.notebook_path(master)
+    older = [cell for cell in notebook.cells if cell["id"] != lessons.ELSEWHERE_ID]
+    nbformat.write(nbformat.from_dict({**notebook, "cells": older}), path)
+    assert "cell 2 (elsewhere)" in str(lessons.difference(master))
+    monkeypatch.setattr(lessons, "masters", lambda _: [master])
+    for _ in range(2):  # the second time it is there already
+        lessons.run_address([])
+        assert lessons.difference(master) is None
+        renewed = nbformat.read(path, as_version=4)
+        assert [cell.execution_count for cell in code(renewed)] == [1, 2, 3, 4]
+        assert [cell.outputs for cell in code(renewed)] == [cell.outputs for cell in code(notebook)]
+
+
+def test_a_new_address_shows_as_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    master = write_lesson(tmp_path)
+    monkeypatch.setattr(lessons, "repository", lambda: "https://example.org/course")
+    assert "cell 2 (elsewhere): source differs" in str(lessons.difference(master))
+
+
 # The guard over nbval ------------------------------------------------------------------------
 
 
@@ -362,16 +385,19 @@ def report(
     return SimpleNamespace(**state, user_properties=[("cpu", cpu)], **more)
 
 
+PASSED = [report(0), report(1)]
+
+
 @pytest.mark.parametrize(
     ("reports", "complaint"),
     [
-        ([report(0), report(1), report(2)], None),
-        ([report(0), report(1)], "notebooks/00_toy.ipynb: 2 of 3 cells passed"),
-        ([], "0 of 3 cells passed"),
-        ([report(0), report(1, cpu=599), report(2, cpu=None)], None),
-        ([report(0), report(1), report(2, cpu=601)], "601 s of the processor, at most 600"),
-        ([report(0), report(1), report(2, "skipped")], "Cell 2: skipped or expected to fail"),
-        ([report(0), report(1), report(2, wasxfail="")], "Cell 2: skipped or expected"),
+        ([*PASSED, report(2), report(3)], None),
+        ([*PASSED, report(2)], "notebooks/00_toy.ipynb: 3 of 4 cells passed"),
+        ([], "0 of 4 cells passed"),
+        ([*PASSED, report(2, cpu=599), report(3, cpu=None)], None),
+        ([*PASSED, report(2), report(3, cpu=601)], "601 s of the processor, at most 600"),
+        ([*PASSED, report(2), report(3, "skipped")], "Cell 3: skipped or expected to fail"),
+        ([*PASSED, report(2), report(3, wasxfail="")], "Cell 3: skipped or expected"),
     ],
 )
 def test_guard(tmp_path: Path, reports: list, complaint: str | None):
@@ -397,7 +423,7 @@ def test_guard_over_a_real_run(tmp_path: Path, repository: Path):
         text=True,
     )
     assert done.returncode == 1, done.stdout
-    line = re.search(r"00_toy\.ipynb: 3 cells, \d+\.\d s, (\d+\.\d) s of the proc", done.stdout)
+    line = re.search(r"00_toy\.ipynb: 4 cells, \d+\.\d s, (\d+\.\d) s of the proc", done.stdout)
     assert float(line[1]) > 0, "the kernel's own time is not seen"
-    assert "RED  notebooks/01_stuck.ipynb: 0 of 2 cells passed" in done.stdout
+    assert "RED  notebooks/01_stuck.ipynb: 1 of 3 cells passed" in done.stdout
     assert "RED  notebooks/00" not in done.stdout

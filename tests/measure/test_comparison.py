@@ -35,7 +35,7 @@ from inpaintlib.measure.comparison import (
 from inpaintlib.measure.cost import STATUS, peak_memory
 from inpaintlib.measure.systems import network
 from inpaintlib.models.blind import corrupt
-from inpaintlib.photos import shipped
+from inpaintlib.photos import fetch, shipped
 from inpaintlib.photos.blending import blended as blended_fill
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import save_weights
@@ -271,8 +271,11 @@ def test_the_best_network_is_read_from_the_cards(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cards_module, "folder_of", lambda kind: tmp_path)
     monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn", "glcic-drawn"])
-    with pytest.raises(ValueError, match="no metric cards"):
-        best_network("drawn")
+    far = {name: {"fréchet": 9.0} for name in ("unet-drawn", "unet-celeba")}
+    monkeypatch.setattr(fetch, "published", lambda: far | {"glcic-drawn": {"fréchet": 8.0}})
+    assert best_network("drawn") == "glcic-drawn", "without cards, by the published list"
+    with pytest.raises(ValueError, match="inpaintlib download weights"):
+        best_network("celeba")
     card("deepfill-drawn", 30.0, 0.1)  # its weights are not here
     with pytest.raises(ValueError, match="a network whose weights are here"):
         best_network("drawn")

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 from plane import Plane, box, gradient
 
 from inpaintlib import cli
+from inpaintlib.models.flow import Flow, FlowConfig
 from inpaintlib.photos import shipped
 
 NEON = np.array([255, 0, 255], np.uint8)
@@ -238,3 +240,47 @@ def test_the_photos_own_alpha_is_the_mask(folder: Path):
     filled = np.asarray(Image.open(folder / "erased-filled.png"))
     assert (filled[..., 3] == 255).all()
     assert np.abs(filled[..., :3].astype(int) - gradient(HEIGHT, WIDTH)).max() <= 4
+
+
+@pytest.fixture
+def drawing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, where every model draws its fills."""
+    tiny = FlowConfig(size=16, widths=(4, 8), groups=2, heads=2, samples=2)
+    monkeypatch.setattr(shipped, "load", lambda name: Flow(tiny))
+    torch.manual_seed(0)
+    return folder
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_variants_are_different_fills_addressed_by_their_seed(drawing: Path):
+    torch.manual_seed(0)
+    assert run(drawing, "photo.png", "--variants", "3") == 0
+    names = [drawing / f"photo-filled-{number}.png" for number in (1, 2, 3)]
+    first, second, third = (pixels(name) for name in names)
+    assert np.array_equal(first[~MASK], pixels(drawing / "photo.png")[~MASK])
+    assert (first[MASK] != second[MASK]).mean() > 0.5
+    assert (second[MASK] != third[MASK]).mean() > 0.5
+    torch.manual_seed(0)
+    assert run(drawing, "photo.png", "--seed", "1", "-o", str(drawing / "again.png")) == 0
+    assert np.array_equal(pixels(drawing / "again.png"), second), "seed 1 is the second variant"
+
+
+def test_variants_are_not_filled_again(drawing: Path):
+    (drawing / "mask.png").rename(drawing.parent / "mask.png")
+    command = ["fill", str(drawing), "--mask", str(drawing.parent / "mask.png"), "--variants", "2"]
+    for words in ([], ["--overwrite"]):
+        assert cli.main([*command, *words]) == 0
+    assert len(list(drawing.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--variants", "2"], "gives one fill"), (["--variants", "0"], "at least one variant")],
+)
+def test_a_network_with_one_answer_says_so(folder: Path, capsys, words: list[str], message: str):
+    assert run(folder, "photo.png", *words) == 2
+    assert message in capsys.readouterr().err
+    assert not list(folder.glob("*filled*"))

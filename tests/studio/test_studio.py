@@ -75,6 +75,15 @@ def test_methods_are_the_classical_fills_and_the_networks_that_fill_holes(untrai
         fill_of("gan-drawn")
 
 
+def test_without_networks_the_studio_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(shipped, "available", list)
+    alone = studio.Studio()
+    assert alone.comparison.right == "biharmonic"
+    assert "inpaintlib download weights" in alone.comparison.message
+    alone._show(alone.answers)
+    assert alone.comparison.message, "it stays after the next fill"
+
+
 @pytest.mark.parametrize("kind", ["brush", "square", "half"])
 def test_the_studio_shows_what_fill_writes(kind, picture, untrained, monkeypatch):
     family = recipes.make("unet").eval()

@@ -12,7 +12,17 @@ from inpaintlib.models.unet import UNet
 from inpaintlib.training import recipes
 from inpaintlib.training.recipes import RECIPES, load, make, preset
 
-NAMES = ["gan", "dcgan", "context-encoder", "glcic", "deepfill", "unet", "unet-whole", "blind"]
+NAMES = [
+    "gan",
+    "dcgan",
+    "context-encoder",
+    "glcic",
+    "deepfill",
+    "unet",
+    "unet-whole",
+    "blind",
+    "flow",
+]
 
 
 @pytest.fixture
