@@ -656,12 +656,12 @@ show_dots(answers, ylabel="share of right answers")
 # The squared error alone is smallest for the *average* of all faces that fit, which is a blur. The other two terms ask
 # for a picture that the discriminator cannot tell from a real one. The paper has the first two only, with $\alpha =
 # 0.0004$, a logarithmic loss and 500,000 steps: two months on four GPUs. In a few hundred steps so small a weight
-# changes nothing (lesson 3), so we take $\alpha = 0.01$, the hinge loss, and feature matching.
+# changes nothing (lesson 3), so we take $\alpha = 0.05$, the hinge loss, and feature matching.
 #
 # Feature matching needs the discriminator's activations. `seen` collects them with hooks, so it works with yours.
 
 # %%
-ALPHA, FEATURES, RATE = 0.01, 1.0, 1e-3
+ALPHA, FEATURES, RATE = 0.05, 1.0, 1e-3
 
 
 def seen(discriminator, image, mask):
@@ -866,7 +866,7 @@ PRECISION = chosen_precision
 # *Predict:* which will have the higher PSNR, and which will you like better?
 
 # %%
-T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(450, 20, 250), gpu=(3000, 200, 6000))
+T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 500), gpu=(3000, 200, 6000))
 view_batch = fixed_batch(validation, [3, 11, 14, 20, 31, 47], mask=box, seed=3)
 test = fixed_batch(validation, run.pick(ci=100, laptop=200, gpu=200), mask=box, seed=6)
 
@@ -903,7 +903,7 @@ def go_on(seed, with_discriminator):
         period = 2 if second else 3 if with_discriminator else 1
         fall = min(1, 2 * (1 - (step - T_D) / T))  # the rates fall to 0 over the last half
         optimizers["generator"].param_groups[0]["lr"] = RATE * fall
-        optimizers["discriminator"].param_groups[0]["lr"] = RATE / 5 * fall
+        optimizers["discriminator"].param_groups[0]["lr"] = RATE / 2 * fall
         reports.append(
             training_step(generator, discriminator, optimizers, b.to(run.device), period)
         )
