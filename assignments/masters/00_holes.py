@@ -69,7 +69,7 @@ def hidden_diffuse(function):
     assert kept, "known pixels keep their exact value"
 
 
-# %% tags=["hidden:00-4"]
+# %% tags=["hidden:00-8"]
 def hidden_best_match(function):
     def by_hand(picture, known, patch, patch_known):
         size, (height, width) = patch.shape[-1], known.shape

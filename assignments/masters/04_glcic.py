@@ -1,60 +1,23 @@
 # %%
+import itertools
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from inpaintlib.images import composite
+from inpaintlib import masks
+from inpaintlib.images import composite, hide
+from inpaintlib.layers import spectral_norm
+from inpaintlib.losses import feature_matching, masked_l2
+from inpaintlib.losses import hinge_discriminator_loss, hinge_generator_loss
+from inpaintlib.models import glcic
 from inpaintlib.notebook.agreement import agrees, untouched
+from inpaintlib.notebook.network_checks import builds, trains
+from inpaintlib.seeding import stream
 
 
 # %% tags=["hidden:04-1"]
-def hidden_influence(function):
-    torch.manual_seed(71)
-    network = nn.Sequential(
-        nn.Conv2d(4, 2, 3, padding=1), nn.ELU(), nn.Conv2d(2, 3, (1, 5), padding=(0, 2))
-    )
-    field = function(lambda x, m: network(torch.cat([x, m], dim=1)), 11, 2, 6)
-    expected = torch.zeros(11, 11, dtype=torch.bool)
-    expected[1:4, 3:10] = True
-    assert torch.equal(field, expected), "3 × 3, then 1 × 5: rows 1 to 3, columns 3 to 9"
-    faint = function(lambda x, m: 1e-4 * x.roll(1, dims=2), 6, 3, 5)
-    assert faint.nonzero().tolist() == [[2, 5]], "a weak influence is an influence, at one pixel"
-    fainter = function(lambda x, m: 1e-12 * x[:, :1].roll(1, dims=3), 6, 3, 5)
-    assert fainter.nonzero().tolist() == [[3, 4]], "there is no threshold: not zero is not zero"
-    seen = function(lambda x, m: (x * (1 - m)).mean(dim=(2, 3), keepdim=True).expand_as(x), 7, 0, 6)
-    assert seen.all(), "a mean reads every pixel, and an empty mask hides none"
-    red = function(lambda x, m: torch.cat([0 * x[:, :1], x[:, 1:]], dim=1), 5, 1, 2)
-    assert red.nonzero().tolist() == [[1, 2]], "every channel of the output pixel counts"
-    apart = function(lambda x, m: torch.cat([2 * x[:, :1], x[:, 1:2].roll(1, dims=2)], 1), 6, 3, 2)
-    assert apart.nonzero().tolist() == [[2, 2], [3, 2]], (
-        "each output channel has its own pixel here"
-    )
-    for channel in range(3):
-        one = function(lambda x, m, c=channel: x[:, c : c + 1], 5, 1, 3)
-        assert one.nonzero().tolist() == [[1, 3]], "every channel of the input counts"
-    blind = function(lambda x, m: x.detach() * x[:, :, :1, :1], 5, 4, 4)
-    assert blind.nonzero().tolist() == [[0, 0]], "only the corner is read here"
-    wide = function(lambda x, m: x.flip(1) - 2 * x.roll((2, 1), dims=(2, 3)), 8, 5, 2)
-    assert wide.nonzero().tolist() == [[3, 1], [5, 2]], (
-        "two pixels are read here, (3, 1) and (5, 2)"
-    )
-    product = function(lambda x, m: x * x.roll(1, dims=3) * (1 - m) - x, 6, 2, 4)
-    assert product.nonzero().tolist() == [[2, 3]], "at a picture of ones the slope at (2, 4) is 0"
-
-
-# %% [markdown] tags=["task:04-2"]
-# ### Exercise 2 · Each sample's own crop
-#
-# ●●○ · 10 minutes · 3 points
-#
-# The public code takes one place for the whole batch, and where it looks for the middle of a hole (in its
-# blending) it is off by a pixel. Write `crop_around`: the square of `size` pixels whose middle is the
-# middle of the sample's own hole, shifted inwards where it would leave the picture. Where no pixel is in the
-# middle, take the upper and left one of the two places. A judge learns through the crop, and the generator
-# behind it: gradients must flow from the crop to `image`.
-
-
-# %% tags=["hidden:04-2"]
 # without: inpaintlib.models.glcic.crop_around, inpaintlib.masks.bounding_box
 def hidden_crop_around(function):
     def one_by_one(image, mask, size):
@@ -90,18 +53,157 @@ def hidden_crop_around(function):
     agrees(function, one_by_one, *cases, told=told, learns=[0], rtol=0, atol=1e-6)
 
 
-# %% [markdown] tags=["task:04-3"]
-# ### Exercise 3 · A leak detector
+# %% [markdown] tags=["task:04-2"]
+# ### Exercise 2 · The discriminator
 #
-# ●●● · 20 minutes · 5 points
+# ●●● · 25 minutes · 5 points
 #
-# Whatever happens between a network and a figure must not depend on hidden pixels. Write the test that
-# would have stopped the gallery: run a post-processing twice or more, with the *same* prediction and
-# *other* hidden pixels, and return the largest change of any output value, of either sign. Some leaks show
-# only where hidden pixels are all black or all white, others only with noise. Change nothing that you are given.
+# Write `Discriminator(size, width, features)`, sizes being powers of 2 from 16 on. It is shown picture and mask,
+# four channels. Three parts:
+#
+# | part | layers | from → to |
+# |---|---|---|
+# | `whole` | `nn.Sequential`: 5 × 5 convolutions (stride 2, padding 2), each with `nn.ReLU()`, until the map is 4 × 4; `nn.Flatten()`, dense layer, `nn.ReLU()` | 4 × size × size → features |
+# | `local` | the same, for the crop of half the size around the hole | 4 × size/2 × size/2 → features |
+# | `head` | dense layer on both summaries, the whole's first | 2 · features → 1 |
+#
+# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of
+# these layers but the head are wrapped in `spectral_norm(layer)`. For the crop
+# take `glcic.crop_around(picture, mask, size)`, whatever you have written in exercise 1.
+
+
+# %% tags=["solution:04-2"]
+class Discriminator_reference(nn.Module):
+    def __init__(self, size, width, features):
+        super().__init__()
+
+        def branch(size):
+            layers, inputs, outputs = [], 4, width
+            while size > 4:
+                convolution = nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
+                layers.extend([spectral_norm(convolution), nn.ReLU()])
+                inputs, outputs, size = outputs, min(2 * outputs, 8 * width), size // 2
+            dense = spectral_norm(nn.Linear(16 * inputs, features))
+            return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU())
+
+        self.whole, self.local = branch(size), branch(size // 2)
+        self.head = nn.Linear(2 * features, 1)
+
+    def forward(self, image, mask):
+        shown = torch.cat([image, mask], dim=1)
+        crop = glcic.crop_around(shown, mask, image.shape[-1] // 2)
+        return self.head(torch.cat([self.whole(shown), self.local(crop)], dim=1)).float()
+
+
+# %% tags=["hidden:04-2"]
+# without: inpaintlib.models.glcic.Discriminator
+def hidden_discriminator(build):
+    class TwoBranches(nn.Module):
+        def __init__(self, size, width, features):
+            super().__init__()
+            levels = size.bit_length() - 3  # 3 for 32
+            self.whole = self.chain(levels, width, features)
+            self.local = self.chain(levels - 1, width, features)
+            self.head = nn.Linear(2 * features, 1)
+
+        def chain(self, levels, width, features):
+            widths = [4, *(width * min(2**level, 8) for level in range(levels))]
+            layers = []
+            for narrow, wide in itertools.pairwise(widths):
+                layers += [spectral_norm(nn.Conv2d(narrow, wide, 5, 2, 2)), nn.ReLU()]
+            dense = spectral_norm(nn.Linear(16 * widths[-1], features))
+            return nn.Sequential(*layers, nn.Flatten(), dense, nn.ReLU())
+
+        def forward(self, image, mask):
+            shown = torch.cat([image, mask], dim=1)
+            crop = glcic.crop_around(shown, mask, image.shape[-1] // 2)
+            return self.head(torch.cat([self.whole(shown), self.local(crop)], dim=1))
+
+    def pictures(size, *_):
+        image = torch.rand(3, 3, size, size, generator=stream(size)) * 2 - 1
+        mask = torch.zeros(3, 1, size, size)
+        places = [(0, 0, 5, 7), (size // 2, 3, 6, 4), (size - 6, size - 9, 6, 9)]
+        for sample, (top, left, height, width) in enumerate(places):
+            mask[sample, :, top : top + height, left : left + width] = 1
+        return [(image, mask)]
+
+    told = "two branches of strided 5 × 5 convolutions under spectral norm, and a head without"
+    builds(build, TwoBranches, (32, 4, 6), (16, 2, 5), (128, 1, 3), inputs=pictures, told=told)
+
+
+# %% tags=["given:04-3"]
+def complete(generator, batch):
+    """The generator's prediction, and the picture of which only the hole is taken from it."""
+    prediction = generator(*batch.holes())
+    return prediction, composite(prediction, batch.observed, batch.mask)
+
+
+def discriminator_loss(discriminator, completed, batch):
+    real, fake = discriminator(batch.image, batch.mask), discriminator(completed, batch.mask)
+    return hinge_discriminator_loss(real_logits=real, fake_logits=fake)
+
+
+def generator_losses(prediction, completed, discriminator, batch):
+    """The terms of the generator's loss; without a discriminator (None) the first one alone."""
+    terms = {"reconstruction": masked_l2(prediction, batch.image, batch.mask)}
+    if discriminator is not None:
+        *fake, logits = discriminator.features(completed, batch.mask)
+        with torch.no_grad():
+            *real, _ = discriminator.features(batch.image, batch.mask)
+        terms["adversarial"] = 0.1 * hinge_generator_loss(fake_logits=logits)
+        terms["features"] = feature_matching(real=real, fake=fake)
+    return terms
 
 
 # %% tags=["hidden:04-3"]
+def hidden_training_step(function):
+    def step(generator, discriminator, optimizers, batch, period):
+        terms = {}
+        if period != 1:
+            generator.train(period == 3)
+            with torch.no_grad():
+                fakes = complete(generator, batch)[1]
+            loss = discriminator_loss(discriminator, fakes, batch)
+            optimizers["discriminator"].zero_grad()
+            loss.backward()
+            optimizers["discriminator"].step()
+            terms["discriminator"] = loss.item()
+        generator.train()
+        if period != 2:
+            found = complete(generator, batch)
+            losses = generator_losses(*found, discriminator if period == 3 else None, batch)
+            optimizers["generator"].zero_grad()
+            torch.stack(list(losses.values())).sum().backward()
+            optimizers["generator"].step()
+            terms |= {name: loss.item() for name, loss in losses.items()}
+        return [terms[name] for name in sorted(terms)]
+
+    small = replace(glcic.LESSON, width=2, discriminator_width=2, features=4)
+
+    def called(generator, discriminator, optimizers, batch, period):
+        terms = function(generator, discriminator, optimizers, batch, period)
+        return [terms[name] for name in sorted(terms)]
+
+    def make(period):
+        def arguments(count):
+            networks = glcic.CompletionNetwork(small), glcic.Discriminator(small)
+            g, d = (torch.optim.SGD(n.parameters(), lr=0.02, momentum=0.5) for n in networks)
+            image = torch.rand(count, 3, 64, 64) * 2 - 1
+            mask = masks.rectangle(count, 64, 64, generator=stream(count), low=20, high=30)
+            optimizers = {"generator": g, "discriminator": d}
+            return *networks, optimizers, hide(image, mask, fill=0.1), period
+
+        return arguments
+
+    networks = ["generator", "discriminator"]
+    for period, learns in ((1, networks[:1]), (2, networks[1:]), (3, networks)):
+        told = f"one step of period {period}"
+        trains(
+            called, step, make(period), learns=learns, told=told, modes=False, any_gradient=networks
+        )
+
+
+# %% tags=["hidden:04-4"]
 def hidden_leak(function):
     def blurred(p, x, m):  # reads known pixels all over the picture: honest
         return composite(F.avg_pool2d(composite(p, x, m), 3, stride=1, padding=1), x, m)
@@ -148,76 +250,3 @@ def hidden_leak(function):
     assert thief > 2, (
         f"2 · x with everything hidden: a change of at least 2, not {float(thief):.2f}"
     )
-
-
-# %% [markdown] tags=["task:04-5"]
-# ### Exercise 4 · Dilated convolution by hand
-#
-# ●●○ · 15 minutes · 4 points
-#
-# A **dilated** convolution with dilation $d$ multiplies its kernel with pixels $d$ apart: a 3 × 3 kernel
-# sees nine pixels of a square of $2d + 1$. Write it for one picture: `x` is (H, W), `kernel` is (K, K)
-# with K odd, what lies outside the picture is 0, the result is (H, W) again. As in PyTorch, the kernel is
-# not flipped. Use slices and additions; no convolution of PyTorch.
-
-
-# %% tags=["exercise:04-5"]
-def dilated_convolution(x, kernel, dilation):
-    """(H, W), (K, K) with K odd to (H, W): the kernel's pixels `dilation` apart, zeros outside."""
-    raise NotImplementedError
-
-
-# %% [markdown] tags=["hint:04-5"]
-# <details><summary>Hint</summary>
-#
-# How far does the kernel reach to each side? `dilation * (K // 2)`. Pad by that with `F.pad`. Then each
-# of the K × K weights multiplies one shifted copy of the picture: the slice that starts at `row * dilation`,
-# `column * dilation` and is (H, W) large.
-#
-# </details>
-
-
-# %% tags=["solution:04-5"]
-def dilated_convolution_reference(x, kernel, dilation):
-    height, width = x.shape
-    padded = F.pad(x, (dilation * (len(kernel) // 2),) * 4)
-    y = torch.zeros_like(x)
-    for row, weights in enumerate(kernel):
-        for column, weight in enumerate(weights):
-            top, left = row * dilation, column * dilation
-            y = y + weight * padded[top : top + height, left : left + width]
-    return y
-
-
-# %% tags=["check:04-5:4"]
-def test_dilated_convolution(function):
-    point = torch.zeros(9, 9)
-    point[4, 4] = 1
-    ones = function(point, torch.ones(3, 3), 2)
-    assert ones.shape == (9, 9), "as large as the picture"
-    where = ones.nonzero().tolist()
-    assert where == [[y, x] for y in (2, 4, 6) for x in (2, 4, 6)], "nine pixels, 2 apart"
-    corner = function(torch.ones(5, 5), torch.ones(3, 3), 2)
-    assert corner[0, 0] == 4, f"in the corner 4 of 9 are inside, so 4, not {corner[0, 0]}"
-    ramp = torch.arange(9.0).view(3, 3)
-    shown = function(point, ramp, 1)[3:6, 3:6]
-    assert torch.equal(shown, ramp.flip(0, 1)), "do not flip the kernel: a point shows it turned"
-
-
-# %% tags=["hidden:04-5"]
-# without: torch.nn.functional.conv2d, torch.nn.functional.conv1d, torch.nn.functional.unfold
-# without: torch.nn.functional.conv3d, torch.nn.functional.conv_transpose2d
-def hidden_dilated_convolution(function):
-    def convolution(x, kernel, dilation):
-        reach = dilation * (len(kernel) // 2)
-        return F.conv2d(x[None, None], kernel[None, None], padding=reach, dilation=dilation)[0, 0]
-
-    source = torch.Generator().manual_seed(95)
-    cases = []
-    for height, width, size, dilation in [
-        *((7, 12, 3, 1), (12, 7, 5, 2), (10, 9, 3, 4), (4, 6, 1, 3), (6, 6, 7, 1), (3, 11, 3, 5)),
-        *((1, 8, 5, 1), (9, 9, 5, 3)),
-    ]:
-        x = torch.randn(height, width, generator=source)
-        cases.append((x, torch.randn(size, size, generator=source), dilation))
-    agrees(function, convolution, *cases, told="the values of F.conv2d with zeros outside")

@@ -164,7 +164,7 @@ def diffuse(observed, mask, rounds):
     return picture
 
 
-# %% 00-4 other types
+# %% 00-8 other types
 def best_match(picture, known, patch, patch_known):
     import torch.nn.functional as F
     s = patch.shape[-1]
@@ -178,7 +178,7 @@ def best_match(picture, known, patch, patch_known):
     return place // across, place % across
 
 
-# %% 00-4 a loop
+# %% 00-8 a loop
 def best_match(picture, known, patch, patch_known):
     s = patch.shape[-1]
     best, where = float("inf"), None
@@ -193,7 +193,7 @@ def best_match(picture, known, patch, patch_known):
     return where
 
 
-# %% 00-4 NumPy, einsum or a module
+# %% 00-8 NumPy, einsum or a module
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -206,7 +206,7 @@ def best_match(picture, known, patch, patch_known):
     return np.unravel_index(np.argmin(np.where(ok, cost, np.inf)), cost.shape)
 
 
-# %% 00-4 NumPy or by selection
+# %% 00-8 NumPy or by selection
 def best_match(picture, known, patch, patch_known):
     s = patch.shape[-1]
     p = picture.unfold(1, s, 1).unfold(2, s, 1).permute(1, 2, 0, 3, 4)

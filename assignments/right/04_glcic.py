@@ -1,34 +1,4 @@
-# %% 04-1 autograd.grad
-def influence(network, size, row, column):
-    x = torch.ones(1, 3, size, size).requires_grad_(True)
-    y = network(x, torch.zeros(1, 1, size, size))
-    (g,) = torch.autograd.grad(y[:, :, row, column].sum(), x)
-    return g.squeeze(0).ne(0).any(0)
-
-
-# %% 04-1 channel by channel
-def influence(network, size, row, column):
-    field = torch.zeros(size, size, dtype=torch.bool)
-    picture = torch.ones(1, 3, size, size, requires_grad=True)
-    output = network(picture, torch.zeros(1, 1, size, size))
-    for channel in range(output.shape[1]):
-        picture.grad = None
-        output[0, channel, row, column].backward(retain_graph=True)
-        field |= (picture.grad[0] != 0).any(dim=0)
-    return field
-
-
-# %% 04-1 a mask of ones as outer gradient
-def influence(network, size, row, column):
-    observed = torch.ones((1, 3, size, size), requires_grad=True)
-    out = network(observed, torch.zeros((1, 1, size, size)))
-    outer = torch.zeros_like(out)
-    outer[0, :, row, column] = 1
-    out.backward(outer)
-    return observed.grad.abs().sum(dim=(0, 1)) > 0
-
-
-# %% 04-2 first and last by argmax
+# %% 04-1 first and last by argmax
 def crop_around(image, mask, size):
     out = []
     for i in range(len(image)):
@@ -43,7 +13,7 @@ def crop_around(image, mask, size):
     return torch.cat(out)
 
 
-# %% 04-2 gather of indices
+# %% 04-1 gather of indices
 def crop_around(image, mask, size):
     tops, lefts = [], []
     for m in mask:
@@ -58,7 +28,7 @@ def crop_around(image, mask, size):
     return image.permute(0, 2, 3, 1)[b, y[:, :, None], x[:, None, :]].permute(0, 3, 1, 2)
 
 
-# %% 04-2 NumPy for the places, narrow for the crop
+# %% 04-1 NumPy for the places, narrow for the crop
 import numpy as np
 
 
@@ -73,7 +43,165 @@ def crop_around(image, mask, size):
     return torch.stack(pieces, 0)
 
 
-# %% 04-3 many others
+# %% 04-2 lists of channels
+class Discriminator(nn.Module):
+    def __init__(self, size, width, features):
+        super().__init__()
+
+        def chain(side):
+            channels = [4]
+            layers = []
+            while side != 4:
+                channels.append(min(width * 2 ** (len(channels) - 1), 8 * width))
+                layers.append(spectral_norm(nn.Conv2d(channels[-2], channels[-1], kernel_size=5, stride=2, padding=2)))
+                layers.append(nn.ReLU())
+                side = side // 2
+            layers += [nn.Flatten(), spectral_norm(nn.Linear(channels[-1] * 4 * 4, features)), nn.ReLU()]
+            return nn.Sequential(*layers)
+
+        self.size = size
+        self.whole, self.local = chain(size), chain(size // 2)
+        self.head = nn.Linear(features + features, 1)
+
+    def forward(self, image, mask):
+        x = torch.cat((image, mask), 1)
+        summaries = self.whole(x), self.local(glcic.crop_around(x, mask, self.size // 2))
+        return self.head(torch.hstack(summaries))
+
+
+# %% 04-2 a branch of its own class
+class Branch(nn.Sequential):
+    def __init__(self, levels, width, features):
+        widths = [4] + [width * min(2**k, 8) for k in range(levels)]
+        parts = []
+        for k in range(levels):
+            parts += [nn.Conv2d(widths[k], widths[k + 1], 5, 2, 2), nn.ReLU()]
+        parts += [nn.Flatten(), nn.Linear(widths[-1] * 16, features), nn.ReLU()]
+        super().__init__(*[spectral_norm(p) if hasattr(p, "weight") else p for p in parts])
+
+
+class Discriminator(nn.Module):
+    def __init__(self, size, width, features):
+        super().__init__()
+        levels = 0
+        while size > 4 * 2**levels:
+            levels += 1
+        self.local = Branch(levels - 1, width, features)
+        self.whole = Branch(levels, width, features)
+        self.head = nn.Linear(2 * features, 1)
+
+    def forward(self, image, mask):
+        both = torch.cat([image, mask], dim=1)
+        crop = glcic.crop_around(both, mask, both.shape[2] // 2)
+        return self.head(torch.cat([self.whole(both), self.local(crop)], dim=-1))
+
+
+# %% 04-2 layers added one by one, picture and mask cropped apart
+class Discriminator(nn.Module):
+    def __init__(self, size, width, features):
+        super().__init__()
+        self.half = size // 2
+        self.whole, self.local = nn.Sequential(), nn.Sequential()
+        for part, side in ((self.whole, size), (self.local, self.half)):
+            c, wide = 4, width
+            while side > 4:
+                part.append(spectral_norm(nn.Conv2d(c, wide, (5, 5), (2, 2), (2, 2))))
+                part.append(nn.ReLU())
+                c, wide, side = wide, min(wide * 2, width * 8), side // 2
+            part.append(nn.Flatten(1))
+            part.append(spectral_norm(nn.Linear(c * side * side, features)))
+            part.append(nn.ReLU())
+        self.head = nn.Linear(2 * features, 1)
+
+    def forward(self, image, mask):
+        near = [glcic.crop_around(x, mask, self.half) for x in (image, mask)]
+        a = self.whole(torch.cat([image, mask], 1))
+        b = self.local(torch.cat(near, 1))
+        return self.head(torch.cat([a, b], 1)).to(torch.float32)
+
+
+# %% 04-3 early returns
+def training_step(generator, discriminator, optimizers, batch, period):
+    report = {}
+    if period in (2, 3):
+        if period == 2:
+            generator.eval()
+        _, completed = complete(generator, batch)
+        d_loss = discriminator_loss(discriminator, completed.detach(), batch)
+        optimizers["discriminator"].zero_grad()
+        d_loss.backward()
+        optimizers["discriminator"].step()
+        report["discriminator"] = float(d_loss.detach())
+        generator.train()
+        if period == 2:
+            return report
+    generator.train()
+    prediction, completed = complete(generator, batch)
+    losses = generator_losses(prediction, completed, discriminator if period > 2 else None, batch)
+    optimizers["generator"].zero_grad()
+    total = 0
+    for loss in losses.values():
+        total = total + loss
+    total.backward()
+    optimizers["generator"].step()
+    report.update({key: float(loss.detach()) for key, loss in losses.items()})
+    return report
+
+
+# %% 04-3 who learns as a table, the discriminator frozen meanwhile
+def training_step(generator, discriminator, optimizers, batch, period):
+    who = {1: ["generator"], 2: ["discriminator"], 3: ["discriminator", "generator"]}[period]
+    told = {}
+    generator.train(mode="generator" in who)
+    for name in who:
+        discriminator.requires_grad_(name == "discriminator")
+        with torch.set_grad_enabled(name == "generator"):
+            prediction, completed = complete(generator, batch)
+        if name == "discriminator":
+            terms = {"discriminator": discriminator_loss(discriminator, completed, batch)}
+        else:
+            enemy = discriminator if period == 3 else None
+            terms = generator_losses(prediction, completed, enemy, batch)
+        for optimizer in optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        torch.stack([*terms.values()]).sum().backward()
+        optimizers[name].step()
+        told |= {key: term.item() for key, term in terms.items()}
+    discriminator.requires_grad_(True)
+    generator.train()
+    return told
+
+
+# %% 04-3 gradients by autograd.grad
+def training_step(generator, discriminator, optimizers, batch, period):
+    def update(network, optimizer, loss):
+        weights = list(network.parameters())
+        for weight, slope in zip(weights, torch.autograd.grad(loss, weights)):
+            weight.grad = slope
+        optimizer.step()
+        optimizer.zero_grad()
+
+    terms = {}
+    if period != 1:
+        if period == 2:
+            generator.eval()
+        with torch.no_grad():
+            completed = complete(generator, batch)[1]
+        terms["discriminator"] = discriminator_loss(discriminator, completed, batch)
+        update(discriminator, optimizers["discriminator"], terms["discriminator"])
+    generator.train()
+    if period != 2:
+        prediction, completed = complete(generator, batch)
+        if period == 1:
+            found = generator_losses(prediction, completed, None, batch)
+        else:
+            found = generator_losses(prediction, completed, discriminator, batch)
+        update(generator, optimizers["generator"], sum(found.values()))
+        terms = {**terms, **found}
+    return {name: term.detach().item() for name, term in terms.items()}
+
+
+# %% 04-4 many others
 def leak(postprocess, prediction, image, mask):
     first = postprocess(prediction.clone(), image.clone(), mask.clone())
     worst = 0.0
@@ -86,7 +214,7 @@ def leak(postprocess, prediction, image, mask):
     return worst
 
 
-# %% 04-3 pairs of extremes
+# %% 04-4 pairs of extremes
 def leak(postprocess, prediction, image, mask):
     def run(hidden):
         return postprocess(prediction, image * (1 - mask) + hidden * mask, mask)
@@ -97,7 +225,7 @@ def leak(postprocess, prediction, image, mask):
     return (answers.amax(0) - answers.amin(0)).max()
 
 
-# %% 04-3 NumPy noise, a list of differences
+# %% 04-4 NumPy noise, a list of differences
 import numpy as np
 
 
@@ -111,40 +239,3 @@ def leak(postprocess, prediction, image, mask):
         gap = postprocess(prediction, other, mask) - base
         sizes.append(max(gap.max().item(), -gap.min().item()))
     return max(sizes)
-
-
-# %% 04-5 pixel by pixel
-def dilated_convolution(x, kernel, dilation):
-    H, W, K = *x.shape, len(kernel)
-    y = torch.zeros(H, W)
-    for i in range(H):
-        for j in range(W):
-            for a in range(K):
-                for b in range(K):
-                    p, q = i + (a - K // 2) * dilation, j + (b - K // 2) * dilation
-                    if 0 <= p < H and 0 <= q < W:
-                        y[i, j] += kernel[a, b] * x[p, q]
-    return y
-
-
-# %% 04-5 strided windows
-def dilated_convolution(x, kernel, dilation):
-    k = kernel.shape[0]
-    r = dilation * (k // 2)
-    big = F.pad(x, (r, r, r, r))
-    windows = big.unfold(0, 2 * r + 1, 1).unfold(1, 2 * r + 1, 1)[..., ::dilation, ::dilation]
-    return torch.einsum("hwab,ab->hw", windows, kernel)
-
-
-# %% 04-5 rolled copies with zeros
-def dilated_convolution(x, kernel, dilation):
-    H, W = x.shape
-    half = kernel.size(0) // 2
-    reach = half * dilation
-    canvas = x.new_zeros(H + 2 * reach, W + 2 * reach)
-    canvas[reach : reach + H, reach : reach + W] = x
-    total = torch.zeros_like(canvas)
-    for a in range(-half, half + 1):
-        for b in range(-half, half + 1):
-            total += kernel[a + half, b + half] * torch.roll(canvas, (-a * dilation, -b * dilation), (0, 1))
-    return total[reach : reach + H, reach : reach + W]

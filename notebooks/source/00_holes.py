@@ -592,13 +592,13 @@ assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing mo
 # </details>
 
 
-# %% tags=["exercise:00-4"]
+# %% tags=["exercise:00-8"]
 def best_match(picture, known, patch, patch_known):
     """(top, left) of the wholly known window that agrees best with the patch's known pixels."""
     raise NotImplementedError
 
 
-# %% tags=["solution:00-4"] jupyter={"source_hidden": true}
+# %% tags=["solution:00-8"] jupyter={"source_hidden": true}
 def best_match_reference(picture, known, patch, patch_known):
     size = patch.shape[-1]
     windows = picture.unfold(1, size, 1).unfold(2, size, 1)
@@ -608,7 +608,7 @@ def best_match_reference(picture, known, patch, patch_known):
     return divmod(error.argmin().item(), error.shape[1])
 
 
-# %% tags=["check:00-4:4"]
+# %% tags=["check:00-8:4"]
 def test_best_match(function):
     g = torch.Generator().manual_seed(2)
     picture = torch.rand(3, 14, 20, generator=g)
@@ -888,7 +888,7 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # is a reason to look for a bug. Keep a control that *must* be bad, such as this grey answer, and send it through
 # the same code as the network. Lesson 4 looks at a published gallery that this test would have caught.
 
-# %% [markdown] tags=["reflect:00-5:4"]
+# %% [markdown] tags=["reflect:00-4:4"]
 # ### Question · Which numbers would convince you?
 #
 # ○ · 10 minutes · 4 points, marked by hand

@@ -54,7 +54,7 @@ def diffuse(observed, mask, rounds):
     return picture
 
 
-# %% 00-4 windows in the hole, too
+# %% 00-8 windows in the hole, too
 def best_match(picture, known, patch, patch_known):
     size = patch.shape[-1]
     windows = picture.unfold(1, size, 1).unfold(2, size, 1)
@@ -62,7 +62,7 @@ def best_match(picture, known, patch, patch_known):
     return divmod(error.argmin().item(), error.shape[1])
 
 
-# %% 00-4 the patch's missing pixels count
+# %% 00-8 the patch's missing pixels count
 def best_match(picture, known, patch, patch_known):
     size = patch.shape[-1]
     windows = picture.unfold(1, size, 1).unfold(2, size, 1)
