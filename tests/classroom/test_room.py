@@ -353,4 +353,4 @@ def test_what_a_right_answer_may_do(tmp_path: Path):
             cell.source = loud + cell.source
     found = examined(notebook, tmp_path)
     assert found.complaints == {}
-    assert sum(got or 0 for got in found.scores.values()) == 10
+    assert sum(got or 0 for got in found.scores.values()) == 18

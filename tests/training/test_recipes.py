@@ -54,7 +54,7 @@ def test_every_preset_makes_a_family_that_takes_its_own_pictures(name, which):
 
 
 def test_lessons_are_64_pixels_with_one_hole_of_24_to_32():
-    for name in NAMES[2:]:
+    for name in NAMES[2:-1]:  # flow learns from every kind of hole
         chosen = preset(name)
         assert chosen.config.size == 64
         mask = chosen.mask(200, 64, 64, generator=torch.Generator().manual_seed(0))
