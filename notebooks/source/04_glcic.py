@@ -114,7 +114,7 @@ show_diagram(
     {"A": ["A > head > whole > fill > G", "head > local > fill"], "R": ["R > fill > G"]},
     alt="Observed picture and mask go into the generator. Its completed picture goes as a whole"
     " into one branch of the discriminator and as a crop around the hole into the other; a head"
-    " joins both to one logit. The gradient of the adversarial loss flows back through both branches"
+    " joins both to one logit. The adversarial loss sends its gradient through both branches"
     " and the completed picture into the generator, as does that of the squared error.",
     gap=(0.5, 0.4),
 )

@@ -221,12 +221,12 @@ def test_a_text_beside_the_cell_for_the_answer_is_part_of_it(after: str):
     theirs = read("release")
     names = [grade_id(cell) for cell in theirs.cells]
     theirs.cells.insert(names.index(after) + 1, new_markdown_cell("My words."))
-    theirs.cells.insert(2, new_markdown_cell("A note of mine, elsewhere."))
+    theirs.cells.insert(2, new_markdown_cell("A note of mine beside the set-up."))
     rebuilt, notes = rebuild(json.dumps(theirs).encode(), read("release"))
     answer = next(cell for cell in rebuilt.cells if grade_id(cell) == "answer-00-4")
     assert answer.source.endswith("\n\nMy words.")
     assert notes == []
-    assert "elsewhere" not in json.dumps(rebuilt)
+    assert "beside the set-up" not in json.dumps(rebuilt)
 
 
 def test_words_that_no_exercise_needs():

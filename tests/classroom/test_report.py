@@ -49,7 +49,7 @@ def test_points_by_hand_are_kept_and_added(tmp_path: Path):
     out = tmp_path / "marks.csv"
     write_report([graded], out, Prepared())
     row = rows_of(out)[0]
-    assert (row["points"], row["of"], row["to_mark"], row["question"]) == ("2", "14", "1", "")
+    assert (row["points"], row["of"], row["to_mark"], row["question"]) == ("2", "22", "1", "")
     assert row["exercise_1"] == "2"
     assert row["student"] == "'=alice", "a spreadsheet must not take a name for a formula"
     page = next((tmp_path / "marks/feedback").iterdir()).read_text(encoding="utf-8")
@@ -190,7 +190,7 @@ def test_a_correction_needs_a_reason_and_is_kept(tmp_path: Path):
         write_report([graded()], out, Prepared())
     typo = new | {"assignment": NAME, "cell": "check-00-9", "comment": "x"}
     write_table(by_hand, COLUMNS, [*rows, typo])
-    with pytest.raises(ValueError, match=r"expected a cell of check-00-1.*got 'check-00-9'"):
+    with pytest.raises(ValueError, match=r"expected a cell of check-00-2.*got 'check-00-9'"):
         write_report([graded()], out, Prepared())
 
 
@@ -234,13 +234,13 @@ def test_files_for_the_platforms(tmp_path: Path):
             "Identifier": "Participant 12345",
             "Full name": "Ada Lovelace",
             "Grade": "5",
-            "Maximum grade": "14",
+            "Maximum grade": "22",
             "Last modified (grade)": "",
         }
     ]
     possible, row = rows_of(tmp_path / "marks/canvas.csv")
     assert possible["Student"] == "Points Possible"
-    assert possible["Assignment 00 holes"] == "14"
+    assert possible["Assignment 00 holes"] == "22"
     assert (row["ID"], row["Assignment 00 holes"]) == ("4711", "5")
 
 
