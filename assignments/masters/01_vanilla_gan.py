@@ -78,6 +78,14 @@ def hidden_generator_step(function):
         optimizer = torch.optim.SGD(generator.parameters(), lr=0.3, momentum=0.5)
         return generator, discriminator, optimizer, torch.randn(batch, 4)
 
+    def steep(batch):  # gradients so large that clipping would show
+        parts = made(batch)
+        with torch.no_grad():
+            for weight in parts[1].parameters():
+                weight.mul_(6)
+        return parts
+
     told = "one update of the generator"
     free = ["discriminator"]  # its own step clears what is left in it
-    trains(function, by_hand, made, learns=["generator"], any_gradient=free, told=told)
+    for make in (made, steep):
+        trains(function, by_hand, make, learns=["generator"], any_gradient=free, told=told)

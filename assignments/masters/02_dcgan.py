@@ -184,6 +184,9 @@ def hidden_too_near(function):
         cases.append((*sets, rate))
     far = torch.randn(30, 5, generator=source)
     cases.append((far + 3, far, torch.randn(20, 5, generator=source), 0.2))  # few are near
+    # gaps of 1 and 3, so a limit of 2: not reached, reached, and passed
+    line = [torch.tensor(row)[:, None] for row in ([1.9, 2.0, 2.1], [0.0], [1.0, 3.0])]
+    cases.append((*line, 0.5))
     told = "compare each generated gap with the quantile of the unseen gaps"
     agrees(function, right, *cases, told=told)
     sets = [torch.randn(count, 5, generator=source) for count in (60, 20, 80)]
