@@ -96,8 +96,8 @@ def exercises(master: Path) -> list[Exercise]:
 
 
 def chosen(found: dict[str, Exercise]) -> list[Exercise]:
-    """Those with hidden checks, numbered anew, then the question."""
-    coding = [exercise for exercise in found.values() if "hidden" in exercise.parts]
+    """Those with hidden checks, in the order of their names, numbered anew; then the question."""
+    coding = [found[name] for name in sorted(found) if "hidden" in found[name].parts]
     for number, exercise in enumerate(coding, start=1):
         new = f"### Exercise {number} ·"
         exercise.parts["task"] = re.sub(r"^### Exercise \d+ ·", new, exercise.parts["task"])

@@ -202,7 +202,7 @@ def test_the_table_and_the_folder_of_its_name_differ(given: str, table: str):
 def test_rebuilding_keeps_answers_and_restores_the_rest():
     theirs = solved()
     theirs.cells[3].source += "\n# mine"
-    assert grade_id(theirs.cells[3]) == "solution-00-2"
+    assert grade_id(theirs.cells[3]) == "solution-00-1"
     theirs.cells[4].source = "assert True"  # the check
     theirs.cells[0].source = "My header."  # a text that is locked: restored without a word
     del theirs.cells[1]  # the set-up
@@ -211,7 +211,7 @@ def test_rebuilding_keeps_answers_and_restores_the_rest():
     assert [grade_id(c) for c in rebuilt.cells] == [grade_id(c) for c in read("release").cells]
     assert rebuilt.cells[3].source.endswith("# mine")
     assert rebuilt.cells[4].source == read("release").cells[4].source
-    assert notes == ["setup was missing", "check-00-2 was changed"]
+    assert notes == ["setup was missing", "check-00-1 was changed"]
     with pytest.raises(ValueError, match="not a notebook"):
         rebuild(b"%PDF", read("release"))
 
@@ -233,7 +233,7 @@ def test_words_that_no_exercise_needs():
     notebook = solved()
     assert suspicious(notebook) == {}
     notebook.cells[3].source += "\nimport inspect"
-    assert suspicious(notebook) == {"solution-00-2": "uses inspect: read the code"}
+    assert suspicious(notebook) == {"solution-00-1": "uses inspect: read the code"}
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_a_correction_needs_a_reason_and_is_kept(tmp_path: Path):
         write_report([graded()], out, Prepared())
     typo = new | {"assignment": NAME, "cell": "check-00-9", "comment": "x"}
     write_table(by_hand, COLUMNS, [*rows, typo])
-    with pytest.raises(ValueError, match=r"expected a cell of check-00-2.*got 'check-00-9'"):
+    with pytest.raises(ValueError, match=r"expected a cell of check-00-1.*got 'check-00-9'"):
         write_report([graded()], out, Prepared())
 
 
