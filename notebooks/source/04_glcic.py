@@ -639,11 +639,12 @@ assert abs(np.mean(answers["local only"]["stranger"]) - 0.5) < 0.1, "a true squa
 show_dots(answers, ylabel="share of right answers")
 
 # %% [markdown]
-# **What to see.** A dot is a seed, a line the mean of the seeds; a coin would have one half. The *blur* is found by
-# every discriminator, because each of them sees the hole; between seeds it differs as much as between branches, so
-# this figure gives no branch the prize. The *stranger* separates them. The local branch's whole view is a true piece
-# of a true face, so alone it never does better than the coin, however long it learns: that was the certain pair. Only
-# who sees both sides of the border can object.
+# **What to see.** A dot is a seed, a line the mean of the seeds; a coin would have one half. The *blur* can be found by
+# every discriminator, because each of them sees the hole; whether it is found in so few steps depends on the seed more
+# than on the branch, and single seeds stay near one half. The *stranger* separates the branches. The local branch's
+# whole view is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns:
+# that was the certain pair. Only who sees both sides of the border can object, and in our run those who do have only
+# begun to learn it.
 
 # %% [markdown]
 # ## 8 · Train in three periods
