@@ -153,7 +153,7 @@ def class_of(target: Path) -> dict[str, Student]:
         "perfect": Student(solved(), {}),
         "empty": Student(read("release"), {"1": 0, "2": 0, "3": 0}),
         "swapped": Student(changed("solution-00-1", lambda s: s.replace(*swap)), {"1": 0}),
-        "averaged": Student(changed("solution-00-2", lambda s: s.replace(*average)), {"2": 2}),
+        "averaged": Student(changed("solution-00-2", lambda s: s.replace(*average)), {"2": 0}),
         "syntax": Student(changed("solution-00-2", lambda s: s + "\n    return ("), {"2": 0}),
         "imported": Student(replaced("3", own), {"3": 0}),
         "endless": Student(replaced("3", ENDLESS), {"3": 0}),
