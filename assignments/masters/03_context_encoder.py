@@ -31,7 +31,7 @@ def hidden_generator(kind):
 
 # %% tags=["hidden:03-2"]
 # without: inpaintlib.layers.PatchDiscriminator, inpaintlib.layers.activations
-class HiddenJudge(PatchDiscriminator):
+class HiddenDiscriminator(PatchDiscriminator):
     """A second way to the same network, beside the student's."""
 
     def forward(self, image, mask):
@@ -40,7 +40,7 @@ class HiddenJudge(PatchDiscriminator):
 
 def hidden_discriminator(kind):
     def right(widths, channels=3):
-        return HiddenJudge(channels + 1, widths)
+        return HiddenDiscriminator(channels + 1, widths)
 
     def inputs(widths, channels=3):
         source = torch.Generator().manual_seed(72)

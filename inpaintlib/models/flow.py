@@ -52,8 +52,10 @@ SHIPPED = replace(LESSON, steps=3_000)
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a skip, scaled and shifted by the time: (B, in, H, W) -> (B, out,
-    H, W)."""
+    """Two convolutions beside a skip, scaled and shifted by the time.
+
+    (B, inputs, H, W) and the time's vector (B, last width) -> (B, outputs, H, W).
+    """
 
     def __init__(self, inputs: int, outputs: int, config: FlowConfig) -> None:
         super().__init__()
@@ -92,8 +94,10 @@ class Attention(nn.Module):
 
 
 class VelocityNet(nn.Module):
-    """Where a noisy picture must move: noisy and observed (B, C, H, W), mask (B, 1, H, W), time
-    (B,) in [0, 1] -> velocity (B, C, H, W)."""
+    """Where a noisy picture must move, at a time between noise, 0, and picture, 1.
+
+    Noisy and observed (B, C, H, W), mask (B, 1, H, W), time (B,) -> velocity (B, C, H, W).
+    """
 
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()

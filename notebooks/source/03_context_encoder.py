@@ -63,14 +63,8 @@ from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.exercises import check
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
-from inpaintlib.notebook.viz import (
-    show_curves,
-    show_dots,
-    show_images,
-    show_planes,
-    show_rows,
-    use_style,
-)
+from inpaintlib.notebook.viz import show_curves, show_dots, show_images
+from inpaintlib.notebook.viz import show_planes, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
 from inpaintlib.training import eval_mode

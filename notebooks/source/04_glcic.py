@@ -15,7 +15,7 @@
 # gallery of flawless results proves nothing.
 
 # %% [markdown]
-# **Time** two to two and a half hours with the exercises; the cells compute for about five minutes on two CPU
+# **Time** two to two and a half hours with the exercises; the cells compute for about seven minutes on two CPU
 # cores. **Before this lesson** lessons 1 and 3. **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in
 # `data/` (research use only) the photographs.
 #

@@ -553,7 +553,8 @@ for label, error in (("one", errors[0]), ("other", errors[1]), ("mean", errors.m
 
 # %% [markdown]
 # Real networks err alike, so they gain less. We add one number that PSNR cannot see: **sharpness**, the mean
-# Sobel gradient in the hole, divided by the truth's.
+# Sobel gradient in the hole, divided by the truth's. (The package's `metrics.sharpness`, in the other lessons, asks the
+# same of the Laplacian instead of the gradient: compare its values only with each other.)
 
 # %% [markdown]
 # ### Exercise 2 · Sharpness

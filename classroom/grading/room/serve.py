@@ -138,12 +138,8 @@ class Room:
 
     def described(self, result: Any) -> Any:
         """The result with a description in the place of each network."""
-        if isinstance(result, list | tuple):
-            return (
-                type(result)(map(self.described, result))
-                if type(result) in (list, tuple)
-                else (result)
-            )
+        if type(result) in (list, tuple):
+            return type(result)(map(self.described, result))
         if not isinstance(result, nn.Module):
             return result
         self.networks.append(result)
