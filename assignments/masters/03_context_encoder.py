@@ -59,8 +59,7 @@ def hidden_discriminator(kind):
         seen = kind(widths)(picture.requires_grad_(), hole)
         told = "the generator learns through every entry of the list"
         assert all(value.requires_grad for value in seen), told
-        names = [name for name, _ in kind(widths).named_parameters()]
-        normal = sum("parametrizations" in name and "weight" in name for name in names)
+        normal = sum(name.endswith("_u") for name in kind(widths).state_dict())
         told = f"{normal} of {len(widths) + 1} convolutions are under spectral_norm"
         assert normal == len(widths) + 1, told
 

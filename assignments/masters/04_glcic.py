@@ -178,7 +178,7 @@ def hidden_training_step(function):
             terms |= {name: loss.item() for name, loss in losses.items()}
         return [terms[name] for name in sorted(terms)]
 
-    small = replace(glcic.LESSON, width=2, discriminator_width=2, features=4)
+    small = replace(glcic.LESSON, width=2, discriminator_width=2, features=4, spectral=False)
 
     def called(generator, discriminator, optimizers, batch, period):
         terms = function(generator, discriminator, optimizers, batch, period)
