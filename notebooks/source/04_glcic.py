@@ -15,7 +15,7 @@
 # gallery of flawless results proves nothing.
 
 # %% [markdown]
-# **Time** two to two and a half hours with the exercises; the cells compute for about seven minutes on two CPU
+# **Time** two to two and a half hours with the exercises; the cells compute for about five minutes on two CPU
 # cores. **Before this lesson** lessons 1 and 3. **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in
 # `data/` (research use only) the photographs.
 #
@@ -114,8 +114,8 @@ show_diagram(
     ["seen > G > fill > whole > head > A", "fill > local > head", "fill > R"],
     {"A": ["A > head > whole > fill > G", "head > local > fill"], "R": ["R > fill > G"]},
     alt="Observed picture and mask go into the generator. Its completed picture goes as a whole"
-    " into one branch of the discriminator and as a crop around the hole into the other; a head"
-    " joins both to one logit. The adversarial loss sends its gradient through both branches"
+    " into one branch of the discriminator and as a crop around the hole into the other; a head joins"
+    " both to one logit. The gradient of the adversarial loss flows back through both branches"
     " and the completed picture into the generator, as does that of the squared error.",
     gap=(0.5, 0.4),
 )
@@ -350,7 +350,7 @@ rms = {d: (f - unseen.image).square().mean(dim=(1, 2, 3)).sqrt() for d, f in fil
 GUESS = unseen.image.square().mean().sqrt()  # the error of whoever always answers mid-grey
 middle = {d: errors[:, 68:92].mean(dim=1) / GUESS for d, errors in rms.items()}
 assert middle[1, 1, 1, 1].min() > 0.8, "without dilation nobody can know the middle"
-assert middle[2, 4, 8, 16].max() < run.pick(ci=0.9, laptop=0.5, gpu=0.3), "nothing was learned"
+assert middle[2, 4, 8, 16].max() < run.pick(ci=0.9, laptop=1 / 3, gpu=1 / 3), "nothing was learned"
 
 # %% tags=["predict"]
 rows = {"given": paint_holes(unseen.image, unseen.mask)}
@@ -364,14 +364,14 @@ show_curves(
     x=range(1, 65),
     xlabel="distance to the nearest known pixel",
     ylabel="error",
-    levels={"always mid-grey": GUESS.item()},
+    levels={"always grey": GUESS.item()},
     shaded=(46, 64, "out of sight without dilation"),
 )
 
 # %% [markdown]
 # **What to see.** Near the ends both networks know the grey. In the middle the one without dilation is no better than
 # one that always answers mid-grey (dashed): what it cannot see it cannot know, however long it learns. With dilation
-# the error there is at most half of that, in every seed (asserted; a line is the mean of the seeds).
+# the error there is less than a third of that, in every seed (asserted; a line is the mean of the seeds).
 #
 # ## 6 · A discriminator with two branches
 #
@@ -595,7 +595,7 @@ class Blind(nn.Module):
         return shown.new_zeros(len(shown), 64)
 
 
-EXAM_STEPS = run.pick(ci=30, laptop=80, gpu=300)
+EXAM_STEPS = run.pick(ci=60, laptop=130, gpu=300)
 exam = fixed_batch(validation, run.pick(ci=40, laptop=250, gpu=500), mask=box, seed=5)
 
 
@@ -603,10 +603,10 @@ exam = fixed_batch(validation, run.pick(ci=40, laptop=250, gpu=500), mask=box, s
 def educate(mistake, blinded, seed):
     """Train a discriminator on one mistake; its share of right answers on unseen faces."""
     torch.manual_seed(seed)
-    network = Discriminator(64, 8, 64)
+    network = Discriminator(64, 16, 64)
     for branch in blinded:
         setattr(network, branch, Blind())
-    optimizer = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.5, 0.99))
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.5, 0.99))
     for b in islice(batches(faces, batch_size=16, mask=box, seed=seed), EXAM_STEPS):
         loss = bce_discriminator_loss(
             real_logits=network(b.image, b.mask),
@@ -629,19 +629,20 @@ answers = {
     }
     for who, out in tqdm(blinded.items())
 }
-assert np.mean(answers["both"]["blur"]) > run.pick(ci=0.6, laptop=0.8, gpu=0.9), "not learned"
+best, borders = (max(np.mean(a[m]) for a in answers.values()) for m in ("blur", "stranger"))
+assert best > run.pick(ci=0.6, laptop=0.9, gpu=0.9), "no discriminator has learned anything"
 assert abs(np.mean(answers["local only"]["stranger"]) - 0.5) < 0.1, "a true square has no flaw"
+assert run.profile == "ci" or borders > 0.65, "nobody has seen a border"
 
 # %% tags=["predict"]
 show_dots(answers, ylabel="share of right answers")
 
 # %% [markdown]
 # **What to see.** A dot is a seed, a line the mean of the seeds; a coin would have one half. The *blur* can be found by
-# every discriminator, because each of them sees the hole; whether it is found in so few steps depends on the seed more
-# than on the branch, and single seeds stay near one half. The *stranger* separates the branches. The local branch's
-# whole view is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns:
-# that was the certain pair. Only who sees both sides of the border can object, and in our run those who do have only
-# begun to learn it.
+# every discriminator, because each of them sees the hole. The *stranger* separates them. The local branch's whole view
+# is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns: that was
+# the certain pair. Only who sees both sides of the border can object, and the best such discriminator is right in more
+# than 65 % of the cases (asserted).
 
 # %% [markdown]
 # ## 8 · Train in three periods
@@ -864,7 +865,7 @@ PRECISION = chosen_precision
 # *Predict:* which will have the higher PSNR, and which will you like better?
 
 # %%
-T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 500), gpu=(3000, 200, 6000))
+T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 350), gpu=(3000, 200, 6000))
 view_batch = fixed_batch(validation, [3, 11, 14, 20, 31, 47], mask=box, seed=3)
 test = fixed_batch(validation, run.pick(ci=100, laptop=200, gpu=200), mask=box, seed=6)
 
@@ -955,12 +956,13 @@ rows["truth"] = view_batch.image
 show_rows(rows)
 
 # %% [markdown]
-# **What to see.** In every seed the discriminator makes the fills at least 1.5 times as sharp, and the filled faces lie
-# closer to true ones in the Fréchet distance, at equally many steps of the generator. What it costs is PSNR (all three
-# are asserted). This is no contradiction: PSNR rewards the average of all faces that fit, and the average is a blur; the
-# discriminator rejects exactly that. Lesson 3 calls it the perception-distortion tradeoff. Which row would you accept?
+# **What to see.** Without the discriminator the hole holds a fog of the right tones. With it there are lines, eyes and
+# mouths. None would fool anyone after these few minutes, but the measurements agree in every seed: at equally many
+# steps, fills at least 1.5 times as sharp, filled faces closer to true ones in the Fréchet distance, and a lower PSNR (all
+# three are asserted). This is no contradiction: PSNR rewards the average of all faces that fit, and that is a blur, which
+# the discriminator rejects. Lesson 3 calls it the perception-distortion tradeoff.
 #
-# The outline of the box is still there in many a face. *Blended* removes it; section 10 shows how.
+# The outline of the box is still there. *Blended* removes it; section 10 shows how.
 
 # %%
 history = [{"reconstruction": value} for value in curve] + trained["with"][0][1]
