@@ -143,10 +143,11 @@ def many_answers(name: str) -> list[str]:
     with patch.dict(os.environ, surroundings(shipped.SHIPPED[name].drawn)):
         pictures = load_faces("validation", size=size)
     batch = fixed_batch(pictures, 24, mask=partial(centre, side=size // 2), seed=0)
+    mask = batch.holes()[1]
     with torch.no_grad():
-    X
-    found = variety(torch.stack(fills), batch.image, batch.mask)
-    sharp = sharpness(fills[0], batch.image, batch.mask).nanmedian()
+        fills = [family.generate(batch, generator=stream(name, k)) for k in range(6)]
+    found = variety(torch.stack(fills), batch.image, mask)
+    sharp = sharpness(fills[0], batch.image, mask).nanmedian()
     means = {what: value.mean().item() for what, value in found.items()}
     return [
         "Six fills of each of 24 validation pictures, in a centre hole of half the side: "
