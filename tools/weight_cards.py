@@ -42,6 +42,7 @@ from inpaintlib.training import recipes  # noqa: E402
 from tools.make_weights import runs, surroundings  # noqa: E402
 
 KINDS = ("square", "centre", "free-form", "half")
+NOT_FOR_HALF = "Holes over half of a picture were not in its training: it is not meant for them."
 
 
 def main() -> None:
@@ -134,7 +135,7 @@ def metrics(name: str) -> list[str]:
     for hole, summary in card["holes"].items():
         cells = [plus_minus(summary[metric], digits) for metric, digits in METRICS_SHOWN.items()]
         lines.append(row([hole, *cells]))
-    return [*lines, ""]
+    return [*lines, "", NOT_FOR_HALF, ""]
 
 
 def many_answers(name: str) -> list[str]:

@@ -26,7 +26,7 @@ from inpaintlib.studio.logic import ORIGINAL, SIZE, Filled
 from inpaintlib.studio.painter import Painter, explain, with_picture
 from inpaintlib.studio.pictures import DRAWN, UPLOAD
 
-AT_START = ("brush", 0.5, 338)  # kind, size and seed of the first hole: across a face
+AT_START = ("brush", 0.5, 314)  # kind, size and seed of the first hole: across a face
 
 
 class Studio(ipywidgets.HBox):

@@ -40,7 +40,8 @@ def save(name: str, **changes: object) -> torch.nn.Module:
 
 def test_every_family_is_shipped_on_drawn_and_on_real_pictures():
     pairs = {(made.family, made.drawn) for made in SHIPPED.values()}
-    assert pairs == {(name, drawn) for name in recipes.RECIPES for drawn in (True, False)}
+    every = {(name, drawn) for name in recipes.RECIPES for drawn in (True, False)}
+    assert pairs == every - {("flow", False)}, "it has learned from drawn faces only"
     for name, made in SHIPPED.items():
         assert name.startswith(f"{made.family}-")
         for stage in made.stages:
