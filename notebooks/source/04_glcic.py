@@ -602,7 +602,7 @@ class Blind(nn.Module):
         return shown.new_zeros(len(shown), 64)
 
 
-EXAM_STEPS = run.pick(ci=60, laptop=130, gpu=300)
+EXAM_STEPS = run.pick(ci=60, laptop=160, gpu=300)
 exam = fixed_batch(validation, run.pick(ci=40, laptop=250, gpu=500), mask=box, seed=5)
 
 
@@ -959,7 +959,7 @@ names = ("reconstruction", "discriminator")
 show_curves(
     {name: [terms.get(name, np.nan) for terms in history] for name in names},
     smooth=run.pick(ci=2, laptop=15, gpu=200),
-    levels={"a discriminator that knows nothing": 1.0},
+    levels={"knows nothing": 1.0},
     shaded=(T_G, T_G + T_D, "period 2"),
 )
 
