@@ -216,8 +216,8 @@ axes[1].set(title="Wasserstein distance", xlabel="shift θ")
 plt.show()
 
 # %% [markdown]
-# Left: from about θ = 5 on, the curve is flat. Fakes that are far off get almost no gradient, although they
-# need it most. In high dimensions, data and fakes hardly ever overlap, so this is the usual case.
+# Left: from about θ = 5 on, the curve is flat. Fakes that are far off get almost no gradient, although they need it
+# most. In high dimensions, data and fakes hardly ever overlap (Arjovsky and Bottou 2017), so this is the usual case.
 #
 # Right: the **Wasserstein distance** is how far probability must be carried, on average, to turn $q$ into $p$. Here it is
 # $|\theta|$, with slope 1 everywhere. It is the value of another game (Arjovsky et al. 2017): the discriminator gives

@@ -8,14 +8,14 @@
 #
 # ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, the truth.](pictures/04_glcic.jpg)
 #
-# A fill can be wrong in two ways. It may be too soft, or covered with a grid, or it may look fine by itself and not
-# belong to this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
+# A fill can be wrong in two ways. It may be too soft in itself, or it may look fine in itself and yet not belong to
+# this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
 # with two branches: a **local** one sees the hole from close by, a **global** one the whole picture. You write it,
 # and the schedule by which the networks take turns. Then we measure what it is worth, and find out why a published
 # gallery of flawless results proves nothing.
 
 # %% [markdown]
-# **Time** two to two and a half hours with the exercises; the cells compute for about five minutes on two CPU
+# **Time** two to two and a half hours with the exercises; the cells compute for about six minutes on two quiet CPU
 # cores. **Before this lesson** lessons 1 and 3. **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in
 # `data/` (research use only) the photographs.
 #
@@ -91,9 +91,9 @@ with torch.no_grad():
 show_rows({"given": paint_holes(look.image, look.mask), "filled": pasted, "truth": look.image})
 
 # %% [markdown]
-# Does each fill belong to its face? Is it as fine as the truth? Do you see the outline of the box? These questions
-# lead through the lesson: how a pixel in the middle of a large hole learns what stands around it, who tells the
-# network that its fill is too soft or belongs to someone else, and what one may do to a fill afterwards.
+# Does each fill belong to its face? Is it as fine as the truth? Do you see the outline of the box? Three questions
+# follow. How does a pixel in the middle of a large hole learn what stands around it? Who tells the network that its
+# fill is too soft, or belongs to someone else? And what may one do to a fill afterwards?
 #
 # This is the whole system. You will write the discriminator (three boxes) and the order in which the losses train.
 
@@ -300,7 +300,7 @@ show_images(torch.cat(views), titles=titles, columns=4, width=9)
 # %% [markdown]
 # **What to see.** The hole is 128 pixels wide, and everything black is out of sight. Without dilation the pixel sees
 # a piece of the hole and nothing else; with 2, 4, 8, 16 it sees the whole picture. Four times 32 reach farther
-# still, in patches: the gaps of the toy. Move the pixel and change the hole yourself:
+# still, in patches: these are the gaps of the example above. Move the pixel and change the hole yourself:
 
 
 # %% tags=["widget"]
@@ -648,8 +648,8 @@ show_dots(answers, ylabel="share of right answers")
 # **What to see.** A dot is a seed, a line the mean of the seeds; a coin would have one half. The *blur* can be found by
 # every discriminator, because each of them sees the hole. The *stranger* separates them. The local branch's whole view
 # is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns: that was
-# the certain pair. Only who sees both sides of the border can object, and the best such discriminator is right in more
-# than 65 % of the cases (asserted).
+# the certain pair. Only a branch that sees both sides of the border can notice, and the best such discriminator is
+# right in more than 65 % of the cases (asserted).
 
 # %% [markdown]
 # ## 8 · Train in three periods
@@ -854,7 +854,7 @@ print("after one step of period 3: the same weights as by the package's own loop
 # *Predict:* which will have the higher PSNR, and which will you like better?
 
 # %%
-T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 350), gpu=(3000, 200, 6000))
+T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 500), gpu=(3000, 200, 6000))
 view_batch = fixed_batch(validation, [3, 11, 14, 20, 31, 47], mask=box, seed=3)
 test = fixed_batch(validation, run.pick(ci=100, laptop=200, gpu=200), mask=box, seed=6)
 
@@ -959,14 +959,14 @@ names = ("reconstruction", "discriminator")
 show_curves(
     {name: [terms.get(name, np.nan) for terms in history] for name in names},
     smooth=run.pick(ci=2, laptop=15, gpu=200),
-    levels={"knows nothing": 1.0},
+    levels={"a discriminator that knows nothing": 1.0},
     shaded=(T_G, T_G + T_D, "period 2"),
 )
 
 # %% [markdown]
-# **What to see.** The squared error falls in period 1, pauses in period 2 (the generator stands still), and becomes
-# restless in period 3: it is no longer the only goal. The discriminator begins at 1, the hinge loss of a network that
-# knows nothing, and stays below it.
+# **What to see.** The squared error falls in period 1 and pauses in period 2, because the generator stands still. In
+# period 3 it is no longer the only goal; in our run it falls no further. The discriminator begins at 1, the hinge loss
+# of a network that knows nothing, and stays below it.
 #
 # ## 10 · Post-processing, and the great bug hunt
 #
@@ -975,8 +975,8 @@ show_curves(
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
-# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it fits the tone;
-# features stay where the network put them.
+# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it adjusts the
+# colours; features stay where the network put them.
 
 # %% [markdown]
 # ### A gallery too good to be true
