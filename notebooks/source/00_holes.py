@@ -421,9 +421,9 @@ assert ssims["brighter"] > 0.9 > ssims["blurred"] > ssims["noisy"] + 0.1
 # **What to see.** The last three pictures have the same PSNR. SSIM is above 0.9 for the brighter one, whose structure
 # is untouched, and it rates the blur clearly above the noise. Neither number says what the eye sees at once: the
 # blurred picture has lost its fine detail. For that this course has a third measure, **sharpness**: the strength of the
-# fine detail in the fill, divided by that of the truth. (It is measured by a Laplacian, a filter that compares each
-# pixel with its neighbours.) 1 is as sharp as the truth, 0 is flat. It does not say whether the detail is right; noise
-# is very sharp. A fill needs a good PSNR *and* a sharpness near 1.
+# fine detail in the fill (what a Laplacian filter finds), divided by that of the truth. 1 is as sharp as the truth, 0
+# is flat. It does not say whether the detail is right; noise is very sharp. A fill needs a good PSNR *and* a sharpness
+# near 1.
 
 # %% [markdown]
 # ## 5 · Diffusion: let the edge flow in
@@ -963,13 +963,20 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # | U-Net | an encoder-decoder whose halves are joined at every size |
 # | noise | the random numbers from which a GAN's generator starts |
 # | fake | a picture that a generator made |
+# | logit | a score before it is turned into a probability |
+# | weights | the numbers that a network learns |
+# | family | a kind of model, such as `unet` or `glcic` |
+#
+# </details>
+#
+# <details><summary>Inside a network</summary>
+#
+# | word | meaning |
+# |---|---|
 # | features | the values that a network computes inside, on its way to the answer |
 # | receptive field | the input pixels on which one output pixel depends |
 # | dilated convolution | one that leaves out pixels between those that it reads |
 # | spectral norm | dividing a layer's weights by the most that it can lengthen a vector |
-# | logit | a score before it is turned into a probability |
-# | weights | the numbers that a network learns |
-# | family | a kind of model, such as `unet` or `glcic` |
 #
 # </details>
 #

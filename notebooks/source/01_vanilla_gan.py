@@ -271,7 +271,7 @@ assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
 # %% [markdown]
 # With the same discriminator and step size, the non-saturating generator has reached the data after 40 steps; the
 # saturating one is still beyond θ = 4, because its loss is flat exactly where it is worst. The paper proves with the
-# first form and trains with the second. We do the same.
+# first form and trains with the second. So do we.
 #
 # ## 5 · Build the two networks
 #
@@ -783,7 +783,7 @@ print(f"{counted(held_out.floats())[1]:.2f} on unseen digits")
 
 # %% [markdown]
 # The classifier must name *something*, even for a blob, so read the bars together with its confidence. In our run
-# every digit is drawn, but not equally often: 1 has about twice its fair share, 0 about a quarter.
+# all digits occur, but unequally often: 1 has twice its fair share, 0 a quarter.
 #
 # ## 11 · Break it: mode collapse
 #

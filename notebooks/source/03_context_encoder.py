@@ -790,12 +790,12 @@ show_planes(points, [("PSNR (dB)", measure) for measure in others])
 # %% [markdown]
 # **What to see.** Each dot is a network. With the weight of the sources little changes. At a tenth of L1's weight the
 # fills become clearly sharper, and in our run PSNR falls by one to two decibels. Blau and Michaeli (2018) prove that
-# *distortion* (how far from this truth) and *perception* (how far the set of fills is from the set of real pictures)
-# cannot both be best where a hole has several answers.
+# *distortion* (how far from this truth) and *perception* (how far the set of fills is from real pictures) cannot both
+# be best where a hole has several answers.
 #
-# Sharp is not yet right. The **Fréchet distance** compares the sets, in features of a small face classifier; less
-# is better. In our short run the small weight comes nearest, and sharp fills with wrong details are further away than
-# blurred ones. Feature matching improves PSNR and Fréchet distance over the score alone, for a little sharpness.
+# Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
+# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. Feature
+# matching improves PSNR and Fréchet distance over the score alone.
 
 # %%
 columns = [5, 1, 3, 8, 11]

@@ -843,7 +843,7 @@ for network, twin in zip(ours, theirs, strict=True):
 print("after one step of period 3: the same weights as by the package's own loop")
 
 # %% [markdown]
-# Why must an update clear the gradients first? In the public loop the gradient that the generator's turn leaves in the discriminator is added to the
+# Why clear first? In the public loop the gradient that the generator's turn leaves in the discriminator is added to the
 # discriminator's own. Its own says "give fakes a lower score", the leftover says "give them a higher one". They cancel,
 # and the discriminator no longer learns what a fake looks like. No error is raised.
 #
@@ -965,7 +965,7 @@ show_curves(
 
 # %% [markdown]
 # **What to see.** The squared error falls in period 1 and pauses in period 2, because the generator stands still. In
-# period 3 it is no longer the only goal; in our run it falls no further. The discriminator begins at 1, the hinge loss
+# period 3 it is no longer the only goal. The discriminator begins at 1, the hinge loss
 # of a network that knows nothing, and stays below it.
 #
 # ## 10 · Post-processing, and the great bug hunt
