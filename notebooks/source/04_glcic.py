@@ -518,8 +518,7 @@ def test_discriminator(build):
         levels = size.bit_length() - 3  # 3 for 32
         config = replace(glcic.LESSON, size=size, local_size=size // 2)
         config = replace(config, discriminator_width=width, features=features)
-        config = replace(config, global_levels=levels, local_levels=levels - 1)
-        return glcic.Discriminator(config)
+        return glcic.Discriminator(replace(config, global_levels=levels, local_levels=levels - 1))
 
     def pictures(size, *_):
         mask = torch.zeros(2, 1, size, size)
