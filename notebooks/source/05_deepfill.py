@@ -1315,8 +1315,8 @@ show_bars(
 # %% [markdown]
 # ## 10 · Train
 #
-# Both stages have an L1 loss; the refined picture also has the adversarial one. Source 000 writes that *the main difference* to the
-# original is an added reconstruction loss. Look at the codes:
+# Both stages have an L1 loss, the refined picture also the adversarial one. Source 000 writes that *the main difference*
+# to the original is an added reconstruction loss. Look at the codes:
 #
 # | | original | source 000 | avalonstrel |
 # |---|---|---|---|
@@ -1326,9 +1326,8 @@ show_bars(
 # | attention | contextual | self | self |
 # | holes | box ∪ brush | one square | boxes or strokes |
 #
-# The original has the same L1: it was not added. New beside the attention are the small adversarial weight, a discriminator
-# without the mask, and square holes. Ours: L1 in the hole plus a quarter of the whole's, both stages; the rest as
-# source 000.
+# The original has the same L1: it was not added. New are the attention, the small adversarial weight, a discriminator
+# without the mask, and square holes. Ours: L1 in the hole plus a quarter of the whole's, both stages.
 
 # %% [markdown]
 # The rest of source 000, and what each choice costs:
@@ -1469,8 +1468,8 @@ for hole, row in gains["blended"].items():
 # where least is hidden. The larger the hole, the more there is to know about faces.
 #
 # Blending brings 0.7 dB on free-form holes and less than 0.1 on the centre. Beside known pixels this network lacks not
-# structure but *tone*: it paints slightly off, and its second stage, shown the pasted picture alone, is never told
-# where the hole is. (The paper compares with other networks and copying methods, not with this formula.)
+# structure but *tone*: its second stage, shown the pasted picture alone, is never told where the hole is. (The paper
+# compares with other networks and copying methods, not with this formula.)
 #
 # Worst first:
 
@@ -1524,8 +1523,8 @@ AttentionViewer(
 # %% [markdown]
 # ## 13 · What we have
 #
-# A convolution with a learned gate; a picture filled twice, roughly and finely; two kinds of attention, one that learns
-# and one that copies; a discriminator that gives a map of scores. Three silent defects and a trap: a flip thrown away, a
+# A convolution with a learned gate; a picture filled twice; attention that learns, and one that copies; a discriminator
+# that gives a map of scores. Three silent defects and a trap: a flip thrown away, a
 # mask shared, a weight overwritten, a layer that does nothing while $\gamma = 0$.
 #
 # **Three pitfalls**: a test at the value where the code has no effect; a beautiful map without an
