@@ -106,7 +106,9 @@ print(
 )
 
 # %% [markdown]
-# FIRSTRESULT
+# In our run DeepFill is ahead on all six faces: by 0.8 dB on the last and by 9.7 on the first, where a stroke covers an
+# eye. Smoothness is a good guess where strokes are thin; where they cover a feature, the formula smears. First: the
+# holes.
 
 # %% [markdown]
 # ## 3 · Free-form holes, and a drift
@@ -922,7 +924,8 @@ plt.show()
 # %% [markdown]
 # **What to see.** A line is a seed. Convolutions stay at the dashed line; a likely reason: they must learn the
 # comparison anew for every distance. Attention from $\gamma = 1$ learns the game in all three seeds. From $\gamma = 0$
-# query, key and value get no gradient at first, and GAMMARESULT. What does a player look at?
+# query, key and value get no gradient at first, and in our run two of three seeds still have an
+# error of 0.2 to 0.3 after 400 steps. What does a player look at?
 
 # %%
 expert = played["γ from 1", 0][0]
