@@ -1266,7 +1266,7 @@ def locate(locator, observed):
 def examine_locators(kinds):
     """What locators find in the four tests, and the IoU: both by (kind, seed, test)."""
     found = {
-        (kind, seed, name): locate(locators[kind, seed], exam.observed)
+        (kind, seed, name): locate(locators[kind, seed], exams[name].observed)
         for kind, seed, name in product(kinds, SEEDS, exams)
     }
     return found, {key: score_mask(p, exams[key[2]].mask)[0] for key, p in found.items()}
