@@ -134,8 +134,8 @@ show_rows(rows, width=7)
 
 # %% [markdown]
 # Its reasons: rate 0.0002, "standard", against mode collapse; Adam's $\beta_1 = 0.5$ for stability; batch 20 between
-# memory and stability; a small discriminator for stability; attention an eighth as wide for speed. None was tested
-# against another value; sections 6 and 9 do that for the losses, the region and the width.
+# memory and stability; a small discriminator for stability; attention an eighth as wide for speed. None was tested;
+# sections 6 and 9 test losses, region and width.
 #
 # ### What a skip can know
 #
@@ -1093,8 +1093,7 @@ for name in ("mirrored", "other light"):
 
 # %% [markdown]
 # **What to see.** The colours are other faces in other holes, so compare the *rows*, which share both tests. What counts
-# is blue, further right: the printed lines say by how much each change alone moves it, and whether the seeds agree. A
-# shorter distance between the colours alone is no gain: it also shrinks when training faces are learned less well.
+# is blue, further right: the printed lines say by how much each change alone moves it, and whether the seeds agree.
 
 # %% [markdown]
 # ## 10 · The metric that lied

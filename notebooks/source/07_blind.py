@@ -1298,7 +1298,10 @@ axes[0].legend(loc="lower left", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# F16RESULT
+# **What to see.** In our run, at equal steps, varied damage costs 0.07 to 0.09 IoU on noise cells and gains 0.22 to 0.27
+# on flat cells, 0.17 on scratches and 0.15 on text, in all three seeds: F16. Below, every point is a threshold; a curve
+# that reaches the upper right corner is a solved problem. Scratches and text do not get there: neither training had thin
+# lines.
 #
 # Flat colour has a limit of its own: a flat patch in a flat background is invisible, to you as well.
 
@@ -1408,7 +1411,8 @@ for name in exams:
     print(f"{name:12} Dice adds to the IoU, a seed each: " + signed(gains))
 
 # %% [markdown]
-# DICERESULT
+# In our run Dice adds 0.01 to 0.03 on both kinds of cells, nothing on scratches, and costs 0.01 to 0.02 on text, in all
+# three seeds: here a loss for small damage is no substitute for showing small damage.
 
 # %% [markdown]
 # ## 12 · The repaired system
@@ -1547,8 +1551,8 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # grid, which untrained bricks draw too. *Too little data*: the repaired system learned from the same faces, and its filler in fewer steps.
 # *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First experiment: 2 × input. It costs a
 # line, needs no training, and would have shown at once that the task was denoising (F2, F3) and that, over the whole
-# picture, the network was worse than nothing. Kindness: pairs and the two stages were right, and the failure
-# was published. One point a cause, one for the experiment.
+# picture, the network was worse than nothing. Kindness: pairs and two stages were right; the failure was
+# published. One point a cause, one for the experiment.
 #
 # </details>
 
