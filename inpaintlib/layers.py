@@ -1,4 +1,4 @@
-"""Layers that the lessons build: gated convolution, two attentions, a patch discriminator.
+"""Layers that the lessons build: gated and partial convolution, two attentions, patches.
 
 Shapes are (B, C, H, W). `spectral_norm` is torch's own, which keeps the raw weight beside its
 normalised value: evaluating twice gives the same result twice.
@@ -6,6 +6,7 @@ normalised value: evaluating twice gives the same result twice.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +67,40 @@ class GatedConv2d(nn.Module):
     def gate(self, x: Tensor) -> Tensor:
         """The gates that `forward` applies to the features of `x`, each in (0, 1), for viewing."""
         return torch.sigmoid(self.conv(x).chunk(2, dim=1)[1])
+
+
+class PartialConv2d(nn.Module):
+    """A convolution over known pixels alone, which also says what is known afterwards.
+
+    With W the weights, b the bias, k² the places of a window and n how many of them are known:
+    W · (x ⊙ known) · k² / n + b where n > 0, else 0. A place whose window held a known pixel counts
+    as known from then on. Zero padding counts as unknown, so at the picture's border n is smaller.
+
+    Args:
+        inputs, outputs: channels.
+        kernel: side of the kernel; zero padding keeps the size at stride 1, if it is odd.
+
+    Source:
+        Liu et al. 2018, equations 1 and 2.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, dilation: int = 1
+    ) -> None:
+        super().__init__()
+        padding = dilation * (kernel - 1) // 2
+        self.window: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+        self.conv = nn.Conv2d(inputs, outputs, kernel, bias=False, **self.window)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Features and mask (B, 1, H, W), {0, 1}, 1 = hole, to features and the next mask."""
+        known, weight = 1 - mask, self.conv.weight
+        ones = weight.new_ones(1, 1, *weight.shape[2:])
+        count = F.conv2d(known, ones, **self.window)
+        seen = (count > 0).to(x)
+        mean = self.conv(x * known) * (ones.numel() / count.clamp(min=1))
+        return (mean + self.bias[:, None, None]) * seen, 1 - seen
 
 
 class SelfAttention2d(nn.Module):

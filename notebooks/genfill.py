@@ -122,7 +122,7 @@ def residuals(channels: int, count: int) -> list[Residual]:
     return [Residual(channels, normalise=index % 2 == 0) for index in range(count)]
 
 
-class CellJudge(nn.Sequential):
+class CellClassifier(nn.Sequential):
     """Picture to a logit a cell: the hole predictor, and with pairs as input the discriminator.
 
     At 128×128: C×128×128 -> 64×64×64 -> 128×32×32 -> 256×16×16 -> 512×8×8 -> 1×8×8.
@@ -174,7 +174,7 @@ class BlindGenerator(nn.Module):
     def __init__(self, config: BlindOriginalConfig) -> None:
         super().__init__()
         self.multiple = 2 ** (len(config.widths) + 1)  # an Up halves the coarsest map once more
-        self.predictor = CellJudge(config.channels, config.widths, config.predictor_residuals)
+        self.predictor = CellClassifier(config.channels, config.widths, config.predictor_residuals)
         self.filler = Filler(config)
 
     def forward(self, observed: Tensor) -> Tensor:
@@ -191,7 +191,7 @@ class BlindOriginal(Inpainting):
         super().__init__()
         self.config = config = config or BlindOriginalConfig()
         self.generator = BlindGenerator(config)
-        self.discriminator = CellJudge(2 * config.channels, config.widths, config.residuals)
+        self.discriminator = CellClassifier(2 * config.channels, config.widths, config.residuals)
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """Redrawn pictures, **not** composited: every pixel is the network's, as in the source."""

@@ -8,6 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inpaintlib.layers import (
     GatedConv2d,
+    PartialConv2d,
     PatchDiscriminator,
     ResizeConv2d,
     SelfAttention2d,
@@ -70,6 +71,61 @@ def test_gates_start_open_and_the_signal_survives_seventeen_layers():
     x = noise(2, 24, 16, 16)
     assert 0.7 < layers[0].gate(x).mean() < 0.9
     assert 0.05 < layers(x).std() < 5  # with torch's own initialisation: 2e-7
+
+
+# --- partial convolution -----------------------------------------------------------------------
+
+
+def partial_by_hand(layer, x, mask, stride, dilation):
+    """Equations 1 and 2 of Liu et al. 2018, written out place by place."""
+    weight, bias, k = layer.conv.weight, layer.bias, layer.conv.kernel_size[0]
+    reach = dilation * (k - 1) // 2
+    height, width = x.shape[2:]
+    rows, columns = range(0, height, stride), range(0, width, stride)
+    out = x.new_zeros(len(x), len(weight), len(rows), len(columns))
+    hole = x.new_ones(len(x), 1, len(rows), len(columns))
+    for b in range(len(x)):
+        for i, y in enumerate(rows):
+            for j, z in enumerate(columns):
+                total, known = 0, 0
+                for u in range(k):
+                    for v in range(k):
+                        r, c = y - reach + dilation * u, z - reach + dilation * v
+                        inside = 0 <= r < height and 0 <= c < width
+                        if inside and mask[b, 0, r, c] == 0:
+                            total, known = total + weight[:, :, u, v] @ x[b, :, r, c], known + 1
+                if known:
+                    out[b, :, i, j] = total * k * k / known + bias
+                    hole[b, 0, i, j] = 0
+    return out, hole
+
+
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(3, 1, 1), (5, 2, 1), (3, 1, 2)])
+def test_partial_convolution_equals_its_formula(kernel, stride, dilation):
+    torch.manual_seed(0)
+    layer = PartialConv2d(3, 4, kernel, stride=stride, dilation=dilation)
+    nn.init.normal_(layer.bias)
+    x, mask = noise(2, 3, 9, 12), torch.zeros(2, 1, 9, 12)
+    mask[0, :, 1:8, 2:10] = 1
+    mask[1, :, :, :7] = 1
+    with torch.no_grad():
+        out, hole = layer(x, mask)
+        expected = partial_by_hand(layer, x, mask, stride, dilation)
+    torch.testing.assert_close((out, hole), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_partial_convolution_never_looks_into_the_hole():
+    torch.manual_seed(0)
+    layer, mask = PartialConv2d(2, 3, 3), torch.zeros(1, 1, 9, 9)
+    mask[..., 2:7, 2:7] = 1
+    x = noise(1, 2, 9, 9)
+    other = torch.where(mask.bool(), 100 * noise(1, 2, 9, 9, seed=1), x)
+    torch.testing.assert_close(layer(x, mask), layer(other, mask), rtol=0, atol=0)
+    whole = layer(x, torch.zeros_like(mask))[0][..., 1:-1, 1:-1]
+    torch.testing.assert_close(whole, layer.conv(x)[..., 1:-1, 1:-1])  # all known: a convolution
+    for left in (9, 1, 0):  # the hole loses a ring of one pixel at every layer
+        _, mask = layer(x, mask)
+        assert mask.sum() == left
 
 
 # --- self-attention ----------------------------------------------------------------------------

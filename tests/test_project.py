@@ -189,6 +189,33 @@ def test_every_source_that_code_or_lessons_name_is_on_the_page_of_sources():
     assert named == set(re.findall(r"## Source (00\d)", page))
 
 
+def rows_of_features() -> list[tuple[str, str, str]]:
+    """Feature, place and test of every row of the tables about the sources' documents."""
+    page = (ROOT / "notebooks" / "sources.md").read_text(encoding="utf-8")
+    tables = re.findall(r"\| its document says .*?\n\|[-|]+\n(.*?)(?:\n\n|\Z)", page, re.S)
+    assert len(tables) == 5, "one table per source"
+    rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()]
+    assert all(len(row) == 3 for row in rows), [row for row in rows if len(row) != 3]
+    return [(feature, place, test) for feature, place, test in rows]
+
+
+@pytest.mark.parametrize(
+    ("feature", "place", "test"), rows_of_features(), ids=lambda text: text[:40]
+)
+def test_every_feature_of_a_source_is_where_the_page_says(feature: str, place: str, test: str):
+    number, _, section = place.partition(" · ")
+    (master,) = lessons.masters([number])
+    headings = re.findall(r"^# #{2,3} (?:\d+ · )?(.+)$", master.read_text("utf-8"), re.M)
+    assert section in headings, f"lesson {number} has no section {section!r}"
+    named = re.fullmatch(r"`([\w/]+\.py)(?:::(\w+))?`", test)
+    if named is None:
+        assert "`" not in test, "a test is `file.py::name`"
+        assert len(test.split()) >= 4, f"{feature}: neither a test nor a reason"
+        return
+    source = (ROOT / "tests" / named[1]).read_text(encoding="utf-8")
+    assert named[2] is None or f"def {named[2]}(" in source, test
+
+
 def test_no_code_of_a_defect_points_to_a_list_that_is_not_here():
     files = [*ROOT.glob("inpaintlib/**/*.py"), *ROOT.glob("notebooks/*.py")]
     found = [

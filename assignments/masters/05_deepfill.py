@@ -168,10 +168,10 @@ def hinge_losses_reference(real_logits, fake_logits):
 
 # %% tags=["check:05-6:3"]
 def test_hinge_losses(function):
-    judge, generator = function(torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 1.0]))
-    assert judge.shape == generator.shape == (), "two scalars"
-    assert abs(judge.item() - 1.25) < 1e-6, (
-        f"reals pay (0 + 0.5) / 2, fakes (0 + 2) / 2, together 1.25, not {judge.item():.3f}"
+    discriminator, generator = function(torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 1.0]))
+    assert discriminator.shape == generator.shape == (), "two scalars"
+    assert abs(discriminator.item() - 1.25) < 1e-6, (
+        f"reals pay (0 + 0.5) / 2, fakes (0 + 2) / 2, together 1.25, not {discriminator.item():.3f}"
     )
     assert abs(generator.item() - 1) < 1e-6, "minus the mean logit: -(-3 + 1) / 2 = 1"
     sure, _ = function(torch.full((4, 1), 9.0), torch.full((4, 1), -9.0))
@@ -182,8 +182,8 @@ def test_hinge_losses(function):
 # without: inpaintlib.losses.hinge_discriminator_loss, inpaintlib.losses.hinge_generator_loss
 def hidden_hinge_losses(function):
     def by_relu(real_logits, fake_logits):
-        judge = F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
-        return judge, -fake_logits.mean()
+        discriminator = F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+        return discriminator, -fake_logits.mean()
 
     source = torch.Generator().manual_seed(121)
     cases = []

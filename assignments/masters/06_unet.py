@@ -81,13 +81,13 @@ def hidden_window_ssim(function):
 
 
 # %% [markdown] tags=["task:06-4"]
-# ### Exercise 3 · How much can the judge see?
+# ### Exercise 3 · How much can the discriminator see?
 #
 # ●●● · 20 minutes · 5 points
 #
-# Write `sees(judge, mask)`: which logits can differ between a picture and the same picture with other
-# content in its hole? Measure; do not derive. It must work for any judge that maps (B, 3, H, W) to a map of
-# logits, and must leave the judge as it was: its weights and their gradients, its averages, the mode of each of its
+# Write `sees(discriminator, mask)`: which logits can differ between a picture and the same picture with other
+# content in its hole? Measure; do not derive. It must work for any discriminator that maps (B, 3, H, W) to a map of
+# logits, and must leave it as it was: its weights and their gradients, its averages, the mode of each of its
 # parts, which weights learn, and no hook of yours in it.
 
 
@@ -99,7 +99,7 @@ def test_sees(function):
     halves = nn.Conv2d(3, 1, 4, stride=4)  # each logit sees a block of 4 x 4 pixels of its own
     halves.weight.data.mul_(100)  # noise that hardly moves a logit: once in ten million runs
     found = function(halves, mask)
-    assert found.shape == (3, 1, 6, 6), "one answer a logit, of the shape of judge(image)"
+    assert found.shape == (3, 1, 6, 6), "one answer per logit, of the shape of discriminator(image)"
     assert found.dtype == torch.bool, "answer True or False"
     assert found[0].nonzero().tolist() == [[0, 2, 1]], "the first hole is block (2, 1)"
     assert found[1].nonzero().tolist() == [[0, 0, 5]], "each sample has a hole of its own"
@@ -108,24 +108,26 @@ def test_sees(function):
     steps.weight.data.mul_(100)
     count = function(steps, mask)[0].sum().item()
     assert count == 16, f"4 pixels, window 4, step 2: 4 x 4 logits, not {count}"
-    judge = nn.Sequential(halves, nn.BatchNorm2d(1)).train()
-    before = {name: value.clone() for name, value in judge.state_dict().items()}
-    assert function(judge, mask).sum() == 2, "BatchNorm in training mode leaks the hole everywhere"
-    assert judge.training, "give the judge its training mode back"
-    same = all(torch.equal(before[name], value) for name, value in judge.state_dict().items())
-    assert same, "the judge's running statistics have moved"
+    network = nn.Sequential(halves, nn.BatchNorm2d(1)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert function(network, mask).sum() == 2, (
+        "BatchNorm in training mode leaks the hole everywhere"
+    )
+    assert network.training, "give the discriminator its training mode back"
+    same = all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert same, "the discriminator's running statistics have moved"
 
 
 # %% tags=["hidden:06-4"]
 def hidden_sees(function):
-    def fits(judge, mask, expected, told):
-        # Noise moves a logit by less than a millionth once in 1e4 times, for the weakest judge
+    def fits(network, mask, expected, told):
+        # Noise moves a logit by less than a millionth once in 1e4 times, for the weakest one
         # here once in 1e3: of at most 60 logits, more than four are missed once in 1e8 runs.
-        for weight in judge.parameters():  # left from the last step of its training
+        for weight in network.parameters():  # left from the last step of its training
             weight.grad = torch.full_like(weight, 0.5)
-        with untouched(judge, mask, names=["the judge", "the mask"], streams=False):
-            found = function(judge, mask)
-        assert found.shape == expected.shape, f"{told}: of the shape of judge(image)"
+        with untouched(network, mask, names=["the discriminator", "the mask"], streams=False):
+            found = function(network, mask)
+        assert found.shape == expected.shape, f"{told}: of the shape of discriminator(image)"
         assert not (found & ~expected).any(), f"{told}: a logit that does not see the hole"
         missed = (expected & ~found).sum().item()
         assert missed <= 4, f"{told}: {missed} logits see the hole and were not found"
@@ -133,14 +135,16 @@ def hidden_sees(function):
     torch.manual_seed(9)
     mask = torch.zeros(2, 1, 12, 20)
     mask[0, :, 5, 8:15], mask[1, :, :, 0] = 1, 1
-    judge = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(2, 1, 1)).eval()
-    judge[0].weight.requires_grad_(False)  # a part is frozen
+    network = nn.Sequential(
+        nn.Conv2d(3, 2, 3, padding=1), nn.LeakyReLU(), nn.Conv2d(2, 1, 1)
+    ).eval()
+    network[0].weight.requires_grad_(False)  # a part is frozen
     around = torch.zeros(2, 1, 12, 20, dtype=torch.bool)
     around[0, 0, 4:7, 7:16], around[1, 0, :, :2] = True, True
-    fits(judge, mask, around, "each sample: its hole, and one pixel around it")
-    judge.train()
-    judge[1].eval()  # modes may be mixed
-    fits(judge, mask, around, "a judge with a frozen part")
+    fits(network, mask, around, "each sample: its hole, and one pixel around it")
+    network.train()
+    network[1].eval()  # modes may be mixed
+    fits(network, mask, around, "a discriminator with a frozen part")
     one = nn.Conv2d(3, 1, 1)
     whole = torch.ones(2, 1, 12, 20)
     whole[0, :, :3, :4] = 0  # most of the picture
@@ -153,17 +157,17 @@ def hidden_sees(function):
     for channel in range(3):
         weak = nn.Conv2d(3, 1, 1)
         weak.weight.data.zero_()[:, channel] = 1e-3
-        fits(weak, mask, mask.bool(), "a weak judge of one channel")
+        fits(weak, mask, mask.bool(), "a weak discriminator of one channel")
     edges = nn.Conv2d(3, 1, 3, padding=1)  # sees differences of neighbours, no brightness
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]])
     edges.weight.data.copy_(kernel.expand(1, 3, 3, 3))
     thick = mask.clone()
     thick[:, :, 3:9, 6:13] = 1
     cross = torch.nn.functional.conv2d(thick, kernel.abs().view(1, 1, 3, 3), padding=1) > 0
-    fits(edges, thick, cross, "a judge of edges")
+    fits(edges, thick, cross, "a discriminator of edges")
     colour = nn.Conv2d(3, 1, 1, bias=False)  # sees colour, no grey
     colour.weight.data.copy_(torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1))
-    fits(colour, mask, mask.bool(), "a judge of colours")
+    fits(colour, mask, mask.bool(), "a discriminator of colours")
     blind = nn.Conv2d(3, 1, 1)
     blind.weight.data.zero_()
-    assert not function(blind, mask).any(), "a judge that looks at nothing sees nothing"
+    assert not function(blind, mask).any(), "a discriminator that looks at nothing sees nothing"

@@ -160,8 +160,8 @@ def spectral_estimate(weight, u, steps):
 # %% 05-6 by hand
 def hinge_losses(real_logits, fake_logits):
     zero = torch.zeros(())
-    judge = torch.maximum(1 - real_logits, zero).mean() + torch.maximum(fake_logits + 1, zero).mean()
-    return judge, fake_logits.neg().mean()
+    first = torch.maximum(1 - real_logits, zero).mean() + torch.maximum(fake_logits + 1, zero).mean()
+    return first, fake_logits.neg().mean()
 
 
 # %% 05-6 place by place
@@ -182,5 +182,5 @@ def hinge_losses(real_logits, fake_logits):
 # %% 05-6 a module, or in float64
 def hinge_losses(real_logits, fake_logits):
     r, f = real_logits.reshape(-1), fake_logits.reshape(-1)
-    judge = sum(max(1 - a, a * 0) for a in r) / len(r) + sum(max(1 + b, b * 0) for b in f) / len(f)
-    return judge, -sum(f) / len(f)
+    first = sum(max(1 - a, a * 0) for a in r) / len(r) + sum(max(1 + b, b * 0) for b in f) / len(f)
+    return first, -sum(f) / len(f)

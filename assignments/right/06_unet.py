@@ -67,8 +67,8 @@ def window_ssim(x, y, data_range):
 import copy
 
 
-def sees(judge, mask):
-    twin = copy.deepcopy(judge).eval()
+def sees(discriminator, mask):
+    twin = copy.deepcopy(discriminator).eval()
     shape = (mask.shape[0], 3, *mask.shape[2:])
     base = torch.rand(shape) * 2 - 1
     with torch.no_grad():
@@ -81,28 +81,28 @@ def sees(judge, mask):
 
 
 # %% 06-4 exact comparison, the modes kept by hand
-def sees(judge, mask):
-    modes = [part.training for part in judge.modules()]
-    judge.eval()
+def sees(discriminator, mask):
+    modes = [part.training for part in discriminator.modules()]
+    discriminator.eval()
     try:
         with torch.inference_mode():
             x = torch.randn(len(mask), 3, *mask.shape[-2:])
             y = x * (1 - mask) + torch.randn_like(x) * mask
-            a, b = judge(x), judge(y)
+            a, b = discriminator(x), discriminator(y)
     finally:
-        for part, mode in zip(judge.modules(), modes):
+        for part, mode in zip(discriminator.modules(), modes):
             part.training = mode
     return ((a - b).abs() > 1e-6).clone()
 
 
 # %% 06-4 sample by sample
-def sees(judge, mask):
+def sees(discriminator, mask):
     answers = []
     g = torch.Generator().manual_seed(11)
-    with training.eval_mode(judge):
+    with training.eval_mode(discriminator):
         for m in mask:
             x, one, two = (torch.randn(1, 3, *m.shape[1:], generator=g) for _ in range(3))
-            a = judge(composite(one, x, m[None]))
-            b = judge(composite(two, x, m[None]))
+            a = discriminator(composite(one, x, m[None]))
+            b = discriminator(composite(two, x, m[None]))
             answers.append((a - b).abs().gt(1e-6))
     return torch.cat(answers)

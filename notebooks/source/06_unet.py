@@ -10,11 +10,12 @@
 #
 # So far others chose the network and its losses. Now you do: from a requirement to a network within five
 # million parameters, from four losses to four weights. A student project did this, by guesses. We rebuild
-# it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem.
+# it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem. Our
+# own short run, pictured above, loses to a linear formula: section 8.
 
 # %% [markdown]
-# **Time** about 100 minutes to read and try; the cells themselves run in about five minutes on two CPU
-# cores. **Before this lesson** lesson 3 (masked losses, composite) and lesson 1 (the game); lesson 4 helps.
+# **Time** about 150 minutes to read and try; the cells themselves run in about five minutes on two CPU
+# cores. **Before this lesson** lesson 3 (masked losses, composite), lesson 1 (the adversarial loss), lesson 5 (attention).
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use only)
 # it takes the photographs.
 #
@@ -55,6 +56,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from inpaintlib.measure import cards, classical
+from inpaintlib.measure.comparison import paired
 from inpaintlib import filters, losses, masks, metrics, training
 from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, jitter_colours, load_faces
@@ -68,6 +70,7 @@ from inpaintlib.models.contract import count_parameters
 from inpaintlib.training.precision import quickest
 from inpaintlib.seeding import stream
 from inpaintlib.photos.shipped import load, weights_for
+from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.viz import GREEN, RED, show_images, show_rows, use_style
 from inpaintlib.notebook.sliders import explore
 
@@ -97,8 +100,8 @@ rows = {
 show_rows(rows, width=7)
 
 # %% [markdown]
-# Look along the border of each box first: hardly a seam, and no blending needed. Then the middle: soft, hardly a
-# feature, and sometimes skin where hair or a hat belongs. Both have to do with the design.
+# The colours meet at the border of each box, but the fill is softer than what surrounds it, so the box still shows. In
+# its middle there is hardly a feature, and sometimes skin where hair or a hat belongs. Both follow from the design.
 
 # %% [markdown]
 # ## 3 · From a requirement to a network
@@ -115,6 +118,25 @@ show_rows(rows, width=7)
 # | few photographs, little memory | at most 5 million parameters |
 
 # %% [markdown]
+# Source 001 did it so. Its text describes two variants; its code has other numbers for the first:
+#
+# | | hole, text | hole, code | whole |
+# |---|---|---|---|
+# | photographs | 1,024: 819 / 102 / 103 | 200 | 1,000 |
+# | size, base width | 200, 64 | 128, 16 | 200, 32 |
+# | generator | 4,880,836 | 306,292 | 1,221,860 |
+# | discriminator | 35,553 | 35,553 | 35,553 |
+# | batch, epochs | 20, 20 | 10, 20 | 20, 30 |
+# | an epoch, in all | 180 s, 1 h | | 80 s, 40 min |
+#
+# Filling a batch takes 0.29 s (Apple's MPS). The hole is "about a quarter of the image": of its side at 128 pixels; at
+# 200 it is a sixth of the side.
+
+# %% [markdown]
+# Its reasons: rate 0.0002, "standard", against mode collapse; Adam's $\beta_1 = 0.5$ for stability; batch 20 between
+# memory and stability; a small discriminator for stability; attention an eighth as wide for speed. None was tested;
+# sections 6 and 9 test losses, region and width.
+#
 # ### What a skip can know
 #
 # Three halvings leave one place for 64 pixels: detail must squeeze through. A skip hands the fine features
@@ -149,13 +171,13 @@ for level, (inputs, outputs) in enumerate([(4, 16), (16, 32), (32, 64), (64, 64)
     print(f"features of {side}: {share:4.0%} of the hole knows something")
 
 # %% [markdown]
-# This is the U-Net's division of labour. The finest skip knows the rim of the hole and nothing else: it
-# makes the seam disappear. Only the deepest level reaches the middle: it decides *what* is there.
+# The finest skip knows the rim of the hole and nothing else: it makes colours meet there. Only the deepest level
+# reaches the middle: it decides *what* is there.
 #
 # ### What attention costs, and where
 #
-# Self-attention lets each place gather from all others. With $n$ places that is $n^2$ pairs; so *where* is
-# a question of money.
+# Self-attention lets each place gather from all others. With $n$ places that is $n^2$ pairs, so *where* decides its
+# cost. The source has 200 pixels a side:
 
 # %% tags=["nbval-check-output"]
 for halvings in range(4):
@@ -163,28 +185,31 @@ for halvings in range(4):
     print(f"after {halvings} halvings: {tokens:6,} places, {tokens**2:13,} pairs")
 
 # %% [markdown]
-# Hence the bottleneck. Here is the layer on a grid of places, by hand. Each place asks a *query*, offers a
-# *key* and carries a *value* (three 1 × 1 convolutions, the first two an eighth as wide):
-#
-# $$y_i = x_i + \gamma \sum_j \operatorname{softmax}_j(q_i \cdot k_j)\, v_j .$$
-#
-# $\gamma$ is learned and starts at **0**: at first the layer is the identity (Zhang et al. 2018). A test
-# that forgets this tests nothing, so we set it to 1.
+# Hence the bottleneck. The layer itself is lesson 5's `SelfAttention2d`, with query and key an eighth as wide and
+# $\gamma$ starting at 0.
 
-
-# %% tags=["nbval-check-output"]
-def attend(layer, x):
-    """Self-attention spelled out: (B, C, H, W) -> (B, C, H, W)."""
-    q, k, v = (part(x).flatten(2) for part in (layer.query, layer.key, layer.value))  # (B, ·, n)
-    weights = (q.transpose(1, 2) @ k).softmax(dim=-1)  # (B, n, n), each row sums to 1
-    return x + layer.gamma * (v @ weights.transpose(1, 2)).view_as(x)
-
-
-layer, x = SelfAttention2d(16), torch.rand(2, 16, 5, 7, generator=stream(0))
-print("γ = 0: the identity:", torch.equal(layer(x), x))
-nn.init.ones_(layer.gamma)
-torch.testing.assert_close(attend(layer, x), layer(x))
-print("γ = 1: by hand equals the package's layer")
+# %%
+show_diagram(
+    {
+        "seen": Box("observed + mask", "4 × H × W", row=0, column=0),
+        "E": Box("encoder", "three halvings", row=0, column=1, kind="network"),
+        "M": Box("attention, bottleneck", "4b × H/8 × W/8", row=0, column=2, kind="network"),
+        "U": Box("decoder", "three doublings", row=0, column=3, kind="network"),
+        "done": Box("completed picture", "3 × H × W", row=0, column=4),
+        "D": Box(
+            "patch discriminator", "one logit per 22 × 22 pixels", row=0, column=5, kind="network"
+        ),
+        "R": Box("L1, Sobel, SSIM", "in the hole and its ring", row=1.2, column=3, kind="loss"),
+        "A": Box("adversarial loss", row=1.2, column=5, kind="loss"),
+    },
+    ["seen > E > M > U > done > D > A", "E > U", "U > R"],
+    {"A": ["A > D > done > U > M > E"], "R": ["R > U > M > E"]},
+    alt="Observed picture and mask go through the encoder, through attention and bottleneck, and the"
+    " decoder, to which skips also lead straight from the encoder. The completed picture goes to the"
+    " patch discriminator. The gradients of the adversarial loss and of L1, Sobel and SSIM flow back"
+    " into the decoder and from there to the encoder.",
+    gap=(0.45, 0.45),
+)
 
 # %% [markdown]
 # ### Exercise 1 · Count before you build
@@ -252,7 +277,8 @@ fits = max(b for b in range(8, 129, 8) if parameters(b) <= 5_000_000)
 print("the widest within 5,000,000: base", fits)
 
 # %% [markdown]
-# So 64 is what fits.
+# Base 64 is the widest that fits, and the width of the source's text. Its code builds base 16, with 306,292
+# parameters: the reports describe another network than the one that was run.
 
 # %% [markdown]
 # ## 4 · Build it
@@ -324,21 +350,20 @@ with torch.no_grad():
     shipped.generator.attention.gamma.zero_()
     without = shipped.generate(exam)
     shipped.generator.attention.gamma.copy_(gamma)
-cost = metrics.psnr(with_attention, exam.image, exam.mask) - metrics.psnr(
-    without, exam.image, exam.mask
-)
-print(f"γ after training: {gamma:.3f}")
-print(f"switching attention off costs {cost.mean():.3f} dB (mean of {len(exam.image)} faces)")
+values = [metrics.psnr(x, exam.image, exam.mask).tolist() for x in (with_attention, without)]
+worth = paired(*values)
+print(f"γ after training: {gamma:.3f}; attention is worth {worth['mean']:+.3f} dB", end=" ")
+print(f"({worth['low']:+.3f} to {worth['high']:+.3f}, {len(exam.image)} faces)")
 
 # %% [markdown]
-# $\gamma$ has hardly left zero, and the layer is worth next to nothing in *our* shipped network, at this size and after
-# this training. That says nothing about the source's own network, which nobody tested so. (And it is half a test: the
-# rest had learned beside the layer.)
+# In *our* shipped network, at this size and after this training, the layer is worth a few thousandths of a decibel. That
+# says nothing about the source's own network, which nobody tested so. (And it is half a test: the rest had learned
+# beside the layer.)
 
 # %% [markdown]
 # ## 5 · Four things to ask of a fill
 #
-# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the game), weighted 100, 10, 1 and 1.
+# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the adversarial loss), weighted 100, 10, 1 and 1.
 # (Its code weighs edges by 25 and only *measures* SSIM. Ours keeps the text's promise.) The losses are averaged over
 # the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
 
@@ -544,7 +569,7 @@ notes = {
 show_rows(rows, notes=notes, titles=list(ERRORS))
 
 # %% [markdown]
-# **What to see.** Same L1, five verdicts. Sobel is blind to brightness (but for clipped white) and mild with contrast:
+# **What to see.** L1 calls the five errors equal; the other two losses do not. Sobel is blind to brightness (but for clipped white) and mild with contrast:
 # a weaker edge is a smaller error than a misplaced one. SSIM forgives both. So neither can replace L1: someone must say
 # *how bright*. The blur, which L1 alone rewards (lesson 3), lights up under both along the edges. And noise disturbs
 # SSIM where the picture is flat, less in hair: like your eye. The curves below are means over sixteen faces.
@@ -572,7 +597,8 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# Go up from an L1 that all lines reach: their order is what a loss thinks of errors that L1 calls equal. Now you:
+# Draw a vertical line at L1 = 0.05. The order in which it meets the curves is the loss's ranking of errors that L1
+# calls equal: both losses put brightness last, SSIM puts noise first. Now you:
 
 
 # %%
@@ -593,14 +619,14 @@ explore(loss_playground, error=list(ERRORS), strength=(0.0, 0.4, 0.01))
 # ### A weight is not an importance
 #
 # 100, 10, 1: do colours count a hundred times as much as structure? The optimiser follows the **gradient**. So
-# take blurred fills, as a network makes them, and ask how strongly each weighted term pulls at the pixels.
+# take blurred fills, as a network makes them, and measure the gradient of each weighted term at the pixels.
 
 # %%
 LOUD = {"sobel_weight": 100.0, "ssim_weight": 10.0}  # ten times as published
 
 
-def pulls(**weights):
-    """Each term's share of the pull on the prediction, in percent."""
+def shares(**weights):
+    """Each term's share of the gradient at the prediction, in percent."""
     family = unet.UNet(replace(unet.PAPER, size=64, base=8, **weights))
     prediction = blur(batch.image, 2.5).requires_grad_()
     terms = family.reconstruction(prediction, batch)
@@ -615,18 +641,18 @@ def pulls(**weights):
 figure, axis = plt.subplots(figsize=(7, 1.5))
 for place, weights in enumerate(({}, LOUD)):
     left = 0
-    for number, (name, share) in enumerate(pulls(**weights).items()):
+    for number, (name, share) in enumerate(shares(**weights).items()):
         axis.barh(place, share, left=left, color=f"C{number}", label=name if place == 0 else None)
         axis.text(left + share / 2, place, f"{share:.0f}", color="white", ha="center", va="center")
         left += share
 axis.set(yticks=[0, 1], yticklabels=["as published", "Sobel, SSIM × 10"], ylim=(1.5, -0.5))
-axis.set_xlabel("share of the pull (%)")
+axis.set_xlabel("share of the gradient (%)")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **What to see.** As published, L1 does nearly all the pulling. At ten times their weight the two others are heard.
-# This takes one backward pass, and should come before any search for weights.
+# **What to see.** As published, nearly all of the gradient is L1's. At ten times their weight the two others have a
+# share that matters. This takes one backward pass, and should come before any search for weights.
 
 # %% [markdown]
 # ## 6 · A designed experiment instead of a guess
@@ -636,7 +662,10 @@ plt.show()
 # questions: of twelve, six have Sobel and six have not; likewise SSIM. Runs that share a seed begin with the
 # same weights and see the same pictures and holes: most of that luck cancels in their *differences*.
 #
-# Too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Six more runs are for the Pareto
+
+# %% [markdown]
+# It is too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Its 500 steps stay in the
+# blurred beginning of a training, where PCA would win too (section 8); a longer one may rank the losses otherwise. Six more runs are for the Pareto
 # picture: the published pair (10 · 1), without and with a discriminator at ten times its weight.
 
 # %%
@@ -686,7 +715,7 @@ def interval(loss, metric):
 
 
 # %%
-figure, axes = plt.subplots(1, len(GOOD), figsize=(10, 1.7), sharey=True)
+figure, axes = plt.subplots(1, len(GOOD), figsize=(11, 1.8), sharey=True)
 for axis, (metric, sign) in zip(axes, GOOD.items(), strict=True):
     for place, loss in enumerate(ON):
         mean, low, high = interval(loss, metric)
@@ -698,6 +727,7 @@ for axis, (metric, sign) in zip(axes, GOOD.items(), strict=True):
     axis.set(title=metric, yticks=[0, 1], yticklabels=list(ON), ylim=(1.6, -0.6))
     axis.set_xlabel("right is better" if sign > 0 else "left is better")
     axis.locator_params(axis="x", nbins=2)
+    axis.tick_params(labelsize=8)
 plt.show()
 
 # %%
@@ -733,9 +763,9 @@ for metric in GOOD:
 # the second to come brings less than it would alone. Sharpness is the other way round: only beside Sobel does SSIM
 # raise it, by winning back some of what Sobel takes.
 #
-# Then read the last two columns together. Sobel brings the slopes nearer to the truth *and* makes the fill
-# less sharp. No contradiction: it is the vote of lesson 3, cast on slopes. Where the place of an edge cannot
-# be known, the safest slope is none.
+# Then read the last two columns together. Sobel brings the slopes nearer to the truth *and* makes the fill less
+# sharp. Both follow from an absolute error on slopes: where the place of an edge cannot be known, the slope with the
+# smallest expected error is none.
 
 # %% [markdown]
 # ### The Pareto picture
@@ -765,19 +795,20 @@ for axis, goal, name in zip(axes, (1, 2), ("SSIM", "sharpness"), strict=True):
     pairs = {setting: (point[0], point[goal]) for setting, point in points.items()}
     for number, (setting, pair) in enumerate(pairs.items()):
         inside = "white" if dominated(pair, pairs.values()) else f"C{number}"
-        label = " · ".join(f"{weight:g}" for weight in setting)
+        parts = zip(("Sobel", "SSIM", "adv."), setting, strict=True)
+        label = ", ".join(f"{loss} {weight:g}" for loss, weight in parts if weight) or "L1 alone"
         axis.plot(*pair, "o", color=f"C{number}", markerfacecolor=inside, ms=8, label=label)
         seeds = [[scores[(*setting, s)][m] for s in card["seeds"]] for m in ("PSNR", name)]
         axis.plot(*seeds, ".", color=f"C{number}", ms=4, alpha=0.6)
     axis.set(xlabel="PSNR in the hole (dB)", ylabel=name)
     axis.margins(0.12)
-axes[1].legend(title="Sobel · SSIM · adv.", loc="upper left", bbox_to_anchor=(1, 1))
+axes[1].legend(title="beside L1 × 100", loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
 # **What to see.** A large point is a setting's mean, the small ones its seeds (L1 has weight 100): where clouds
 # overlap, who dominates is luck. Hollow ones are dominated in *this* pair of goals. On the left one mix wins both. On
-# the right there is a front: the adversarial term buys sharpness and pays in decibels. Other goals, another answer.
+# the right there is a front: with the adversarial term fills are sharper and have a lower PSNR.
 
 # %% [markdown]
 # ### A piece of it, live
@@ -860,7 +891,7 @@ show_arms(["L1 alone", "× 10"])
 # %% [markdown]
 # ## 7 · Train
 #
-# Now the whole game, at 64 pixels, with the published weights. Halfway the discriminator enters; it judges
+# Now all losses together, at 64 pixels, with the published weights. Halfway the discriminator enters; it scores
 # patches of 22 × 22 pixels (more in section 11). The loop is the package's, the one that lesson 4 wrote out.
 
 # %%
@@ -918,6 +949,8 @@ for name, answer in filled.items():
     values = [f(answer, *pair_of(test)) for f in (metrics.l1, metrics.psnr, metrics.ssim)]
     table[name] = [value.mean().item() for value in values]
     print(f"{name:12}{table[name][0]:8.3f}{table[name][1]:8.2f}{table[name][2]:8.3f}")
+lost = table["PCA"][1] - table["U-Net"][1]
+assert run.pick(ci=True, laptop=lost > 1, gpu=True), "the text below says that PCA wins"
 
 # %%
 per_face = metrics.psnr(filled["U-Net"], *pair_of(test))
@@ -927,8 +960,22 @@ rows |= {name: filled[name][worst] for name in ("PCA", "U-Net")} | {"truth": tes
 show_rows(rows, notes={"U-Net": [f"{value:.1f} dB" for value in per_face[worst].tolist()]})
 
 # %% [markdown]
-# **The worst faces first.** Could anybody know what the hole hides? And who is below PCA has learned less, in
-# these minutes, than linear algebra.
+# **The worst faces first.** Could anybody know what the hole hides?
+#
+# In our run the U-Net has 17.8 dB and PCA 20.1: after 500 steps **the network loses to a linear formula by 2.3 dB**, and
+# its fills are blurred, as the strip shows. It is undertrained. Does the shipped one, trained for 3,100 steps and up to
+# 128 pixels, pass PCA? The metric cards, drawn faces and photographs:
+
+# %%
+for kind in ("drawn", "celeba"):
+    values = {one["system"]: one["values"] for one in cards.read_cards(kind)}
+    for hole in ("square", "centre"):
+        lead = paired(values[f"unet-{kind}"][hole]["psnr"], values["PCA"][hole]["psnr"])
+        print(f"{kind:7}{hole:8}{lead['mean']:+.2f} dB ({lead['low']:+.2f} to {lead['high']:+.2f})")
+
+# %% [markdown]
+# On photographs it is ahead of PCA, by 0.9 dB at the centre and 1.5 on squares. On drawn faces it is ahead at the centre
+# alone; for small squares anywhere, PCA is as good: drawn faces are regular, and a linear model fits them well.
 
 # %% [markdown]
 # ## 9 · One variable at a time
@@ -953,15 +1000,16 @@ assert lowest > max(score["PSNR"] for score in untrained), "a variant has learne
 show_arms(list(variants))
 
 # %% [markdown]
-# **What to see.** The baseline is *hole, full width*. The published comparison is the last row alone: two recipes
-# differ. The first two rows take it apart, into what the region does and what the width does. (Our shipped pair differs
-# in steps too: comparing those two would repeat the mistake.)
+# **What to see.** The baseline is *hole, full width*. In our run the whole region costs about 0.65 dB, half the width as
+# much again, and both together 1.2 dB. The published comparison is the last row alone, in which one cannot tell region
+# from width; nor does its shorter epoch (80 s for 180) come from the region: the network is a quarter of the size.
+# (Our shipped pair differs in steps too: comparing those two would repeat the mistake.)
 
 # %% [markdown]
 # ### What are the skips worth?
 #
 # *Predict:* the same network with zeros in its skips. Where does it lose: in the middle of the hole, or at
-# its rim? Section 3 has told you.
+# its rim?
 
 
 # %%
@@ -997,8 +1045,8 @@ axis.legend()
 plt.show()
 
 # %% [markdown]
-# **What to see.** A dot is a seed. The gap is at the rim: skips continue what touches the hole. Deeper inside
-# they bring no gain, and may even cost a little: there the deep route decides, with or without them.
+# **What to see.** A dot is a seed. At the rim the error is 0.10 with skips and 0.12 without. From the second pixel on
+# they bring no gain: there the deep route decides, with or without them.
 
 # %% [markdown]
 # ### Augmentation
@@ -1019,35 +1067,39 @@ show_images(many, columns=8, width=8, titles=["as it is", "mirrored", *["other l
 # %% tags=["train"]
 few = load_faces("train", size=32, limit=40)
 known_exam = fixed_batch(few, 40, mask=box, seed=9).to(run.device)
-kinds = {"as they are": {"flip": False}, "mirrored, other light": {"flip": True, "jitter": 0.2}}
+kinds = {"as they are": {"flip": False}, "mirrored": {"flip": True}}
+kinds["other light"] = {"flip": False, "jitter": 0.2}
 gaps = defaultdict(list)
 for (name, kind), seed in tqdm(list(product(kinds.items(), SEEDS))):
     learned = small_run(seed, pictures=few, steps=2 * SMALL_STEPS, **kind)
     gaps[name].append([grade(learned, exam)["PSNR"] for exam in (known_exam, tiny_exam)])
-best = np.max([pairs for pairs in gaps.values()])
-assert best > max(score["PSNR"] for score in untrained), "nothing has been learned"
+grey = metrics.psnr(0 * tiny_exam.image, *pair_of(tiny_exam)).mean().item()
+assert np.min([pairs for pairs in gaps.values()]) > grey, "nothing has been learned"
 
 # %%
-figure, axis = plt.subplots(figsize=(6, 1.9))
+figure, axis = plt.subplots(figsize=(6, 2.2))
 for place, pairs in enumerate(gaps.values()):
     for known, unseen in pairs:
         axis.plot([unseen, known], [place, place], color="0.8", linewidth=1, zorder=0)
         axis.plot(known, place, "o", color="C1", label="training faces")
         axis.plot(unseen, place, "o", color="C0", label="unseen faces")
-axis.set(yticks=range(2), yticklabels=gaps, ylim=(1.5, -0.5), xlabel="PSNR in the hole (dB)")
+axis.set(yticks=range(3), yticklabels=gaps, ylim=(2.5, -0.5), xlabel="PSNR in the hole (dB)")
 handles, labels = axis.get_legend_handles_labels()
 axis.legend(handles[:2], labels[:2], loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
+for name in ("mirrored", "other light"):
+    gains = np.array(gaps[name]) - np.array(gaps["as they are"])
+    print(f"{name:12} on unseen faces, a seed each: {gains[:, 1].round(2)} dB")
 
 # %% [markdown]
-# **What to see.** The colours are other faces in other holes, so compare the *rows*, which share both exams.
-# Augmentation is meant to shorten the distance. But what you want is blue further *right*: look at the single seeds.
+# **What to see.** The colours are other faces in other holes, so compare the *rows*, which share both tests. What counts
+# is blue, further right: the printed lines say by how much each change alone moves it, and whether the seeds agree.
 
 # %% [markdown]
 # ## 10 · The metric that lied
 #
 # The report's plots show a final SSIM of 0.54 on training pictures and **0.755 on validation pictures**. A
-# network better on faces it has never seen? A score too good is a bug report (lesson 0).
+# network better on faces it has never seen? A score that is too good points to a bug (lesson 0).
 #
 # The code's SSIM helper takes pictures in [-1, 1] and maps them to [0, 1]. Its validation loop maps them,
 # too, before it calls the helper. Our `metrics.ssim` has the same contract, so the bug is one line: hand it
@@ -1099,9 +1151,9 @@ print("normalised twice:     ", metrics.l1(to_unit(black), to_unit(white)).item(
 # %% [markdown]
 # ## 11 · The flat 0.69
 #
-# The report's second plot: the discriminator's loss, a flat line at 0.69 over twenty epochs; its few parameters, says
+# The report's second plot: the discriminator's loss, a flat line at 0.69 over twenty epochs; its 35,553 parameters, says
 # the text, enable "stable training". Its targets are 0.9 for real and 0 for fake; the loss is the mean of both terms.
-# What does a judge pay who knows *nothing*, and always answers $p$?
+# What is the loss of a discriminator that knows *nothing*, and always answers $p$?
 
 # %% tags=["nbval-check-output"]
 answers = torch.linspace(0.01, 0.99, 99)
@@ -1110,21 +1162,21 @@ cost = 0.5 * (F.softplus(-logits) * 0.9 + F.softplus(logits) * 0.1 + F.softplus(
 print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cost.min():.3f}")
 
 # %% [markdown]
-# So 0.69 is the price of ignorance. Why? It answers once a patch: at 128 pixels, a map of 31 × 31 logits. And the
-# completed picture *is* the real one outside the hole.
+# So a loss of 0.69 is that of a discriminator that knows nothing. Why? It gives one logit per patch: at 128 pixels, a map
+# of 31 × 31 logits. And the completed picture *is* the real one outside the hole.
 #
-# ### Exercise 4 · How much can the judge see?
+# ### Exercise 4 · How much can the discriminator see?
 #
 # ●●● · 20 minutes · 5 points
 #
-# Write `sees(judge, mask)`: which logits can differ between a picture and the same picture with other
-# content in its hole? Measure; do not derive. It must work for any judge that maps (B, 3, H, W) to a map of
-# logits, and must leave the judge as it was.
+# Write `sees(discriminator, mask)`: which logits can differ between a picture and the same picture with other
+# content in its hole? Measure; do not derive. It must work for any discriminator that maps (B, 3, H, W) to a map of
+# logits, and must leave it as it was.
 
 
 # %% tags=["exercise:06-4"]
-def sees(judge, mask):
-    """Bool, of the shape of judge(image): True where the logit depends on the hole's content.
+def sees(discriminator, mask):
+    """Bool, of the shape of discriminator(image): True where the logit depends on the hole's content.
 
     `mask` is (B, 1, H, W), 1 = hole, another one for each sample.
     """
@@ -1135,19 +1187,20 @@ def sees(judge, mask):
 # <details><summary>Hint</summary>
 #
 # Two pictures of noise that are equal outside the hole (`composite`), one call each, compare. One trap: BatchNorm in
-# training mode mixes *all* pixels of the batch into every logit. `with training.eval_mode(judge):` freezes it, switches
+# training mode mixes *all* pixels of the batch into every logit. `with training.eval_mode(discriminator):` freezes it, switches
 # gradients off, and restores the mode afterwards. Differences below a millionth are rounding.
 #
 # </details>
 
 
 # %% tags=["solution:06-4"] jupyter={"source_hidden": true}
-def sees_reference(judge, mask):
+def sees_reference(discriminator, mask):
     source = torch.Generator().manual_seed(0)
     outside, one, other = torch.randn(3, len(mask), 3, *mask.shape[2:], generator=source)
-    with training.eval_mode(judge):
-        difference = judge(composite(one, outside, mask)) - judge(composite(other, outside, mask))
-    return difference.abs() > 1e-6
+    with training.eval_mode(discriminator):
+        first = discriminator(composite(one, outside, mask))
+        second = discriminator(composite(other, outside, mask))
+    return (first - second).abs() > 1e-6
 
 
 # %% tags=["check:06-4:5"]
@@ -1157,7 +1210,7 @@ def test_sees(function):
     mask[0, :, 8:12, 4:8] = mask[1, :, 0:4, 20:24] = 1
     halves = nn.Conv2d(3, 1, 4, stride=4)  # each logit sees a block of 4 x 4 pixels of its own
     found = function(halves, mask)
-    assert found.shape == (3, 1, 6, 6), "one answer a logit, of the shape of judge(image)"
+    assert found.shape == (3, 1, 6, 6), "one answer per logit, of the shape of discriminator(image)"
     assert found.dtype == torch.bool, "answer True or False"
     assert found[0].nonzero().tolist() == [[0, 2, 1]], "the first hole is block (2, 1)"
     assert found[1].nonzero().tolist() == [[0, 0, 5]], "each sample has a hole of its own"
@@ -1165,97 +1218,103 @@ def test_sees(function):
     overlapping = function(nn.Conv2d(3, 1, 4, stride=2, padding=1), mask)[0]
     count = overlapping.sum().item()
     assert count == 16, f"4 pixels, window 4, step 2: 4 x 4 logits, not {count}"
-    judge = nn.Sequential(halves, nn.BatchNorm2d(1)).train()
-    before = {name: value.clone() for name, value in judge.state_dict().items()}
-    assert function(judge, mask).sum() == 2, "BatchNorm in training mode leaks the hole everywhere"
-    assert judge.training, "give the judge its training mode back"
-    same = all(torch.equal(before[name], value) for name, value in judge.state_dict().items())
-    assert same, "the judge's running statistics have moved"
+    network = nn.Sequential(halves, nn.BatchNorm2d(1)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert function(network, mask).sum() == 2, (
+        "BatchNorm in training mode leaks the hole everywhere"
+    )
+    assert network.training, "give the discriminator its training mode back"
+    same = all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert same, "the discriminator's running statistics have moved"
 
 
 sees = check(sees, sees_reference, test_sees)
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
-judge = unet.Discriminator(unet.PAPER)
+published = unet.Discriminator(unet.PAPER)
+print(f"{count_parameters(published):,} parameters")
 IGNORANT, CERTAIN = cost.min().item(), 0.5 * -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
 for size in (128, 200):
     mask = masks.square(16, size, size, side=32, margin=16, generator=stream(1))
-    share = sees(judge, mask).float().mean((1, 2, 3)).max().item()
+    share = sees(published, mask).float().mean((1, 2, 3)).max().item()
     loss = share * CERTAIN + (1 - share) * IGNORANT
     print(f"{size} pixels: {share:.1%} of its logits see the hole,", end=" ")
     print(f"so it is right in at most {0.5 + share / 2:.1%} and pays at least {loss:.3f}")
 
 # %% [markdown]
 # With BatchNorm frozen all other logits are the *same number* for real and fake: whatever it answers there is right
-# once and wrong once, and no training brings the line below the last number. The project even had a rule that pauses a
-# judge who is right in more than 80 % of its answers. It hardly could fire.
+# once and wrong once, and no training brings the loss below the last number. The project even had a rule that pauses a
+# discriminator that is right in more than 80 % of its answers. At 60 % it can never fire.
 #
-# **Repair:** count only the logits that see the hole. Two judges, published and repaired, from one start,
-# against the same fills of the shipped network.
+# **Repair:** count only the logits that see the hole. Two discriminators, published and repaired, from one start,
+# against the same fills of the shipped network. The curves are the loss on the *same* patches for both, those that see
+# the hole.
 
 # %%
-JUDGE_STEPS = run.pick(ci=8, laptop=80, gpu=300)
+D_STEPS = run.pick(ci=8, laptop=80, gpu=300)
 square = partial(masks.square, side=32, margin=16)
-court = fixed_batch(large, len(large), mask=square, seed=4)
+shown = fixed_batch(large, len(large), mask=square, seed=4)
 with torch.no_grad():
-    forged = torch.cat([shipped.generate(court.each(lambda t, k=k: t[k : k + 8]))
-                        for k in range(0, len(court.image), 8)])  # fmt: skip
+    fills = torch.cat([shipped.generate(shown.each(lambda t, k=k: t[k : k + 8]))
+                       for k in range(0, len(shown.image), 8)])  # fmt: skip
 
 
 # %%
-def hearing(seed, repaired):
-    """Train a judge; its loss a step, on the logits that it is trained on."""
+def loss_of(real, fake):
+    return 0.5 * losses.bce_discriminator_loss(real_logits=real, fake_logits=fake, real_target=0.9)
+
+
+def train_discriminator(seed, repaired):
+    """Train one; its loss per step on the logits that see the hole, whatever it is trained on."""
     torch.manual_seed(seed)
-    judge = unet.Discriminator(unet.PAPER)
-    optimizer = torch.optim.Adam(judge.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    paid = []
-    for step in range(JUDGE_STEPS):
-        rows = torch.randperm(len(forged), generator=stream(seed, "court", step))[:6]
-        real, fake = judge(court.image[rows]), judge(forged[rows])
-        if repaired:
-            evidence = sees(judge, court.mask[rows])
-            real, fake = real[evidence], fake[evidence]
-        loss = 0.5 * losses.bce_discriminator_loss(
-            real_logits=real, fake_logits=fake, real_target=0.9
-        )
+    network = unet.Discriminator(unet.PAPER)
+    optimizer = torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    found = []
+    for step in range(D_STEPS):
+        rows = torch.randperm(len(fills), generator=stream(seed, "rows", step))[:6]
+        real, fake = network(shown.image[rows]), network(fills[rows])
+        seeing = sees(network, shown.mask[rows])
+        informed = loss_of(real[seeing], fake[seeing])
         optimizer.zero_grad()
-        loss.backward()
+        (informed if repaired else loss_of(real, fake)).backward()
         optimizer.step()
-        paid.append(loss.item())
-    return paid
+        found.append(informed.item())
+    return found
 
 
 # %% tags=["train"]
-verdict = {
-    name: [hearing(seed, repaired) for seed in tqdm(SEEDS)]
+paid = {
+    name: [train_discriminator(seed, repaired) for seed in tqdm(SEEDS)]
     for name, repaired in {
         "all patches, as published": False,
         "patches that see the hole": True,
     }.items()
 }
-last = np.mean(verdict["patches that see the hole"], axis=0)[-5:].mean()
-first = np.mean(verdict["patches that see the hole"], axis=0)[0]
+first, *_, last = np.mean(paid["patches that see the hole"], axis=0).reshape(-1, 4).mean(axis=1)
 assert last < run.pick(ci=first - 0.005, laptop=IGNORANT - 0.003, gpu=IGNORANT - 0.01), (
-    "the repaired judge has not learned"
+    "the repaired discriminator has not learned"
 )
 
 # %%
 figure, axis = plt.subplots(figsize=(7, 2.8))
-for number, (name, seeds) in enumerate(verdict.items()):
-    for k, paid in enumerate(seeds):
-        axis.plot(paid, color=f"C{number}", linewidth=1, alpha=0.7, label=name if k == 0 else None)
+for number, (name, seeds) in enumerate(paid.items()):
+    for k, curve in enumerate(seeds):
+        label = f"trained on {name}" if k == 0 else None
+        axis.plot(curve, color=f"C{number}", linewidth=1, alpha=0.7, label=label)
 axis.axhline(IGNORANT, color="0.45", linestyle="--", linewidth=1)
 beside = axis.get_yaxis_transform()
 axis.text(1.01, IGNORANT, "knows nothing", transform=beside, va="center", fontsize=8)
-axis.set(xlabel="step", ylabel="the judge's loss")
+axis.set(xlabel="step", ylabel="loss, patches that see the hole")
 axis.legend()
 plt.show()
+for name, seeds in paid.items():
+    print(f"trained on {name:26} last ten steps {np.mean(seeds, axis=0)[-10:].mean():.3f}")
 
 # %% [markdown]
-# **What to see.** One line a seed. The published judge falls to the dashed line and stays: flat, "stable".
-# The repaired one goes through it. (The two losses average different patches: compare each with the dashed
-# line.) The package's U-Net is stricter still: patches with the hole in their middle (`UNet.scores`).
+# **What to see.** A line is a seed. In our run, on the patches that see the hole, the published discriminator ends at
+# 0.688, the loss of one that knows nothing: flat, "stable". The repaired one reaches 0.677, in all three seeds below the
+# dashed line. The package's U-Net is stricter still: patches with the hole in their middle (`UNet.scores`).
 
 # %% [markdown] tags=["reflect:06-5:4"]
 # ### Question · A colleague's weights
@@ -1285,7 +1344,7 @@ plt.show()
 # not guessed; comparisons that change one thing at a time.
 #
 # **Three pitfalls** to take along: a weight is not an importance; a picture in the wrong range changes a
-# metric without an error; a calm loss may be the price of ignorance.
+# metric without an error; a flat loss may be that of a discriminator that knows nothing.
 #
 # **Read on.** Ronneberger et al. 2015, *U-Net*: figure 1. Wang et al. 2004, *Image quality assessment*:
 # section III. Zhao et al. 2017, *Loss functions for image restoration with neural networks*: L1 and SSIM,

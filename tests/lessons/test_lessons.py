@@ -23,7 +23,8 @@ MASTERS = lessons.masters([])
 each_lesson = pytest.mark.parametrize("master", MASTERS, ids=lambda path: path.stem)
 
 CODE_LINES, CLASS_LINES, CLASS_CELLS, MEDIAN_LINES = 25, 35, 2, 8
-CELL_WORDS, LESSON_WORDS = 120, (1500, 3100)
+CELL_WORDS = 120
+LESSON_WORDS = (1500, 3400)  # 3,100 before 05 to 07 took up every feature of their sources
 CHECKED_CELLS = (6, 10)
 NOTEBOOK_BYTES = 1_000_000
 
