@@ -89,7 +89,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 
 # %% tags=["picture"]
 shipped = load(weights_for("flow", faces))
-face = fixed_batch(validation, [12], mask=over_the_eyes)
+face = fixed_batch(validation, [0], mask=over_the_eyes)
 six = face.each(lambda part: part.expand(6, *part.shape[1:]))
 with torch.no_grad():
     fills = shipped.generate(six, generator=run.generator(3))
@@ -98,8 +98,9 @@ names = ["given", *(f"fill {number}" for number in range(1, 7)), "truth"]
 show_images(shown, titles=names, columns=4, width=7)
 
 # %% [markdown]
-# Six people, and each of them could be the right one. No fill is the average of the six: an average of different eyes
-# has no eyes. How can a network that is trained with a squared error do this?
+# Six different faces that fit the same surroundings. Not all are flawless: look for eyes that differ, or skin that does
+# not match the ears. But none is the average of the six, which would have no eyes. How can a network that is trained with
+# a squared error do this?
 
 # %% [markdown]
 # ## 3 · The system
@@ -569,12 +570,15 @@ show_rows(rows, width=8)
 # %%
 count = run.pick(ci=4, laptop=16, gpu=100)
 many = fixed_batch(validation, count, mask=over_the_eyes, seed=4)
-unet = load(weights_for("unet", faces))
+unet = load(weights_for("unet", faces))  # it knows faces of 128 × 128 pixels
+large = fixed_batch(
+    load_faces("validation", size=128), count, mask=partial(masks.centre, side=64), seed=4
+)
 with torch.no_grad():
     drawn = torch.stack(
         [shipped.generate(many, generator=run.generator(20 + k)) for k in range(6)]
     )  # (6, B, 3, 64, 64)
-    single = unet.generate(many)
+    single = composite(F.avg_pool2d(unet.generate(large), 2), *many.holes())
 show_rows(
     {"given": paint_holes(many.image, many.mask)[:4], "lesson 6": single[:4]}
     | {f"flow, {number}": one[:4] for number, one in enumerate(drawn[:3], 1)}
