@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 9 · Seeing the whole picture: Fourier convolutions and perceptual losses
 #
-# ![Four coloured wallpapers with a square hole in the middle; below, the holes filled so that the pattern goes on without a seam; below, the truth.](pictures/09_fourier.jpg)
+# ![Five coloured wallpapers with a square hole; below, filled by smearing colours inwards; by waves, which continue the pattern without a seam; and the truth.](pictures/09_fourier.jpg)
 #
 # A wallpaper repeats. Whoever has understood its pattern can continue it through a hole of any width. A convolution
 # looks at a few pixels, and a dilated one (lesson 4) a little farther. In 2022, LaMa (Suvorov et al.) filled wide holes
@@ -627,8 +627,8 @@ assert by_waves < 25, "the method of section 2 should need waves that fit"
 # %% [markdown]
 # ## 8 · A loss that sees far, too
 #
-# The same question can be put to the *loss*. L1 compares pixel with pixel: a stripe that is moved by half a period costs as
-# much as none at all, so an unsure network paints grey. A **perceptual loss** (Johnson et al. 2016) compares what a fixed,
+# The same question can be put to the *loss*. L1 compares pixel with pixel: a stripe in the wrong place costs more than none,
+# so an unsure network paints grey. A **perceptual loss** (Johnson et al. 2016) compares what a fixed,
 # trained network *sees*: its feature maps of the fill, and of the truth.
 #
 # LaMa's point: the loss network's receptive field must be large, or it only judges texture. It takes a segmentation network
