@@ -278,8 +278,8 @@ class FourierUnit_reference(nn.Module):
 def test_fourier_unit(build):
     torch.manual_seed(1)
     peer, ours = layers.FourierUnit(3, 2), build(3, 2)
-    missing = count_parameters(peer) - count_parameters(ours)
-    assert missing == 0, f"{missing} parameters are missing: is there a bias? 2 outputs per channel"
+    found, expected = count_parameters(ours), count_parameters(peer)
+    assert found == expected, f"{found} parameters, not {expected}: a bias? two parts per channel?"
     ours.load_state_dict(peer.state_dict())
     for size in ((8, 8), (6, 10), (8, 9), (7, 5)):
         x = torch.randn(2, 3, *size)
@@ -290,7 +290,7 @@ def test_fourier_unit(build):
         )
         off = (found - expected).abs().amax() / expected.abs().amax()
         assert off < 1e-4, (
-            f"with equal weights it differs by {off:.0%} of the largest value: the order of the "
+            f"with equal weights it differs by {off:.1%} of the largest value: the order of the "
             "channels, the scale of both transforms, or the ReLU?"
         )
 
@@ -413,8 +413,8 @@ def test_fourier_conv(build):
     torch.manual_seed(2)
     for channels in (16, 8):
         peer, ours = layers.FourierConv2d(channels), build(channels)
-        missing = count_parameters(peer) - count_parameters(ours)
-        assert missing == 0, f"{channels} channels: {missing} parameters are missing"
+        found, expected = count_parameters(ours), count_parameters(peer)
+        assert found == expected, f"{channels} channels: {found} parameters, not {expected}"
         names = {name.split(".")[0] for name in peer.state_dict()}
         found = {name.split(".")[0] for name in ours.state_dict()}
         assert found == names, f"the parts are {sorted(names)}, not {sorted(found)}"
@@ -685,10 +685,10 @@ def test_perceptual_loss(function):
     fill, truth = torch.rand(2, 2, 3, 8, 8, generator=stream(6))
 
     def see(x):
-        return [x, 10 * F.avg_pool2d(x, 2)]
+        return [2 * x, 10 * F.avg_pool2d(x, 2)]
 
     assert function(see, truth, truth) == 0, "equal pictures have no loss"
-    one = function(lambda x: [x], 3 * truth, truth)
+    one = function(lambda x: [2 * x], 3 * truth, truth)
     assert abs(one - 4) < 1e-4, f"three times the truth: (3 - 1)² = 4 times its square, not {one}"
     both = function(see, 3 * truth, truth)
     assert abs(both - 4) < 1e-4, "each map is divided by its own square; then the mean over maps"
