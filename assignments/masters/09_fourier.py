@@ -129,7 +129,7 @@ def hidden_perceptual_loss(function):
 
     def four(x):
         small = F.conv2d(x, weight, stride=2)
-        return [x, small, 30 * F.leaky_relu(small), F.avg_pool2d(x, 4).flatten(1)]
+        return [1.5 * x, small, 30 * F.leaky_relu(small), F.avg_pool2d(x, 4).flatten(1)]
 
     def one(x):
         return [F.conv2d(x, weight).tanh()]

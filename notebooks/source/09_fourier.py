@@ -154,13 +154,18 @@ show_diagram(
         "fill": Box("completed picture", "3 × 256 × 256", row=0.5, column=4),
         "loss": Box("losses", row=0.5, column=5, kind="loss"),
     },
-    ["seen > down > local > up > fill > loss", "down > global > up", "local > global"],
+    [
+        "seen > down > local > up > fill > loss",
+        "down > global > up",
+        "local > global",
+        "global > local",
+    ],
     {"loss": ["loss > fill > up > global > down", "up > local > down"]},
     alt="Observed picture and mask are halved three times to 512 channels of 32 by 32. Some channels"
     " go through a 3 by 3 convolution, the others through their spectrum, and both exchange; nine"
     " such blocks, then three doublings to the completed picture and the losses, whose gradient"
     " flows back through both ways.",
-    labels={"local > global": "9 blocks"},
+    labels={"global > local": "9 blocks"},
     gap=(0.5, 0.4),
 )
 
@@ -512,7 +517,7 @@ for name, (block, channels) in KINDS.items():
 
 # %% [markdown]
 # At 64 × 64 both see far enough: from the middle of the hole the border is 16 pixels away. *Predict:* who wins, and by
-# how much? Mean colour alone scores about 11 dB.
+# how much? The mean colour alone scores between 10 and 12 dB (asserted below).
 
 
 # %%
@@ -540,6 +545,9 @@ def score(network, size, count, **more):
     return metrics.psnr(network(*test.holes()), test.image, test.mask).mean().item()
 
 
+assert 10 < score(lambda *holes: mean_colour(*holes).expand(-1, 3, 64, 64), 64, 32) < 12
+
+
 # %% tags=["train"]
 trained, scores = {name: [] for name in KINDS}, {name: [] for name in KINDS}
 for seed in tqdm(range(run.pick(ci=1, laptop=3, gpu=3))):
@@ -550,7 +558,8 @@ for seed in tqdm(range(run.pick(ci=1, laptop=3, gpu=3))):
         scores[name].append(score(network, 64, 32))
         print(f"seed {seed}, {name}: {scores[name][-1]:.1f} dB")
 wins = [a - b for a, b in zip(scores["Fourier"], scores["dilated"], strict=True)]
-assert min(wins) > run.pick(ci=0.3, laptop=3, gpu=3), "Fourier convolutions do not win each time"
+assert min(scores["Fourier"]) > run.pick(ci=12, laptop=16, gpu=16), "no pattern was learned"
+assert min(wins) > run.pick(ci=0.5, laptop=5, gpu=5), "Fourier convolutions do not win each time"
 assert max(scores["dilated"]) < 15, "the dilated networks learned the pattern after all"
 
 # %%
@@ -560,7 +569,7 @@ with torch.no_grad():
 show_rows({"given": paint_holes(look.image, look.mask)} | fills | {"truth": look.image}, width=9)
 
 # %% [markdown]
-# With each seed the Fourier network is at least 3 dB ahead (asserted), with fewer weights, after the same number of steps.
+# With each seed the Fourier network is at least 5 dB ahead (asserted), with fewer weights, after the same number of steps.
 # The dilated network stays below 15 dB (asserted), not far from the mean colour, although the pattern lies in its view.
 # **Seeing is not enough.** To continue a pattern, a convolution would have to find its direction and period, and then copy
 # from a place that depends on both; its kernel copies from fixed places. A wave, once kept, is everywhere.
@@ -581,8 +590,9 @@ figure.colorbar(shown, ax=axes, label="influence (log₁₀)", shrink=0.8)
 plt.show()
 
 # %% [markdown]
-# **What to see.** Bright pixels move the output pixel in the middle most. For the dilated network that is a small square
-# around it, which in the real task lies inside the hole. For the Fourier network it is the whole picture.
+# **What to see.** The brighter a pixel, the more it moves the output pixel in the middle. Beyond its neighbourhood, which lies
+# inside the hole, the Fourier network listens to all pixels alike. The dilated one listens at nine **fixed places**, 16 pixels
+# apart: the taps of dilation 8.
 #
 # ## 7 · Trained at 64, filled at 128 and 256
 #
@@ -748,8 +758,8 @@ for name, weight in (("L1 alone", 0.0), ("with perceptual loss", 1.0)):
     painted[name], table[name] = fill, (psnr, sharp, apart)
     print(f"{name:21}: PSNR {psnr:.1f} dB, sharpness {sharp:.2f}, distance of features {apart:.3f}")
 plain, seen = table.values()
-assert seen[2] < 0.98 * plain[2], "the perceptual loss did not bring the features closer"
-assert run.profile == "ci" or seen[0] < plain[0], "the perceptual loss cost no PSNR"
+assert seen[1] > 1.3 * plain[1], "the perceptual loss did not make the fills sharper"
+assert seen[0] < plain[0], "the perceptual loss cost no PSNR"
 
 # %%
 given = {"given": paint_holes(test.image, test.mask)[:6]}
@@ -757,13 +767,13 @@ fills = {name: fill[:6] for name, fill in painted.items()}
 show_rows(given | fills | {"truth": test.image[:6]}, width=9)
 
 # %% [markdown]
-# The perceptual loss brought the features closer, and cost PSNR (both asserted). Look at what it painted in our run. After
-# so few steps L1 alone gives skin without features. With the perceptual loss there is more detail, but not more *face*: fine
-# patterns that please the judge. A fixed network can be fooled, since nobody tells it that the fill is wrong. A
-# discriminator, which learns on, would be told.
+# The perceptual loss made the fills sharper, and cost PSNR (both asserted). Look at what it painted. After so few steps L1
+# alone gives skin without features. The perceptual loss adds detail, but not *face*: a fine grid. Even the judge's own
+# distance fell only by a few percent in our run. A fixed judge can be fooled: patterns that excite its first layers are
+# found before eyes are. A discriminator, which learns on, would notice the grid.
 #
-# So this is what a feature network trained on 20,000 faces to tell attributes can give here: a direction, not a goal.
-# LaMa uses its judge **beside** a discriminator, and trains far longer, on far more pictures.
+# So this is what a feature network trained on 20,000 faces to tell attributes can give at this budget: detail without
+# meaning. LaMa uses its judge **beside** a discriminator, and trains far longer, on far more pictures.
 
 # %% [markdown]
 # ## 9 · Bug hunt: a Fourier transform written by hand
