@@ -29,10 +29,10 @@ from inpaintlib.data.writing import write_whole
 from inpaintlib.images import hide
 from inpaintlib.models.contract import Inpainting
 from inpaintlib.photos import shipped
+from inpaintlib.training import recipes
 
 OPSET = 17
 INPUTS, OUTPUT = ("image", "mask"), "prediction"
-SAMPLED = ("flow",)  # families that need many passes: another contract, another kind
 SMALL = 64  # values: what is smaller is not worth a node that widens it
 
 
@@ -134,7 +134,7 @@ def names() -> list[str]:
     return [
         name
         for name in shipped.available()
-        if shipped.is_inpainter(name) and shipped.family_of(name) not in SAMPLED
+        if shipped.is_inpainter(name) and not recipes.recipe(shipped.family_of(name)).draws
     ]
 
 

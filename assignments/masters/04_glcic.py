@@ -72,6 +72,17 @@ def hidden_crop_around(function):
 # take `glcic.crop_around(picture, mask, size)`, whatever you have written in exercise 1.
 
 
+# %% [markdown] tags=["hint:04-2"]
+# <details><summary>Hint</summary>
+#
+# Both branches are the same recipe at two sizes: write a method that makes one, with a loop that halves `size`
+# until it is 4, and call it twice. Keep count of the channels as you go; the dense layer needs channels × 4 × 4
+# inputs. In `forward`, put picture and mask together *before* you crop, so that the local branch gets the piece of
+# the mask that belongs to its crop. `size` is `image.shape[-1]`.
+#
+# </details>
+
+
 # %% tags=["solution:04-2"]
 class Discriminator_reference(nn.Module):
     def __init__(self, size, width, features):

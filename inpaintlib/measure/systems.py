@@ -55,8 +55,8 @@ def systems(training: ImageSet, names: Sequence[str] | None = None) -> Iterator[
 
     Args:
         training: what the fills that learn are trained on, at the size of the comparison.
-        names: which, see `check_names`; None for all, of the networks those whose weights are here
-            and were trained on such pictures.
+        names: which, see `check_names`; None for all, of the networks those whose weights are here,
+            were trained on such pictures, and give one fill for a hole.
 
     Raises:
         ValueError: no system of that name, or its weights are missing.
@@ -98,10 +98,11 @@ def _is_told(model: str) -> bool:
 
 
 def _fits(name: str, training: ImageSet) -> bool:
-    """Whether a network's weights are here and were trained on such pictures."""
+    """Whether a network's weights are here, learned from such pictures, and give one fill."""
     model = name.removesuffix(BLENDED)
-    drawn = shipped.SHIPPED[model].drawn is (training.kind == "drawn")
-    return drawn and model in shipped.available()
+    made = shipped.SHIPPED[model]
+    drawn = made.drawn is (training.kind == "drawn")
+    return drawn and model in shipped.available() and not RECIPES[made.family].draws
 
 
 def _fill_by_name(name: str, training: ImageSet) -> System:

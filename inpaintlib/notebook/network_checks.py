@@ -22,6 +22,41 @@ from inpaintlib.notebook.agreement import (
     values,
 )
 
+# What a function asks of a network --------------------------------------------------------------
+
+
+class Watched(nn.Module):
+    """A function of state and time that keeps what it is called with, in whatever process that is.
+
+    What a grader's student calls runs elsewhere: a list would stay there, buffers come back.
+
+    Attributes:
+        states: of every call, (calls, *shape of a state).
+        times: likewise.
+
+    Example:
+        >>> watched = Watched(lambda state, time: -state)
+        >>> _ = watched(torch.ones(5, 2), torch.zeros(5))
+        >>> watched.states.shape, watched.times.shape
+        (torch.Size([1, 5, 2]), torch.Size([1, 5]))
+    """
+
+    states: torch.Tensor
+    times: torch.Tensor
+
+    def __init__(self, velocity: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.velocity = velocity
+        self.register_buffer("states", torch.empty(0))
+        self.register_buffer("times", torch.empty(0))
+
+    def forward(self, state: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        for kept, value in ((self.states, state), (self.times, time)):
+            new = value.detach().float()[None]
+            kept.data = torch.cat([kept, new]) if kept.numel() else new.clone()
+        return self.velocity(state, time)
+
+
 # One step of training ------------------------------------------------------------------------
 
 

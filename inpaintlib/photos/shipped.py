@@ -88,7 +88,7 @@ SHIPPED = {
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 700),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, sharp_last(300, 400), AVERAGES),
-    "unet-drawn": Shipped("unet", True, both_sizes(3_000, 2_400)),
+    "unet-drawn": Shipped("unet", True, (*both_sizes(3_000, 2_400), Stage("shipped", 3_000))),
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),
     "unet-whole-celeba": Shipped(
@@ -96,6 +96,7 @@ SHIPPED = {
     ),
     "blind-drawn": Shipped("blind", True, (Stage("shipped", 700),), AVERAGES),
     "blind-celeba": Shipped("blind", False, sharp_last(400, 400), AVERAGES),
+    "flow-drawn": Shipped("flow", True, (Stage("shipped", 3_000), Stage("shipped", 3_000))),
 }
 
 

@@ -10,6 +10,7 @@ const page = (choices) => `
     <select class="ip-left" aria-label="Left picture">${options(choices)}</select>
     <span class="ip-versus" aria-hidden="true">versus</span>
     <select class="ip-right" aria-label="Method: right picture">${options(choices)}</select>
+    <button type="button" class="ip-another" hidden>Another fill</button>
     <span class="ip-working" role="status" hidden></span>
     <button type="button" data-do="save" title="Save the right picture as PNG" aria-label="Save the right picture as PNG">
       <svg viewBox="0 0 24 24" aria-hidden="true"><path d="${SAVE}"/></svg></button>
@@ -46,6 +47,11 @@ function render({ model, el }) {
     find("error").classList.toggle("ip-none", model.get("rows").length > 0 && !model.get("errors").byteLength);
   });
   hear(["rows"], () => showRows(el, model.get("rows")));
+  hear(["draws"], () => (find("another").hidden = !model.get("draws")));
+  find("another").addEventListener("click", () => {
+    model.set("seed", model.get("seed") + 1);
+    model.save_changes();
+  });
   hear(["message"], () => showMessage(find("message"), model.get("message")));
   hear(["working"], () => {
     clearInterval(clock);

@@ -23,6 +23,8 @@ class Comparison(anywidget.AnyWidget):
     left_picture = bytes_trait()
     right_picture = bytes_trait()
     errors = bytes_trait()
+    draws = traitlets.Bool().tag(sync=True)  # whether an answer can be drawn anew
+    seed = traitlets.Int().tag(sync=True)  # of such an answer: the reader asks for another one
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     scaled = traitlets.Bool().tag(sync=True)  # pictures are larger than shown: the kernel saves
     working = traitlets.Unicode().tag(sync=True)  # what is being computed
@@ -37,6 +39,7 @@ class Comparison(anywidget.AnyWidget):
             size = tuple(right.picture.shape[2:])
             self.scaled = view_size(*size) != size
             self.rows = [_row(answer) for answer in filled]
+            self.draws = left.draws or right.draws
             self.working = self.message = ""
 
 

@@ -43,6 +43,7 @@ class Filled:
     seconds: float = 0.0  # that the fill took
     errors: Tensor | None = None  # (1, 3, H, W), as colours; None where the truth is not known
     scores: dict[str, float] = field(default_factory=dict)  # L1, PSNR (dB), SSIM, sharpness
+    draws: bool = False  # whether another seed gives another fill
 
 
 def methods() -> list[str]:
@@ -63,12 +64,18 @@ def fill_of(method: str) -> Fill:
     """The fill of a name; a network is loaded once and stops early when it is no longer wanted."""
     if method in CLASSICAL:
         return CLASSICAL[method]
-    if method not in methods() and not Path(method).is_file():
-        raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
-    inpainter = Inpainter(method)
+    inpainter = inpainter_of(method)
     for module in inpainter.model.modules():
         module.register_forward_pre_hook(_stop_if_stale)
     return partial(_fill_as_photo, inpainter)
+
+
+@cache
+def inpainter_of(method: str) -> Inpainter:
+    """The network of a name or of a file, loaded once."""
+    if method not in methods() and not Path(method).is_file():
+        raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
+    return Inpainter(method)
 
 
 def _fill_as_photo(inpainter: Inpainter, observed: Tensor, mask: Tensor) -> Tensor:
@@ -78,7 +85,9 @@ def _fill_as_photo(inpainter: Inpainter, observed: Tensor, mask: Tensor) -> Tens
     return from_bytes(torch.from_numpy(filled).permute(2, 0, 1)[None])
 
 
-def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) -> Filled:
+def fill(
+    method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True, seed: int = 0
+) -> Filled:
     """Fill the hole and score the result.
 
     Args:
@@ -86,6 +95,7 @@ def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) 
         image: (1, 3, H, W), [-1, 1]; a method never sees what is in the hole.
         mask: (1, 1, H, W), {0, 1}, 1 = hole.
         truth_known: whether what `image` shows in the hole is what should be there.
+        seed: of a network that draws its fills: another one, another fill.
 
     Raises:
         ValueError: no such method, or what the method raises (an all-hole mask, mostly).
@@ -94,16 +104,19 @@ def fill(method: str, image: Tensor, mask: Tensor, *, truth_known: bool = True) 
     if method == ORIGINAL:
         return Filled(ORIGINAL, image)
     run = fill_of(method)  # loaded outside the clock
+    draws = method not in CLASSICAL and inpainter_of(method).model.draws
+    if draws:
+        inpainter_of(method).seed = seed
     start = time.perf_counter()
     with torch.no_grad():
         picture = run(hide(image, mask).seen(), mask) if mask.any() else image.clone()
     seconds = time.perf_counter() - start
     picture = composite(picture, image, mask)
     if not truth_known:
-        return Filled(method, picture, seconds)
+        return Filled(method, picture, seconds, draws=draws)
     metrics = {"L1": l1, "PSNR": psnr, "SSIM": ssim, "sharpness": sharpness} if mask.any() else {}
     scores = {name: metric(picture, image, mask).item() for name, metric in metrics.items()}
-    return Filled(method, picture, seconds, error_map(picture, image), scores)
+    return Filled(method, picture, seconds, error_map(picture, image), scores, draws)
 
 
 def _stop_if_stale(*_arguments: object) -> None:

@@ -26,7 +26,7 @@ from inpaintlib.studio.logic import ORIGINAL, SIZE, Filled
 from inpaintlib.studio.painter import Painter, explain, with_picture
 from inpaintlib.studio.pictures import DRAWN, UPLOAD
 
-AT_START = ("brush", 0.5, 338)  # kind, size and seed of the first hole: across a face
+AT_START = ("brush", 0.5, 314)  # kind, size and seed of the first hole: across a face
 
 
 class Studio(ipywidgets.HBox):
@@ -62,7 +62,7 @@ class Studio(ipywidgets.HBox):
         self._lacks_networks = not models and set(logic.methods()) <= set(CLASSICAL)
         self._show(self._request()())
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
-        self.comparison.observe(self._changed, ["left", "right"])
+        self.comparison.observe(self._changed, ["left", "right", "seed"])
         self.comparison.on_msg(self._asked)
 
     def _request(self) -> Callable[[], list[Filled]]:
@@ -74,6 +74,7 @@ class Studio(ipywidgets.HBox):
             image=image,
             mask=self.painter.mask,
             truth_known=self.painter.source != UPLOAD,
+            seed=self.comparison.seed,
         )
         return lambda: [work(name) for name in names]
 

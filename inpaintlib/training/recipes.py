@@ -58,6 +58,11 @@ class Recipe:
     digits: bool = False
     damage: Damage | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether it fills one hole in many ways, see `contract.Inpainting`."""
+        return getattr(self.build, "draws", False)
+
 
 @dataclass(frozen=True)
 class Pictures:

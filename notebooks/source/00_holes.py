@@ -92,10 +92,10 @@ decibels = {name: metrics.psnr(x, first.image, first.mask).mean() for name, x in
 assert decibels["network"] > max(decibels["biharmonic"], decibels["exemplar"])
 
 # %% [markdown]
-# **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two
-# eyes. The network has learned from other faces, and its fills are nearer to the truth: the cell's last line
-# asserts it. Three questions follow. How is a hole described so that nobody cheats? How is "nearer"
-# measured? How good can a fill be without a network?
+# **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two eyes. The
+# network has learned from other faces, and its fills are nearer to the truth: the cell's last line asserts it. Nearer
+# is not yet as sharp: compare the eyes. Three questions follow. How is a hole described so that nobody cheats? How is
+# "nearer" measured? How good can a fill be without a network?
 #
 # ### Paint a hole yourself
 #
@@ -137,7 +137,8 @@ show_diagram(
 
 # %% [markdown]
 # The fill never receives the image itself, only the observed picture and the mask. The composite takes known
-# pixels from the image and the others from the prediction. Three conventions hold in every lesson:
+# pixels from the image and the others from the prediction. Three conventions hold in every lesson; a `batch` holds
+# all three pictures, as `batch.image`, `batch.mask` and `batch.observed`:
 #
 # | what | shape | values |
 # |---|---|---|
@@ -369,8 +370,8 @@ assert abs(in_hole - metrics.psnr(*pair, patch_mask).item()) < 1e-4
 #
 # $$\text{PSNR}_\text{whole} = \text{PSNR}_\text{hole} - 10\,\log_{10} f$$
 #
-# **Predict before you open the output.** One constant error fills a centre hole of 4 to 64 pixels in a picture of
-# 64. How many decibels does the whole-picture score lose on the way?
+# **Predict before you open the output.** A centre hole grows from 4 × 4 to 64 × 64 pixels, in a picture of 64 × 64.
+# The error is the same at each of its pixels. By how many decibels does the whole-picture score fall?
 
 # %% tags=["predict"]
 sides = range(4, 65, 4)
@@ -417,12 +418,12 @@ assert max(abs(psnrs[name] - psnrs["blurred"]) for name in ("brighter", "noisy")
 assert ssims["brighter"] > 0.9 > ssims["blurred"] > ssims["noisy"] + 0.1
 
 # %% [markdown]
-# **What to see.** The last three pictures have the same PSNR. SSIM is above 0.9 for the brighter one, whose
-# structure is untouched, and it rates the blur clearly above the noise. Neither number says what the eye sees at
-# once: the blurred picture has lost its fine detail. For that this course has a third measure,
-# **sharpness**: the strength of the fine detail in the fill, divided by that of the truth. 1 is as sharp as the
-# truth, 0 is flat. It does not say whether the detail is right; noise is very sharp. A fill needs a good PSNR
-# *and* a sharpness near 1.
+# **What to see.** The last three pictures have the same PSNR. SSIM is above 0.9 for the brighter one, whose structure
+# is untouched, and it rates the blur clearly above the noise. Neither number says what the eye sees at once: the
+# blurred picture has lost its fine detail. For that this course has a third measure, **sharpness**: the strength of the
+# fine detail in the fill (what a Laplacian filter finds), divided by that of the truth. 1 is as sharp as the truth, 0
+# is flat. It does not say whether the detail is right; noise is very sharp. A fill needs a good PSNR *and* a sharpness
+# near 1.
 
 # %% [markdown]
 # ## 5 · Diffusion: let the edge flow in
@@ -819,9 +820,9 @@ show_points(
 )
 
 # %% [markdown]
-# **What to see.** A good fill would stand at the upper right, near sharpness 1. No fill of this lesson does: PCA
-# has the PSNR and less than half of the exemplar fill's sharpness. (*Image mean* and *mean face* owe their sharpness to the
-# seam around the hole, not to detail.) The networks of lessons 3 to 6 aim at that corner.
+# **What to see.** A good fill would stand at the upper right, near sharpness 1. No fill of this lesson does: PCA has
+# the best PSNR, but less than half of the exemplar fill's sharpness. (*Image mean* and *mean face* owe their sharpness
+# to the seam around the hole, not to detail.) The networks of lessons 3 to 6 aim at that corner.
 #
 # Means hide failures, so look at the worst cases first.
 
@@ -938,6 +939,7 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # | L1 | the mean absolute error |
 # | PSNR | the mean squared error in decibels; higher is better |
 # | SSIM | agreement of neighbourhoods; 1 is equal |
+# | Fréchet distance | how far a set of pictures is from another, in a classifier's features |
 # | sharpness | fine detail of the fill, divided by that of the truth |
 # | baseline | a simple method that a better one must beat |
 # | control | a method whose score is known beforehand |
@@ -960,9 +962,21 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # | encoder-decoder | a network that shrinks a picture, then enlarges it again |
 # | U-Net | an encoder-decoder whose halves are joined at every size |
 # | noise | the random numbers from which a GAN's generator starts |
+# | fake | a picture that a generator made |
 # | logit | a score before it is turned into a probability |
 # | weights | the numbers that a network learns |
 # | family | a kind of model, such as `unet` or `glcic` |
+#
+# </details>
+#
+# <details><summary>Inside a network</summary>
+#
+# | word | meaning |
+# |---|---|
+# | features | the values that a network computes inside, on its way to the answer |
+# | receptive field | the input pixels on which one output pixel depends |
+# | dilated convolution | one that leaves out pixels between those that it reads |
+# | spectral norm | dividing a layer's weights by the most that it can lengthen a vector |
 #
 # </details>
 #
@@ -975,8 +989,8 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # | step | one change of the weights, after one batch |
 # | learning rate | how large a step is |
 # | reconstruction loss | the distance between fill and truth |
-# | adversarial loss | what the discriminator's verdict costs the generator |
-# | feature matching | a loss on the discriminator's inner values |
+# | adversarial loss | the generator's loss on the discriminator's scores |
+# | feature matching | a loss: how far the discriminator's features of fill and truth differ |
 # | mode collapse | a generator that makes the same few pictures always |
 # | preset | named settings with which a family is trained |
 # | shipped weights | weights that come with the course |
@@ -987,7 +1001,7 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # %% [markdown]
 # ## 11 · What we have
 #
-# You wrote the sampler, the measure, the diffusion and the search for the best match. Diffusion gives smooth fills,
+# You wrote the sampler, the measure, diffusion and the search for the best match. Diffusion gives smooth fills,
 # copying gives sharp ones; both know only one picture. PCA knows other faces, is nearest to the truth in large
 # holes, and is blurred. A network has to be near *and* sharp.
 #

@@ -84,9 +84,9 @@ answers = [number + 1 for number in range(16) if order[number] >= 8]
 print("invented:", ", ".join(str(number) for number in answers))
 
 # %% [markdown]
-# Some are easy to find: look for specks, and for strokes that lead nowhere. Others are not. From now on we call such
-# pictures **fakes**. The question of this lesson: how does a network learn to draw digits when its only
-# teacher is another network, which says "real" or "fake"?
+# Some are easy to find: look for specks, and for strokes that lead nowhere. Others are not. From now on we call
+# pictures that a network invents **fakes**. The question of this lesson: how does a network learn to draw digits when
+# its only teacher is another network, which says "real" or "fake"?
 #
 # ### The whole system
 #
@@ -216,8 +216,8 @@ axes[1].set(title="Wasserstein distance", xlabel="shift θ")
 plt.show()
 
 # %% [markdown]
-# Left: from about θ = 5 on, the curve is flat. Fakes that are far off get almost no gradient, although they
-# need it most. In high dimensions, data and fakes hardly ever overlap, so this is the usual case.
+# Left: from about θ = 5 on, the curve is flat. Fakes that are far off get almost no gradient, although they need it
+# most. In high dimensions, data and fakes hardly ever overlap (Arjovsky and Bottou 2017), so this is the usual case.
 #
 # Right: the **Wasserstein distance** is how far probability must be carried, on average, to turn $q$ into $p$. Here it is
 # $|\theta|$, with slope 1 everywhere. It is the value of another game (Arjovsky et al. 2017): the discriminator gives
@@ -228,12 +228,12 @@ plt.show()
 # ### How the generator learns
 #
 # The generator never sees the data. All it gets is the slope of the discriminator's answer at its own
-# fakes. There are two ways to ask for a larger $D$:
+# fakes: in which direction to change them so that $D$ grows. There are two losses that ask for a larger $D$:
 #
 # - **minimise** $\log(1 - D(x))$, the other half of the same game (*saturating*);
 # - **minimise** $-\log D(x)$ instead (*non-saturating*).
 #
-# Which one pulls hard when the generator is bad? We ask autograd, at $x = 5$.
+# Which one has the larger slope when the generator is bad? We ask autograd, at $x = 5$.
 
 
 # %% tags=["nbval-check-output"]
@@ -405,7 +405,7 @@ generator_loss = check(generator_loss, generator_loss_reference, test_generator_
 # %% [markdown]
 # The discriminator's loss needs no new formula: $1 - \sigma(\ell) = \sigma(-\ell)$. It pays $-\log\sigma(\ell)$ on real
 # pictures and $-\log\sigma(-\ell)$ on fakes, so your function does both. A discriminator that knows nothing
-# gives logit 0 to everything. Remember what the two networks pay then; we compare all later losses with these two values.
+# gives logit 0 to everything. We will compare all later losses with what the two networks pay then:
 
 
 # %% tags=["nbval-check-output"]
@@ -596,8 +596,8 @@ def play(game, *, steps, scale=lambda pixels: pixels):
 #
 # Later models have more kinds of steps, or steps that pause. The package calls such a step a **phase** (which networks
 # learn, their loss, their optimizer), and `training.train` runs the phases of any model: it freezes the
-# other networks, clears, runs backward, steps. It is the loop that you have just built. Proof, two steps on copies, without
-# dropout, so that no chance is left:
+# other networks, clears, runs backward, steps. It is the loop that you have just built. To prove it, we make two
+# steps with each, from the same weights and without dropout, and compare (up to rounding):
 
 # %% tags=["nbval-check-output"]
 ours = Game(seed=3)
@@ -624,8 +624,8 @@ for name in ("generator", "discriminator"):
 # generator $x$ makes it smaller, the discriminator $y$ makes it larger. The gradient for $x$ is $y$, that for $y$ is $x$,
 # and the solution is $x = y = 0$. They start at $(1, 0)$, with rate $r = 0.1$.
 #
-# *Predict.* Do they arrive, if both move at once? If they take turns? And if the discriminator pays
-# $\tfrac12 y^2$ for being steep?
+# *Predict.* Do they arrive, if both move at once? If they take turns? And if the discriminator's loss gets a
+# penalty of $\tfrac12 y^2$ (here $y$ is the slope of its score)?
 
 # %% tags=["nbval-check-output", "predict"]
 RULES = {
@@ -689,7 +689,7 @@ assert abs(ink["average"] - target) < 0.7 * abs(ink["step 1"] - target), "the in
 show_rows(moments)
 
 # %% [markdown]
-# Each column is one noise vector, each row a moment. First the paper darkens, then blobs find places, then
+# Each column is one noise vector, each row a moment. First the background darkens, then blobs appear, then
 # strokes. A column may turn from one digit into another. The last row, from the averaged weights, has the
 # fewest specks.
 #
@@ -700,9 +700,9 @@ levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows n
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
 
 # %% [markdown]
-# Neither has to. Each loss is a score *against the present opponent*, and both networks improve at once: these curves
-# do **not** tell how good the pictures are. A discriminator that pays between 0 and 2 ln 2 (dashed) is ahead and can
-# still be fooled, so the generator gets a gradient.
+# Neither has to fall. Each loss is a score *against the present opponent*, and both networks improve at once: these
+# curves do **not** tell how good the pictures are. A discriminator that pays between 0 and 2 ln 2 (dashed) is ahead and
+# can still be fooled, so the generator gets a gradient.
 #
 # ## 10 · Look and measure
 #
@@ -782,7 +782,8 @@ print(f"classes covered: {covered} of 10; confidence {confidence:.2f} on samples
 print(f"{counted(held_out.floats())[1]:.2f} on unseen digits")
 
 # %% [markdown]
-# The classifier must name *something*, even for a blob, so read the bars together with its confidence.
+# The classifier must name *something*, even for a blob, so read the bars together with its confidence. In our run
+# all digits occur, but unequally often: 1 has twice its fair share, 0 a quarter.
 #
 # ## 11 · Break it: mode collapse
 #
@@ -931,8 +932,8 @@ assert all(fact[2] > 0.9 for fact in facts if fact[0] == "fed [0, 1]")
 #
 # During a run, the discriminator's loss falls from 1.2 to 0.5 and the generator's rises. A friend says:
 # "The generator is getting worse; stop." Another run stays at 1.386 and 0.693 for a thousand steps, and the
-# friend says: "Perfect, this is the solution of the game." Judge both, and name two measurements that would
-# decide. Five sentences.
+# friend says: "Perfect, this is the solution of the game." Is either right? Name two measurements that
+# would decide. Five sentences.
 #
 # <details><summary>What a good answer contains</summary>
 #
@@ -941,7 +942,7 @@ assert all(fact[2] > 0.9 for fact in facts if fact[0] == "fed [0, 1]")
 # solution of the game, or a dead discriminator (a learning rate of 0, a constant output) against a generator that
 # learns nothing. To decide: samples from fixed noise over time, class coverage and confidence by a classifier,
 # distance between samples, or a *fresh* discriminator trained against the frozen generator. One point for
-# each judgement, one for the measurements.
+# each answer to the friend, one for the measurements.
 #
 # </details>
 

@@ -219,8 +219,8 @@ stamp = check(stamp, stamp_reference, test_stamp)
 # %% [markdown]
 # ### The checkerboard
 #
-# How many stamps reach each place of the output? Your function tells: stamp ones with ones, and
-# look away from the ends.
+# How many stamps reach each place of the output? Your function can count: stamp ones with ones.
+# We print the middle only, because the ends get fewer.
 
 # %% tags=["nbval-check-output"]
 for size in (2, 3, 4, 5, 6):
@@ -228,9 +228,10 @@ for size in (2, 3, 4, 5, 6):
     print(f"kernel {size}, stride 2: ", *counts[8:16].int().tolist())
 
 # %% [markdown]
-# A kernel whose size divides by the stride gives every place equally many stamps. With kernels 3
-# and 5, neighbours get different numbers. *Predict:* what do three such layers, not trained, make
-# of an even grey? Is kernel 4 free of the pattern? ("Spread" is the standard deviation.)
+# A kernel whose size is a multiple of the stride gives every place equally many stamps. With
+# kernels 3 and 5, neighbours get different numbers. *Predict:* what do three such layers, not
+# trained, make of an even grey? Is kernel 4 free of the pattern? ("Spread" is the standard
+# deviation.)
 
 
 # %%
@@ -260,11 +261,11 @@ assert min(spread, key=spread.get) == "repeat pixels, kernel 3", "repeating shou
 show_images((torch.cat(list(grown.values())) - 1).clamp(-1, 1), titles=titles, columns=4, width=8)
 
 # %% [markdown]
-# Kernels 3 and 5 make a checkerboard, and three layers make it finer and coarser (Odena et al.
-# 2016). **Kernel 4 with stride 2**, which DCGAN code uses, gives every place the same *number* of
-# stamps, but not the same *weights*: even and odd places see different halves of the kernel, so a
-# weaker pattern stays until training removes it. Repeating every pixel and then convolving has no
-# pattern at all; from lesson 4 on we use that.
+# Kernels 3 and 5 make a checkerboard, and each of the three layers adds one of another size (Odena
+# et al. 2016). **Kernel 4 with stride 2**, which DCGAN code uses, gives every place the same
+# *number* of stamps, but not the same *weights*: even and odd places see different halves of the
+# kernel, so a weaker pattern stays until training removes it. Repeating every pixel and then
+# convolving has no pattern at all; from lesson 4 on we use that.
 
 # %% [markdown]
 # ## 4 · Batch normalisation
@@ -479,10 +480,12 @@ print(tuple(logits.shape), *[f"{count_parameters(network):,}" for network in net
 # ## 7 · Train your networks
 #
 # Your generator plays against the *spectral* form of your discriminator; section 9 compares both.
-# The rest is the package's loop: Adam with the learning rates below, and the **hinge loss**. It
-# gives the discriminator no gradient for a real face whose score is above 1, nor for a generated
-# one below -1. What we show is a moving average of the generator's weights. It needs its own
-# BatchNorm averages: `refresh_statistics` measures them.
+# The rest is the package's loop: Adam with the learning rates below, and the **hinge loss**. With
+# the score $D$, the discriminator pays $\max(0, 1 - D)$ for a real face and $\max(0, 1 + D)$ for a
+# generated one (its loss is the mean of the two); the generator pays $-D$. So the discriminator
+# gets no gradient from a real face above 1, nor from a generated one below -1. What we show is a
+# moving average of the generator's weights (lesson 1). BatchNorm's running averages were made by
+# other weights: `refresh_statistics` measures them anew.
 
 # %%
 HINGE = {"adversarial": "hinge", "betas": (0.0, 0.99), "discriminator_factor": 2.0}
@@ -664,12 +667,13 @@ for name, values in outcome.items():
 show_rows(looks, width=7.4)
 
 # %% [markdown]
-# In our run, spectral norm comes much nearer to the real faces with two seeds; with the third, whose
-# faces are shown above, both distances are equal. One seed alone could have told either story; to
-# decide between the forms we would need more seeds and longer training. The pictures differ
-# clearly, though. With BatchNorm the faces stay pale: its discriminator scales every batch to the
-# same contrast before it looks, so it hardly sees that a whole batch is too pale. With spectral
-# norm it sees colours and contrast, and the generator exaggerates them at first.
+# In our run, spectral norm comes much nearer to the real faces with two seeds; with the third,
+# whose faces are shown above, both distances are nearly equal. One seed alone could have told
+# either story; to decide between the forms we would need more seeds and longer training. The
+# pictures differ clearly, though. With BatchNorm the faces stay pale. A likely reason: its
+# discriminator scales each batch to the same contrast, layer by layer, so it hardly sees that a
+# whole batch is too pale. With spectral norm it sees colours and contrast, and the generator
+# exaggerates them at first.
 
 # %% [markdown]
 # ## 10 · Did it memorise?

@@ -164,7 +164,7 @@ print("masks equal:            ", torch.equal(with_hole.mask, with_card.mask))
 
 # %% [markdown]
 # From three channels no network can tell the two apart. So every network here, the discriminator too, gets the
-# **mask** as a fourth channel: 1 in the hole, 0 where a value is a fact.
+# **mask** as a fourth channel: 1 in the hole, 0 where the value is known.
 #
 # ## 4 · Two right answers, one hole
 #
@@ -259,8 +259,8 @@ assert by_l2[0] == min(by_l2)
 assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of the nine"][2]
 
 # %% [markdown]
-# Among these answers, the mean has the lowest L2 and the median the lowest L1, although nobody would take
-# either for a face. The median keeps a little more detail than the mean, and is still several faces at once. A
+# Among these answers, the mean has the lowest L2 and the median the lowest L1, although neither looks like one
+# real face. The median keeps a little more detail than the mean, and is still several faces at once. A
 # network that learns by L1 is asked for such a median, over all faces that fit the visible part. The fewer answers
 # that part leaves open, the sharper the median. What stays open is blurred.
 
@@ -391,8 +391,8 @@ show_rows({"picture": stack, "score\nper patch": scores}, titles=titles, width=6
 
 # %% [markdown]
 # The shifted stripes are as good a fill as the truth, but for two seams. L1 gives them the *worst* value, the
-# discriminator nearly the best. It knows what patches look like, not which ones were there. And its map says
-# *where* a fill is wrong: inside the grey area, or at the seams.
+# discriminator a far better score than the grey. It knows what patches look like, not which ones were there. And its
+# map says *where* a fill is wrong: inside the grey area, or at the seams.
 #
 # Such a discriminator is the **PatchGAN** of pix2pix (Isola et al. 2017): a convolutional network that ends
 # in a map of scores instead of one. Pix2pix also shows it the generator's *input*; it is **conditioned** on it.
@@ -534,10 +534,10 @@ for name, picture in fills.items():
 #
 # ●●● · 20 minutes · 5 points
 #
-# Below are the losses as public code computes them. They have three defects: a Sigmoid; the discriminator judges
-# the raw prediction, not the completed picture that a user gets; and its own loss also teaches the generator to be
-# caught. Write `losses` without them: hinge for both sides, the mask shown, and as third value feature
-# matching, the mean over the layers of the mean absolute difference.
+# Below are the losses as public code computes them. They have three defects: a Sigmoid; the discriminator sees the raw
+# prediction, not the completed picture that a user gets; and the gradient of the discriminator's loss also reaches the
+# generator, which then learns to be recognised. Write `losses` without them: hinge for both sides, the mask shown, and
+# as third value feature matching, the mean over the layers of the mean absolute difference.
 #
 # ```python
 # def public_losses(discriminator, prediction, image, mask):
@@ -696,7 +696,9 @@ given = {"given": paint_holes(strip.image, strip.mask)}
 show_rows(given | moments | {"truth": strip.image}, width=6.4)
 
 # %% [markdown]
-# First come skin and hair, in our run under the grid of lesson 2; then the grid fades, and eyes and mouth appear. Two terms of the loss, and the error in the hole on faces that it never trained on:
+# First come skin and hair, in our run under the grid of lesson 2; then the grid fades, and eyes and mouth appear. In
+# our run some faces get marks like glasses that they do not have. Two terms of the loss, and the error in the hole on
+# faces that it never trained on:
 
 # %%
 tenth = STEPS // 10
@@ -787,13 +789,13 @@ show_planes(points, [("PSNR (dB)", measure) for measure in others])
 
 # %% [markdown]
 # **What to see.** Each dot is a network. With the weight of the sources little changes. At a tenth of L1's weight the
-# fills become clearly sharper, and in our run PSNR falls by about a decibel. Blau and Michaeli (2018) prove that
-# *distortion* (how far from this truth) and *perception* (how far the set of fills is from the set of real pictures)
-# cannot both be best where a hole has several answers.
+# fills become clearly sharper, and in our run PSNR falls by one to two decibels. Blau and Michaeli (2018) prove that
+# *distortion* (how far from this truth) and *perception* (how far the set of fills is from real pictures) cannot both
+# be best where a hole has several answers.
 #
-# Sharp is not yet right. The **Fréchet distance** compares the sets, in features of a small face classifier; less
-# is better. In our short run, sharp fills with wrong details are further away than blurred ones.
-# Feature matching improves both measures over the score alone.
+# Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
+# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. Feature
+# matching improves PSNR and Fréchet distance over the score alone.
 
 # %%
 columns = [5, 1, 3, 8, 11]
@@ -802,7 +804,7 @@ rows |= {name.replace(" ", "\n", 1): results[name, 0][columns] for name in WAYS}
 show_rows(rows | {"truth": look.image[columns]}, width=6.4)
 
 # %% [markdown]
-# The first column is the face of section 4. L1 alone paints several answers at once. The last two rows
+# The first column is the face of section 4. L1 alone paints several answers at once. The two rows above the truth
 # commit to *one* answer, often not the true one, and pay for it in decibels.
 #
 # ### Play
@@ -876,8 +878,8 @@ show_dots(quality, ylabel="PSNR in the hole (dB)")
 #
 # Network A, trained without an adversary, has 22.4 dB in the hole. Network B, the same with one, has 21.6 dB; ten
 # friends prefer B's pictures nine times in ten. One colleague says: "B is worse, it hallucinates." Another: "A is
-# worse, PSNR is broken." Judge both. Name one use for which you would ship A, one for B, and one measurement that
-# is missing. Six sentences.
+# worse, PSNR is broken." How far is each right? Name one use for which you would ship A, one for B, and one measurement
+# that is missing. Six sentences.
 #
 # <details><summary>What a good answer contains</summary>
 #
@@ -886,7 +888,7 @@ show_dots(quality, ylabel="PSNR in the hole (dB)")
 # to *this* truth; but that is not plausibility. A where the value matters and invention harms (a scan), B where
 # people look (a wire in a holiday photograph); neither is evidence of what was there. Missing: seeds and spread,
 # a distance between distributions, a preference test with the truth among the choices. One point each for the
-# two judgements, the uses, the measurement.
+# two colleagues, the uses, the measurement.
 #
 # </details>
 
@@ -896,7 +898,7 @@ show_dots(quality, ylabel="PSNR in the hole (dB)")
 # You built a generator that reads picture and mask, a discriminator that sees the same, and losses that make the
 # one learn from the other. You know why L1 alone blurs, and what sharpness costs.
 #
-# **Three pitfalls:** a sum beside a mean, so that the discriminator has no influence; a discriminator that judges
+# **Three pitfalls:** a sum beside a mean, so that the discriminator has no influence; a discriminator that looks at
 # pixels which nobody will see; holes fixed in files.
 #
 # **Read on.** Pathak et al. 2016, *Context encoders*: section 3.2 for the losses. Isola et al. 2017, *Image-to-image

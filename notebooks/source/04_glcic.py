@@ -8,14 +8,14 @@
 #
 # ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, the truth.](pictures/04_glcic.jpg)
 #
-# A fill can be wrong in two ways. It may be too soft, or covered with a grid, or it may look fine by itself and not
-# belong to this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
+# A fill can be wrong in two ways. It may be too soft in itself, or it may look fine in itself and yet not belong to
+# this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
 # with two branches: a **local** one sees the hole from close by, a **global** one the whole picture. You write it,
 # and the schedule by which the networks take turns. Then we measure what it is worth, and find out why a published
 # gallery of flawless results proves nothing.
 
 # %% [markdown]
-# **Time** two to two and a half hours with the exercises; the cells compute for about five minutes on two CPU
+# **Time** two to two and a half hours with the exercises; the cells compute for about six minutes on two quiet CPU
 # cores. **Before this lesson** lessons 1 and 3. **Data** faces of 64 × 64 pixels, drawn by the course; with CelebA in
 # `data/` (research use only) the photographs.
 #
@@ -33,7 +33,6 @@ import inpaintlib  # before torch: it sets how torch's threads wait for each oth
 
 # isort: split
 import copy
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -69,7 +68,6 @@ from inpaintlib.notebook.viz import use_style
 from inpaintlib.photos.blending import poisson_blend
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
-from inpaintlib.training.precision import quickest
 
 use_style()
 run = session.start(seed=4)
@@ -93,31 +91,45 @@ with torch.no_grad():
 show_rows({"given": paint_holes(look.image, look.mask), "filled": pasted, "truth": look.image})
 
 # %% [markdown]
-# Does each fill belong to its face? Is it as fine as the truth? Do you see the outline of the box? These questions
-# lead through the lesson: how a pixel in the middle of a large hole learns what stands around it, who tells the
-# network that its fill is too soft or belongs to someone else, and what one may do to a fill afterwards.
+# Does each fill belong to its face? Is it as fine as the truth? Do you see the outline of the box? Three questions
+# follow. How does a pixel in the middle of a large hole learn what stands around it? Who tells the network that its
+# fill is too soft, or belongs to someone else? And what may one do to a fill afterwards?
 #
-# This is the whole system. Every arrow in it will be a line of code.
+# This is the whole system. You will write the discriminator (three boxes) and the order in which the losses train.
 
 # %%
 show_diagram(
     {
-        "seen": Box("observed + mask", "4 × 64 × 64", row=0.5, column=0),
-        "G": Box("generator", row=0.5, column=1, kind="network"),
-        "fill": Box("completed picture", "3 × 64 × 64", row=0.5, column=2),
-        "whole": Box("whole branch", "64 × 64 → 128", row=0, column=3, kind="network"),
-        "local": Box("local branch", "crop 32 × 32 → 128", row=1, column=3, kind="network"),
-        "head": Box("head", "1 logit", row=0.5, column=4, kind="network"),
-        "A": Box("adversarial loss", row=0.5, column=5, kind="loss"),
-        "R": Box("squared error", row=1.7, column=2, kind="loss"),
+        "seen": Box("observed + mask", "4 × 64 × 64", row=0, column=0),
+        "G": Box("generator", row=0, column=1, kind="network"),
+        "fill": Box("completed picture", "3 × 64 × 64", row=0, column=2),
+        "R": Box("squared error", row=1, column=2, kind="loss"),
+        "truth": Box("true picture", "3 × 64 × 64", row=2, column=2),
+        "shown": Box("one of them + mask", "4 × 64 × 64", row=1, column=3),
+        "whole": Box("global branch", "64 × 64 → 128", row=0.1, column=4, kind="network"),
+        "local": Box("local branch", "crop 32 × 32 → 128", row=1.9, column=4, kind="network"),
+        "head": Box("head", "1 logit", row=1, column=5, kind="network"),
+        "A": Box("generator's loss", "adversarial", row=0.3, column=6, kind="loss"),
+        "own": Box("discriminator's loss", row=1.7, column=6, kind="loss"),
     },
-    ["seen > G > fill > whole > head > A", "fill > local > head", "fill > R"],
-    {"A": ["A > head > whole > fill > G", "head > local > fill"], "R": ["R > fill > G"]},
-    alt="Observed picture and mask go into the generator. Its completed picture goes as a whole"
-    " into one branch of the discriminator and as a crop around the hole into the other; a head joins"
-    " both to one logit. The gradient of the adversarial loss flows back through both branches"
-    " and the completed picture into the generator, as does that of the squared error.",
-    gap=(0.5, 0.4),
+    [
+        "seen > G > fill > shown > whole > head > A",
+        "truth > shown > local > head > own",
+        "fill > R",
+        "truth > R",
+    ],
+    {
+        "R": ["R > fill > G"],
+        "A": ["A > head > whole > shown > fill > G", "head > local > shown"],
+        "own": ["own > head > whole", "head > local"],
+    },
+    alt="Observed picture and mask go into the generator. Its completed picture, or the true one,"
+    " goes with the mask into the discriminator: as a whole into the global branch, as a crop around"
+    " the hole into the local one. A head joins both branches to one logit, which two losses read."
+    " The gradient of the generator's adversarial loss flows back through head, branches and"
+    " completed picture into the generator, as does that of the squared error between completed"
+    " and true picture. The gradient of the discriminator's loss stops in the branches.",
+    gap=(0.42, 0.25),
 )
 
 # %% [markdown]
@@ -144,8 +156,8 @@ print("distinct values in the holes:", len(batch.observed[hidden].unique()))
 # The middle of a 128-pixel hole lies 64 pixels from anything known. The inputs on which an output pixel depends are
 # its **receptive field**; if it is smaller than that, the middle is filled without having seen anything.
 #
-# A **dilated** convolution leaves gaps of $d-1$ pixels between its taps. It looks $d$ times as far with the same
-# weights and at the same cost. Send a single 1 through four layers of three taps: which places does it reach?
+# A **dilated** convolution leaves out $d-1$ pixels between the pixels that it reads. It looks $d$ times as far with the
+# same weights and at the same cost. Send a single 1 through four layers of three weights: which places does it reach?
 
 
 # %% tags=["nbval-check-output"]
@@ -223,10 +235,10 @@ print(f"{count_parameters(full):,} parameters, and the same picture as the packa
 # %% [markdown]
 # ### Measure the view
 #
-# The formula is for the network that one *thinks* one has written. We measure the one that we have: an input pixel
+# The formula holds for the network that we *meant* to write. We measure the one that we wrote: an input pixel
 # matters to an output pixel if the gradient there is not zero. With random weights a gradient can be zero by
-# accident, behind a ReLU that happens to be closed. So for this measurement every weight is made positive: nothing
-# cancels, every ReLU is open, and only the wiring counts.
+# accident, where a ReLU gives 0. So for this measurement every weight is made positive: nothing cancels, no ReLU
+# gives 0, and only the connections count.
 
 
 # %%
@@ -238,7 +250,6 @@ def influence(network, size, row, column):
     return (observed.grad[0].abs() > 0).any(dim=0)
 
 
-# %%
 def wiring(dilations):
     """A small generator whose every weight is positive, so that no path is blocked."""
     network = Generator(width=2, dilations=dilations, resize=False).eval()
@@ -289,7 +300,7 @@ show_images(torch.cat(views), titles=titles, columns=4, width=9)
 # %% [markdown]
 # **What to see.** The hole is 128 pixels wide, and everything black is out of sight. Without dilation the pixel sees
 # a piece of the hole and nothing else; with 2, 4, 8, 16 it sees the whole picture. Four times 32 reach farther
-# still, in patches: the gaps of the toy. Move the pixel and change the hole yourself:
+# still, in patches: these are the gaps of the example above. Move the pixel and change the hole yourself:
 
 
 # %% tags=["widget"]
@@ -376,7 +387,7 @@ show_curves(
 # ## 6 · A discriminator with two branches
 #
 # The **global** branch sees the whole completed picture, the **local** one a square around the hole, half as wide.
-# Their two summaries are joined and give a single logit.
+# Each ends in a vector, its *summary*; a last layer, the head, makes one logit of both summaries.
 
 # %% [markdown]
 # ### Exercise 1 · Each sample's own crop
@@ -387,15 +398,7 @@ show_curves(
 # `crop_around`: the square of `size` pixels whose middle is the middle of the sample's own hole, shifted inwards
 # where it would leave the picture. Where the middle falls between two pixels, take the upper and left one of the two
 # possible places. The generator will learn through this crop: gradients must flow from it to `image`.
-
-
-# %% tags=["exercise:04-1"]
-def crop_around(image, mask, size):
-    """(B, C, H, W) and (B, 1, H, W) to (B, C, size, size); in each mask 1 = hole, one box."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `mask[i, 0].nonzero()` lists the (row, column) pairs of the hole. Their smallest and largest values per column
@@ -404,6 +407,12 @@ def crop_around(image, mask, size):
 # negative, or too large for the picture: what are the smallest and the largest start that fit?
 #
 # </details>
+
+
+# %% tags=["exercise:04-1"]
+def crop_around(image, mask, size):
+    """(B, C, H, W) and (B, 1, H, W) to (B, C, size, size); in each mask 1 = hole, one box."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:04-1"] jupyter={"source_hidden": true}
@@ -457,6 +466,15 @@ crop_around = check(crop_around, crop_around_reference, test_crop_around)
 #
 # The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of
 # these layers but the head are wrapped in `spectral_norm(layer)`.
+#
+# <details><summary>Hint</summary>
+#
+# Both branches are the same recipe at two sizes: write a method that makes one, with a loop that halves `size`
+# until it is 4, and call it twice. Keep count of the channels as you go; the dense layer needs channels × 4 × 4
+# inputs. In `forward`, put picture and mask together *before* you crop, so that the local branch gets the piece of
+# the mask that belongs to its crop. `size` is `image.shape[-1]`.
+#
+# </details>
 
 
 # %% tags=["exercise:04-2"]
@@ -469,17 +487,6 @@ class Discriminator(nn.Module):
 
     def forward(self, image, mask):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Both branches are the same recipe at two sizes: write a method that makes one, with a loop that halves `size`
-# until it is 4, and call it twice. Keep count of the channels as you go; the dense layer needs channels × 4 × 4
-# inputs. In `forward`, put picture and mask together *before* you crop, so that the local branch gets the piece of
-# the mask that belongs to its crop. `size` is `image.shape[-1]`.
-#
-# </details>
 
 
 # %% tags=["solution:04-2"] jupyter={"source_hidden": true}
@@ -511,8 +518,7 @@ def test_discriminator(build):
         levels = size.bit_length() - 3  # 3 for 32
         config = replace(glcic.LESSON, size=size, local_size=size // 2)
         config = replace(config, discriminator_width=width, features=features)
-        config = replace(config, global_levels=levels, local_levels=levels - 1)
-        return glcic.Discriminator(config)
+        return glcic.Discriminator(replace(config, global_levels=levels, local_levels=levels - 1))
 
     def pictures(size, *_):
         mask = torch.zeros(2, 1, size, size)
@@ -539,7 +545,7 @@ Discriminator = check(Discriminator, Discriminator_reference, test_discriminator
 
 # %% [markdown]
 # **Spectral norm** divides a layer's weights by their largest singular value, which bounds how steeply a score can
-# change from one picture to the next (Miyato et al. 2018); it keeps the game steady. The paper has BatchNorm in its
+# change from one picture to the next (Miyato et al. 2018); it keeps the training steady. The paper has BatchNorm in its
 # place and does not show the mask. Both changes are ours. At the paper's width the discriminator would have seven
 # times as many weights as the generator:
 
@@ -556,7 +562,7 @@ print(f"{sum(parts.values()) - mask_weights:,}, as in the paper without BatchNor
 # ## 7 · Which branch catches what?
 #
 # Before they meet a generator, we ask the branches directly. We make two mistakes on purpose and train discriminators
-# to find them, with both branches and with one of them blinded.
+# to find them: with both branches, and with one branch *blinded*, which means that its summary is all zeros.
 #
 # - **blur**: the truth, averaged over 5 × 5 pixels in the hole: what a squared error likes best;
 # - **stranger**: the whole square that the local branch sees, cut from another face.
@@ -595,7 +601,7 @@ class Blind(nn.Module):
         return shown.new_zeros(len(shown), 64)
 
 
-EXAM_STEPS = run.pick(ci=60, laptop=130, gpu=300)
+EXAM_STEPS = run.pick(ci=60, laptop=160, gpu=300)
 exam = fixed_batch(validation, run.pick(ci=40, laptop=250, gpu=500), mask=box, seed=5)
 
 
@@ -641,8 +647,9 @@ show_dots(answers, ylabel="share of right answers")
 # **What to see.** A dot is a seed, a line the mean of the seeds; a coin would have one half. The *blur* can be found by
 # every discriminator, because each of them sees the hole. The *stranger* separates them. The local branch's whole view
 # is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns: that was
-# the certain pair. Only who sees both sides of the border can object, and the best such discriminator is right in more
-# than 65 % of the cases (asserted).
+# the certain pair. Only a branch that sees both sides of the border can notice, and the best such discriminator is
+# right in more than 65 % of the cases (asserted). In our run both branches together are best at
+# both mistakes.
 
 # %% [markdown]
 # ## 8 · Train in three periods
@@ -666,37 +673,21 @@ ALPHA, FEATURES, RATE = 0.05, 1.0, 1e-3
 def seen(discriminator, image, mask):
     """The discriminator's activations, ReLU by ReLU, and its logits at the end."""
     found, relus = [], [part for part in discriminator.modules() if isinstance(part, nn.ReLU)]
-    hooks = [relu.register_forward_hook(lambda *of: found.append(of[2].float())) for relu in relus]
+    hooks = [relu.register_forward_hook(lambda *of: found.append(of[2])) for relu in relus]
     logits = discriminator(image, mask)
     [hook.remove() for hook in hooks]
     return [*found, logits]
 
 
 # %%
-config = replace(glcic.LESSON, width=16, fill=mpv, learning_rate=RATE, warm_up=0, decay=False)
-config = replace(config, adversarial_weight=ALPHA, feature_weight=FEATURES)
-reference = glcic.GLCIC(config).to(run.device)
-PRECISION, times = quickest(reference, batch.to(run.device))
-print(f"a step takes: {times} → {PRECISION}")
-
-
-def rounding():
-    """Short numbers (bfloat16) in the forward pass where that is faster, else float32."""
-    low = PRECISION == "bfloat16"
-    return torch.autocast(run.device.type, torch.bfloat16) if low else nullcontext()
-
-
-# %%
 def complete(generator, batch):
     """The generator's prediction, and the picture of which only the hole is taken from it."""
-    with rounding():
-        prediction = generator(*batch.holes())
+    prediction = generator(*batch.holes())
     return prediction, composite(prediction, batch.observed, batch.mask)
 
 
 def discriminator_loss(discriminator, completed, batch):
-    with rounding():
-        real, fake = discriminator(batch.image, batch.mask), discriminator(completed, batch.mask)
+    real, fake = discriminator(batch.image, batch.mask), discriminator(completed, batch.mask)
     return hinge_discriminator_loss(real_logits=real, fake_logits=fake)
 
 
@@ -705,10 +696,9 @@ def generator_losses(prediction, completed, discriminator, batch):
     """The terms of the generator's loss; without a discriminator (None) the first one alone."""
     terms = {"reconstruction": masked_l2(prediction, batch.image, batch.mask)}
     if discriminator is not None:
-        with rounding():
-            *fake, logits = seen(discriminator, completed, batch.mask)
-            with torch.no_grad():
-                *real, _ = seen(discriminator, batch.image, batch.mask)
+        *fake, logits = seen(discriminator, completed, batch.mask)
+        with torch.no_grad():
+            *real, _ = seen(discriminator, batch.image, batch.mask)
         terms["adversarial"] = ALPHA * hinge_generator_loss(fake_logits=logits)
         terms["features"] = FEATURES * feature_matching(real=real, fake=fake)
     return terms
@@ -719,7 +709,7 @@ def generator_losses(prediction, completed, discriminator, batch):
 #
 # ●●● · 30 minutes · 5 points
 #
-# A discriminator that faces an untrained generator learns only that grey is fake. Hence three **periods**:
+# If both begin together, the discriminator learns only to tell noise from faces. Hence three **periods**:
 #
 # | period | discriminator | generator |
 # |---|---|---|
@@ -731,6 +721,15 @@ def generator_losses(prediction, completed, discriminator, batch):
 # averages move at every forward pass in training mode, with or without gradient. Each update may come only from the
 # network's own loss: gradients left over from before must not count. At the end the generator is in training mode
 # and every weight has `requires_grad`.
+#
+# <details><summary>Hint</summary>
+#
+# Two blocks: one for the periods in which the discriminator learns, and below it one for the periods in which the
+# generator learns. Each block completes the batch anew, computes its loss, clears its own optimizer's gradients,
+# calls `backward` and makes a step. In the first block nothing of the generator needs a gradient. In the second
+# one the discriminator's weights collect gradients on the way; when must they be gone at the latest?
+#
+# </details>
 
 
 # %% tags=["exercise:04-3"]
@@ -741,17 +740,6 @@ def training_step(generator, discriminator, optimizers, batch, period):
     floats: "discriminator", and those of `generator_losses`, as far as the period has them.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Two blocks: one for the periods in which the discriminator learns, and below it one for the periods in which the
-# generator learns. Each block completes the batch anew, computes its loss, clears its own optimizer's gradients,
-# calls `backward` and makes a step. In the first block nothing of the generator needs a gradient. In the second
-# one the discriminator's weights collect gradients on the way; when must they be gone at the latest?
-#
-# </details>
 
 
 # %% tags=["solution:04-3"] jupyter={"source_hidden": true}
@@ -840,7 +828,9 @@ def new_networks(seed):
 
 
 # %% tags=["nbval-check-output"]
-chosen_precision, PRECISION = PRECISION, "float32"
+config = replace(glcic.LESSON, width=16, fill=mpv, learning_rate=RATE, warm_up=0, decay=False)
+config = replace(config, adversarial_weight=ALPHA, feature_weight=FEATURES)
+reference = glcic.GLCIC(config).to(run.device)
 ours, theirs = new_networks(seed=0), (reference.generator, reference.discriminator)
 for network, twin in zip(ours, theirs, strict=True):
     twin.load_state_dict(network.state_dict())
@@ -851,10 +841,9 @@ for network, twin in zip(ours, theirs, strict=True):
     a, b = (nn.utils.parameters_to_vector(n.parameters()) for n in (network, twin))
     assert ((a - b).abs() > RATE / 10).float().mean() < 1e-3  # rounding turns a step here and there
 print("after one step of period 3: the same weights as by the package's own loop")
-PRECISION = chosen_precision
 
 # %% [markdown]
-# Why clear? In the public loop the gradient that the generator's turn leaves in the discriminator is added to the
+# Why clear first? In the public loop the gradient that the generator's turn leaves in the discriminator is added to the
 # discriminator's own. Its own says "give fakes a lower score", the leftover says "give them a higher one". They cancel,
 # and the discriminator no longer learns what a fake looks like. No error is raised.
 #
@@ -865,7 +854,7 @@ PRECISION = chosen_precision
 # *Predict:* which will have the higher PSNR, and which will you like better?
 
 # %%
-T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 350), gpu=(3000, 200, 6000))
+T_G, T_D, T = run.pick(ci=(16, 4, 12), laptop=(400, 20, 500), gpu=(3000, 200, 6000))
 view_batch = fixed_batch(validation, [3, 11, 14, 20, 31, 47], mask=box, seed=3)
 test = fixed_batch(validation, run.pick(ci=100, laptop=200, gpu=200), mask=box, seed=6)
 
@@ -956,7 +945,7 @@ rows["truth"] = view_batch.image
 show_rows(rows)
 
 # %% [markdown]
-# **What to see.** Without the discriminator the hole holds a fog of the right tones. With it there are lines, eyes and
+# **What to see.** Without the discriminator the fills are a blur with the right tones. With it there are lines, eyes and
 # mouths. None would fool anyone after these few minutes, but the measurements agree in every seed: at equally many
 # steps, fills at least 1.5 times as sharp, filled faces closer to true ones in the Fréchet distance, and a lower PSNR (all
 # three are asserted). This is no contradiction: PSNR rewards the average of all faces that fit, and that is a blur, which
@@ -975,9 +964,9 @@ show_curves(
 )
 
 # %% [markdown]
-# **What to see.** The squared error falls in period 1, pauses in period 2 (the generator stands still), and becomes
-# restless in period 3: it is no longer the only goal. The discriminator begins at 1, the hinge loss of a network that
-# knows nothing, and stays below it.
+# **What to see.** The squared error falls in period 1 and pauses in period 2, because the generator stands still. In
+# period 3 it is no longer the only goal. The discriminator begins at 1, the hinge loss
+# of a network that knows nothing, and stays below it.
 #
 # ## 10 · Post-processing, and the great bug hunt
 #
@@ -986,8 +975,8 @@ show_curves(
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
-# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it fits the tone;
-# features stay where the network put them.
+# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it adjusts the
+# colours; features stay where the network put them.
 
 # %% [markdown]
 # ### A gallery too good to be true
@@ -1018,7 +1007,6 @@ noisy = hide(validation.floats([3, 20, 42]), torch.cat(missing), fill=torch.tens
 answer = fill(trained["with"][0][0], noisy)
 
 
-# %%
 def show_scored(rows):
     """The noisy faces, each answer in a row with its PSNR in the hole."""
     notes = {
@@ -1033,10 +1021,11 @@ def show_scored(rows):
 pasted = composite(answer, noisy.image, noisy.mask)
 restored = published_blend(answer, noisy.image, noisy.mask)
 show_scored({"pasted": pasted, "published": restored})
+assert metrics.psnr(restored, noisy.image, noisy.mask).min() > 50
 
 # %% [markdown]
-# A network that never saw such holes pastes nonsense, and blending turns it into a photograph, with a PSNR that a
-# good JPEG would envy. A score too good is a bug report (lesson 0). Which experiment would you do first?
+# A network that never saw such holes pastes nonsense, and blending turns it into the perfect picture, with more than
+# 50 dB (asserted). A score that is too good points to a bug (lesson 0). Which experiment would you do first?
 #
 # The cheapest control there is: **throw the network away.** Put a grey picture in its place, and the negative of the
 # truth, which is as wrong as can be. *Predict* their scores.
@@ -1072,6 +1061,15 @@ for name, mask in [("box", batch.mask[:1]), *zip(shares, missing, strict=True)]:
 # stopped the gallery: run a post-processing several times, with the *same* prediction and *different* hidden pixels,
 # and return the largest change of any output value, upwards or downwards. Some leaks show only where hidden pixels
 # are all black or all white, others only with noise. Change nothing that you are given.
+#
+# <details><summary>Hint</summary>
+#
+# `composite(other, image, mask)` replaces the hidden pixels and nothing else. Which `other`? A process may round
+# to bytes, look at a mean only, or at a sign: one replacement is not enough, and it must be very different from the
+# truth. Compare every output with that of the unchanged picture. And think about which summary of the differences
+# finds a single leaking pixel.
+#
+# </details>
 
 
 # %% tags=["exercise:04-4"]
@@ -1082,17 +1080,6 @@ def leak(postprocess, prediction, image, mask):
     0.0 means that no truth gets through.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `composite(other, image, mask)` replaces the hidden pixels and nothing else. Which `other`? A process may round
-# to bytes, look at a mean only, or at a sign: one replacement is not enough, and it must be very different from the
-# truth. Compare every output with that of the unchanged picture. And think about which summary of the differences
-# finds a single leaking pixel.
-#
-# </details>
 
 
 # %% tags=["solution:04-4"] jupyter={"source_hidden": true}
@@ -1225,8 +1212,9 @@ plt.show()
 # %% [markdown]
 # With $\alpha$ on its loss, AdaDelta moves the discriminator less than a tenth as far, Adam more than 80 % as far
 # (asserted). AdaDelta even follows SGD at nearly every weight, because our discriminator's gradients are small to begin
-# with. In the public code the discriminator therefore stands nearly still through the whole third period, and no loss
-# curve says so. In short: a weight on a network's *only* loss is a learning rate in disguise.
+# with. In the public code the discriminator therefore hardly learns in the whole third period, and no loss curve says
+# so. In short: a weight on a network's *only* loss can do nothing but shorten its steps, and how much it does so
+# depends on the optimiser.
 
 # %% [markdown] tags=["reflect:04-5:4"]
 # ### Question · Read a log

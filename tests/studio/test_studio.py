@@ -56,11 +56,13 @@ def mask():
 @pytest.fixture
 def untrained(monkeypatch):
     """Shipped names whose networks are small and untrained, so that no weights are needed."""
+    logic.inpainter_of.cache_clear()
     fill_of.cache_clear()
     monkeypatch.setattr(shipped, "available", lambda: list(NETWORKS))
     monkeypatch.setattr(shipped, "load", lambda name: recipes.make(NETWORKS[name]).eval())
     yield
     fill_of.cache_clear()
+    logic.inpainter_of.cache_clear()
 
 
 def wait(studio):
@@ -180,6 +182,7 @@ def test_a_network_stops_at_its_next_layer(monkeypatch, picture, mask):
     family = recipes.make("unet").eval()
     family.generator = Slow()
 
+    logic.inpainter_of.cache_clear()
     fill_of.cache_clear()
     monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn"])
     monkeypatch.setattr(shipped, "load", lambda name: family)
@@ -334,3 +337,24 @@ def test_own_weights_are_offered(tmp_path):
     assert f"Studio(models=['{file}'])" in nbformat.read(notebook, 4).cells[0].source
     with pytest.raises(ValueError, match="no such file of weights"):
         serve.serve(models=["nowhere.safetensors"])
+
+
+def test_a_network_that_draws_is_asked_for_another_fill(tmp_path):
+    settings = {"size": 16, "widths": (8, 16), "samples": 2}
+    file = str(tmp_path / "mine.safetensors")
+    family = recipes.make("flow", **settings)
+    nn.init.normal_(family.generator.end.weight)  # else every velocity is 0
+    save_weights(file, family.generator, card={"family": "flow", "settings": asdict(family.config)})
+    studio = Studio(models=[file])
+    assert studio.comparison.draws
+    first = studio.answers[-1].picture
+    studio.comparison.seed += 1
+    wait(studio)
+    hole = studio.painter.mask.bool().expand_as(first)
+    assert (studio.answers[-1].picture[hole] != first[hole]).float().mean() > 0.5
+    studio.comparison.seed -= 1
+    wait(studio)
+    assert torch.equal(studio.answers[-1].picture, first), "the same seed, the same fill"
+    studio.comparison.right = "Telea"
+    wait(studio)
+    assert not studio.comparison.draws
