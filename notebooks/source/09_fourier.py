@@ -162,9 +162,9 @@ show_diagram(
     ],
     {"loss": ["loss > fill > up > global > down", "up > local > down"]},
     alt="Observed picture and mask are halved three times to 512 channels of 32 by 32. Some"
-    " channels go through a 3 by 3 convolution, the others through their spectrum, and both exchange; nine"
-    " such blocks, then three doublings to the completed picture and the losses, whose gradient"
-    " flows back through both ways.",
+    " channels go through a 3 by 3 convolution, the others through their spectrum, and both"
+    " exchange; nine such blocks, then three doublings to the completed picture and the losses,"
+    " whose gradient flows back through both ways.",
     labels={"global > local": "9 blocks"},
     gap=(0.5, 0.4),
 )
