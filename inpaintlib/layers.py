@@ -1,10 +1,11 @@
-"""Layers that the lessons build: gated and partial convolution, two attentions, patches.
+"""Layers that the lessons build: gated, partial and Fourier convolutions, attentions, patches.
 
 Shapes are (B, C, H, W). `spectral_norm` is torch's own, which keeps the raw weight beside its
 normalised value: evaluating twice gives the same result twice.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -238,6 +239,119 @@ class ResizeConv2d(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
         super().__init__(nn.Upsample(scale_factor=2), convolution)
+
+
+class FourierUnit(nn.Module):
+    """A 1×1 convolution of the spectrum: every output pixel depends on every input pixel.
+
+    (B, inputs, H, W) -> spectrum (B, inputs, H, W // 2 + 1), complex -> its real and imaginary
+    parts in turn as (B, 2·inputs, …) -> convolution without bias, BatchNorm, ReLU -> (B, 2·outputs,
+    …), read as a complex spectrum -> (B, outputs, H, W). Any H and W; weights are the same for all
+    frequencies, so the size may change after training. Transforms are orthonormal and computed in
+    float32, as those of other sizes than powers of 2 do not exist in half precision on a GPU.
+
+    Source:
+        Chi et al. 2020, "Fast Fourier convolution", section 3.2; the order of the channels and the
+        scale of the transform as in LaMa's public code.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2 * inputs, 2 * outputs, 1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        spectrum = torch.fft.rfft2(x.float(), norm="ortho")
+        parts = torch.view_as_real(spectrum).movedim(-1, 2).flatten(1, 2)
+        parts = F.relu(self.norm(self.conv(parts))).float()
+        spectrum = torch.view_as_complex(parts.unflatten(1, (-1, 2)).movedim(2, -1).contiguous())
+        return torch.fft.irfft2(spectrum, s=x.shape[-2:], norm="ortho")  # s: an odd W stays odd
+
+
+class SpectralTransform(nn.Module):
+    """A Fourier unit beside a skip, on half of the channels: (B, C, H, W) -> (B, C, H, W).
+
+    1×1 convolution to C / 2 channels, BatchNorm, ReLU; plus its own Fourier unit; 1×1 convolution
+    back to C. The convolutions have no bias.
+
+    Args:
+        channels: even.
+
+    Source:
+        Chi et al. 2020, figure 2, without its second, "local" Fourier unit, which LaMa leaves out.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        half = channels // 2
+        self.narrow = nn.Conv2d(channels, half, 1, bias=False)
+        self.norm = nn.BatchNorm2d(half)
+        self.unit = FourierUnit(half, half)
+        self.widen = nn.Conv2d(half, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm(self.narrow(x)))
+        return self.widen(x + self.unit(x))
+
+
+class FourierConv2d(nn.Module):
+    """Fast Fourier convolution (FFC): near and far in one layer, (B, C, H, W) -> (B, C, H, W).
+
+    The first channels are local, the others global. 3×3 convolutions (reflected at the border, no
+    bias) lead from local to local, from local to global and from global to local; a spectral
+    transform from global to global. Sums, BatchNorm, ReLU. H and W from 2 on.
+
+    Args:
+        channels: local and global ones together.
+        share: of them that are global; their number must be even and positive, as must what is
+            left for the local ones be positive.
+
+    Raises:
+        ValueError: the channels cannot be shared so.
+
+    Source:
+        Chi et al. 2020, section 3.1; with BatchNorm and ReLU as in LaMa (Suvorov et al. 2022).
+    """
+
+    def __init__(self, channels: int, share: float = 0.75) -> None:
+        super().__init__()
+        wide = int(channels * share)
+        near = channels - wide
+        if wide % 2 or wide <= 0 or near <= 0:
+            raise ValueError(
+                f"expected an even number of global channels and some local ones, got {wide} global"
+                f" of {channels}"
+            )
+        self.split = [near, wide]
+        around = partial(nn.Conv2d, kernel_size=3, padding=1, padding_mode="reflect", bias=False)
+        self.local_to_local = around(near, near)
+        self.local_to_global = around(near, wide)
+        self.global_to_local = around(wide, near)
+        self.global_to_global = SpectralTransform(wide)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near, wide = x.split(self.split, dim=1)
+        new_near = self.local_to_local(near) + self.global_to_local(wide)
+        new_wide = self.local_to_global(near) + self.global_to_global(wide)
+        return F.relu(self.norm(torch.cat([new_near, new_wide], dim=1)))
+
+
+class FourierBlock(nn.Sequential):
+    """Two fast Fourier convolutions beside a skip: (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        channels, share: as for `FourierConv2d`.
+
+    Source:
+        Suvorov et al. 2022, section 2.1.
+    """
+
+    def __init__(self, channels: int, share: float = 0.75) -> None:
+        super().__init__(FourierConv2d(channels, share), FourierConv2d(channels, share))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
 
 
 class PatchDiscriminator(nn.Module):

@@ -7,11 +7,15 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inpaintlib.layers import (
+    FourierBlock,
+    FourierConv2d,
+    FourierUnit,
     GatedConv2d,
     PartialConv2d,
     PatchDiscriminator,
     ResizeConv2d,
     SelfAttention2d,
+    SpectralTransform,
     activations,
     check_multiple,
     contextual_attention,
@@ -353,3 +357,118 @@ def test_activations_are_what_each_relu_puts_out_and_the_end():
     assert torch.equal(second, chain[:4](x))
     assert torch.equal(end, chain(x))
     assert len(activations(chain[:2], x)) == 1
+
+
+# --- Fourier convolutions ----------------------------------------------------------------------
+
+
+def waves_of(height, width):
+    """(H·W, H·W): every wave of the picture, a row each, in the order of a whole spectrum."""
+    rows, columns = torch.arange(height).double(), torch.arange(width).double()
+    found = []
+    for down in range(height):
+        for across in range(width):
+            turns = (down * rows / height)[:, None] + (across * columns / width)[None]
+            found.append(torch.exp(-2j * torch.pi * turns).flatten() / (height * width) ** 0.5)
+    return torch.stack(found)
+
+
+def unit_by_hand(layer, x):
+    """A Fourier unit, frequency by frequency, by sums over all pixels and all waves."""
+    (batch, inputs, height, width), outputs = x.shape, layer.norm.num_features // 2
+    waves = waves_of(height, width)
+    spectrum = (x.double().flatten(2).to(torch.complex128) @ waves.T).view(x.shape)
+    gain = layer.norm.weight / (layer.norm.running_var + layer.norm.eps).sqrt()
+    shift = layer.norm.bias - layer.norm.running_mean * gain
+    weight = layer.conv.weight[:, :, 0, 0].double()
+    whole = torch.zeros(batch, outputs, height, width, dtype=torch.complex128)
+    for down in range(height):
+        for across in range(width // 2 + 1):
+            seen = torch.stack(
+                [spectrum[:, :, down, across].real, spectrum[..., down, across].imag]
+            )
+            parts = seen.permute(1, 2, 0)
+            parts = parts.reshape(batch, 2 * inputs)  # real, imaginary, real, …
+            parts = F.relu(parts @ weight.T * gain + shift).view(batch, outputs, 2)
+            whole[:, :, down, across] = torch.complex(parts[..., 0], parts[..., 1])
+    # What a real picture's right half must be, and what the edges of the left half count for.
+    for down in range(height):
+        for across in range(width // 2 + 1, width):
+            mirrored = whole[:, :, -down % height, width - across]
+            whole[:, :, down, across] = mirrored.conj()
+    for across in {0, width // 2} if width % 2 == 0 else {0}:
+        column = whole[:, :, :, across].clone()
+        flipped = column[:, :, [-down % height for down in range(height)]]
+        whole[:, :, :, across] = (column + flipped.conj()) / 2
+    return (whole.flatten(2) @ waves.conj()).real.view(batch, outputs, height, width)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 4), (4, 5), (7, 3), (1, 2)])
+def test_a_fourier_unit_equals_the_sums_over_all_waves(height, width):
+    torch.manual_seed(0)
+    layer = FourierUnit(3, 2).eval()
+    with torch.no_grad():
+        layer.norm.running_mean.uniform_(-0.2, 0.2)
+        layer.norm.running_var.uniform_(0.5, 2)
+        layer.norm.bias.uniform_(-0.5, 0.5)
+    x = noise(2, 3, height, width)
+    found = layer(x)
+    assert found.shape == (2, 2, height, width)
+    torch.testing.assert_close(found, unit_by_hand(layer, x).float(), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_a_fourier_unit():
+    torch.manual_seed(0)
+    layer = FourierUnit(2, 2).eval()
+    x = noise(1, 2, 5, 3).requires_grad_()
+    for place in [(0, 0, 2, 1), (0, 1, 4, 2)]:
+        (slope,) = torch.autograd.grad(layer(x).square().sum(), x)
+        step = torch.zeros_like(x)
+        step[place] = 1e-2
+        with torch.no_grad():
+            high, low = (layer(x + sign * step).square().sum() for sign in (1, -1))
+        torch.testing.assert_close(slope[place], (high - low) / 2e-2, rtol=2e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_every_pixel_sees_every_other(height, width):
+    torch.manual_seed(0)
+    layer = SpectralTransform(6).eval()
+    torch.nn.init.constant_(layer.narrow.weight, 0.2)  # on positive input no ReLU there is closed
+    x = noise(1, 6, height, width).abs().requires_grad_()
+    result = layer(x)
+    assert result.shape == x.shape
+    (slope,) = torch.autograd.grad(result[0, :, 0, 0].sum(), x)
+    assert (slope.abs().amax(dim=(0, 1)) > 0).all()
+
+
+def test_the_parts_of_a_fourier_convolution():
+    torch.manual_seed(0)
+    layer, x = FourierConv2d(8).eval(), noise(2, 8, 9, 10)
+    near, wide = x[:, :2], x[:, 2:]
+
+    def around(convolution, x):
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), convolution.weight)
+
+    inner = layer.global_to_global
+    narrow = F.relu(inner.norm(inner.narrow(wide)))
+    far = inner.widen(narrow + inner.unit(narrow))
+    local = around(layer.local_to_local, near) + around(layer.global_to_local, wide)
+    distant = around(layer.local_to_global, near) + far
+    torch.testing.assert_close(layer(x), F.relu(layer.norm(torch.cat([local, distant], dim=1))))
+    block = FourierBlock(8).eval()
+    torch.testing.assert_close(block(x), x + block[1](block[0](x)))
+
+
+@pytest.mark.parametrize(("channels", "share"), [(8, 1.0), (8, 0.0), (12, 0.6), (2, 0.5)])
+def test_channels_that_cannot_be_shared(channels, share):
+    with pytest.raises(ValueError, match="even number of global channels"):
+        FourierConv2d(channels, share)
+
+
+def test_a_fourier_unit_in_half_precision():
+    layer, x = FourierUnit(2, 2), noise(2, 2, 6, 7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = layer(x)
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, layer(x), rtol=0.1, atol=0.1)
