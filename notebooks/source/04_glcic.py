@@ -124,7 +124,7 @@ show_diagram(
         "own": ["own > head > whole", "head > local"],
     },
     alt="Observed picture and mask go into the generator. Its completed picture, or the true one,"
-    " goes with the mask into the discriminator: as a whole into the global branch, as a crop around"
+    " goes with the mask into the discriminator: whole into the global branch, as a crop around"
     " the hole into the local one. A head joins both branches to one logit, which two losses read."
     " The gradient of the generator's adversarial loss flows back through head, branches and"
     " completed picture into the generator, as does that of the squared error between completed"

@@ -564,9 +564,9 @@ show_diagram(
         "L": ["L > rough > C"],
         "M": ["M > done > R > rough > C"],
     },
-    alt="Observed picture, ones and mask go through the coarse stage to a rough fill, pasted into the"
+    alt="Observed picture, ones, mask go through the coarse stage to a rough fill, pasted into the"
     " known pixels, and through the refinement to the completed picture, which the discriminator"
-    " scores. Each stage has an L1 loss; the refined picture's, and the hinge loss, reach both stages.",
+    " scores. Each stage has an L1 loss; that of the refined picture and hinge loss reach both.",
     gap=(0.45, 0.4),
 )
 

@@ -204,9 +204,9 @@ show_diagram(
     },
     ["seen > E > M > U > done > D > A", "E > U", "U > R"],
     {"A": ["A > D > done > U > M > E"], "R": ["R > U > M > E"]},
-    alt="Observed picture and mask go through the encoder, through attention and bottleneck, and the"
-    " decoder, to which skips also lead straight from the encoder. The completed picture goes to the"
-    " patch discriminator. The gradients of the adversarial loss and of L1, Sobel and SSIM flow back"
+    alt="Observed picture and mask go through the encoder, then attention and bottleneck, and the"
+    " decoder, to which skips also lead from the encoder. The completed picture goes to the"
+    " patch discriminator. Gradients of the adversarial loss and of L1, Sobel and SSIM flow back"
     " into the decoder and from there to the encoder.",
     gap=(0.45, 0.45),
 )
@@ -1179,7 +1179,7 @@ print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cos
 
 # %% tags=["exercise:06-4"]
 def sees(discriminator, mask):
-    """Bool, of the shape of discriminator(image): True where the logit depends on the hole's content.
+    """Bool, of the shape of discriminator(image): True where a logit depends on the hole's content.
 
     `mask` is (B, 1, H, W), 1 = hole, another one for each sample.
     """

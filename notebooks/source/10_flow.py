@@ -123,8 +123,9 @@ show_diagram(
     BOXES,
     ["noise > mix > net > loss", "truth > mix", "known > net", "aim > loss"],
     {"loss": ["loss > net"]},
-    alt="Noise and a training picture are mixed at a time t; the network sees the mixture, the known pixels, the mask "
-    "and the time; its output is compared with picture minus noise; the gradient flows from the loss to the network.",
+    alt="Noise and a training picture are mixed at a time t. The network sees the mixture, known"
+    " pixels, the mask and the time. Its output is compared with picture minus noise, and the"
+    " gradient flows from the loss to the network.",
 )
 
 # %% [markdown]
@@ -749,7 +750,7 @@ def test_repaint(function):
     assert torch.equal(filled[~hole], observed[~hole]), "at the end known pixels are the observed"
     for time, state in zip(still.times[:, 0], still.states, strict=True):
         mean, spread = state[~hole].mean(), state[~hole].std()
-        told = f"the network at time {time:.2f}: known pixels have mean {mean:.2f}, spread {spread:.2f}"
+        told = f"at time {time:.2f} the known pixels have mean {mean:.2f}, spread {spread:.2f}"
         assert abs(spread - (1 - time)) < 0.06, f"{told}; expected spread {1 - time:.2f}"
         assert abs(mean - 0.5 * time) < 0.08, f"{told}; expected mean {0.5 * time:.2f}"
     first, second = (still.states[k][~hole] - 0.5 * still.times[k, 0] for k in (1, 2))
@@ -811,7 +812,7 @@ inside = many.mask[0, 0].bool()
 
 
 def nearest_distance(pictures):
-    """Distance of each hole's content to the nearest training face's, per pixel: (B,), and which."""
+    """Distance of a hole's content to the nearest training face's, per pixel: (B,), and which."""
     own, all_ = pictures[..., inside].flatten(1), stored[..., inside].flatten(1)
     best = (torch.cdist(own, all_) / own.shape[1] ** 0.5).min(dim=1)
     return best.values, best.indices
