@@ -609,6 +609,9 @@ assert min(found["best"], found["mean"]) > found["one"] + 0.3
 # The *mean* of the six fills has a higher PSNR than one of them, though it is a blurred face. PSNR prefers the average.
 # So PSNR alone must not be used to compare a model that gives one of many answers (lesson 8).
 #
+# Lesson 6's network makes cleaner faces here: it was trained longer, and on larger pictures. But it makes *one* for each
+# hole, always the same. Which is better depends on the task.
+#
 # ### Are the answers as frequent as they should be?
 #
 # About a third of the drawn faces wear glasses. With the eyes hidden, how many fills have glasses? The course's
