@@ -975,10 +975,9 @@ for kind in ("drawn", "celeba"):
         assert lead["high"] > 0, "the text below says that it does not lose"
 
 # %% [markdown]
-# In PSNR it no longer loses: it is ahead on squares in photographs, and at the other three the interval contains 0. But
-# PSNR is PCA's own measure: PCA gives the best *average* a linear formula can. To the eye the two are far apart, since the
-# network was trained against a discriminator with ten times the weight that source 001 gave it (lesson 3): its fills have
-# sharp eyes, and PCA's have none. Lesson 8 measures that, too.
+# In PSNR it no longer loses: it is ahead on squares in photographs, and at the other three the interval contains 0. To the
+# eye the two are far apart: trained with ten times source 001's adversarial weight (lesson 3), its fills have sharp
+# eyes, and PCA's have none.
 
 # %% [markdown]
 # ## 9 · One variable at a time

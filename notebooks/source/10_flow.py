@@ -60,15 +60,8 @@ from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.exercises import check
 from inpaintlib.notebook.network_checks import Watched
 from inpaintlib.notebook.sliders import explore
-from inpaintlib.notebook.viz import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    show_curves,
-    show_images,
-    show_rows,
-    use_style,
-)
+from inpaintlib.notebook.viz import BLUE, GREEN, ORANGE, show_curves
+from inpaintlib.notebook.viz import show_images, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
 
@@ -195,7 +188,7 @@ def flow_loss_reference(network, clean, *, generator, weight=1.0):
     return (weight * wrong).mean()
 
 
-# %% tags=["check:10-1:4"]
+# %% tags=["check:10-1:4", "nbval-check-output"]
 def test_flow_loss(function):
     for shape in ((512, 2), (40, 3, 6, 4)):
         clean = torch.full(shape, 3.0)
@@ -291,7 +284,7 @@ def sample_reference(network, noise, steps):
     return states
 
 
-# %% tags=["check:10-2:3"]
+# %% tags=["check:10-2:3", "nbval-check-output"]
 def test_sample(function):
     for shape in ((5, 2), (3, 2, 4, 6)):
         noise = torch.rand(shape, generator=stream(1))
@@ -353,7 +346,8 @@ plt.show()
 # Pictures need a stronger network: a U-Net as in lesson 6, with three changes. Time enters every block. Group
 # normalisation replaces none (it needs no batch statistics, which would mix different times). And the last convolution
 # of each block starts at 0, so that every block is at first the identity.
-#
+
+# %% [markdown]
 # ### Exercise 3 · A block that knows the time
 #
 # ●●● · 25 minutes · 5 points
@@ -411,7 +405,7 @@ class Residual_reference(nn.Module):
         return self.skip(x) + self.conv2(F.silu(inner))
 
 
-# %% tags=["check:10-3:5"]
+# %% tags=["check:10-3:5", "nbval-check-output"]
 def test_residual(block):
     for inputs, outputs in ((16, 24), (16, 16)):
         torch.manual_seed(1)
@@ -703,7 +697,7 @@ show_images(faces_drawn.clamp(-1, 1), columns=6, width=7)
 # One step of `repaint`, from time $t = k/n$ to $t' = (k+1)/n$:
 #
 # 1. move the whole state by the velocity, as in `sample`;
-# 2. replace its known pixels by the known picture **mixed with new noise at the time that was reached**,
+# 2. replace its known pixels by the picture **mixed with new noise at the time that was reached**,
 #    $(1 - t')\,\text{noise} + t'\,\text{observed}$; the noise comes from `generator`.
 #
 # At $t' = 1$ the known pixels are exactly the observed ones. A widely used library mixed them at the *old* time $t$
@@ -739,7 +733,7 @@ def repaint_reference(network, observed, mask, noise, steps, *, generator):
     return state
 
 
-# %% tags=["check:10-4:5"]
+# %% tags=["check:10-4:5", "nbval-check-output"]
 def test_repaint(function):
     observed = torch.full((8, 3, 16, 16), 0.5)
     mask = torch.zeros(8, 1, 16, 16)
@@ -885,6 +879,8 @@ explore(
 #   into the file (C2PA's content credentials are made for that).
 # - **Detection.** Do not rely on it. Detectors fail on methods that they have not seen.
 #
+
+# %% [markdown]
 # The weights of this lesson learned from drawn faces: nobody's portrait, free to use. Most of the course's other networks
 # have a twin that learned from CelebA, which is for research only and shows people who were never asked. All of them
 # invent features that the person does not have: never use such a fill to
@@ -932,6 +928,8 @@ FIELD = [
     (2022.9, "Latent diffusion: the same, in a small space", "many steps", False),
     (2023.3, "Flow matching: the straight way", "many steps", True),
 ]
+
+# %%
 colours = {"without learning": ORANGE, "one pass": BLUE, "many steps": GREEN}
 figure, axis = plt.subplots(figsize=(8, 4.6))
 for row, (year, text, kind, taught) in enumerate(FIELD):
@@ -956,10 +954,10 @@ plt.show()
 #
 # - A squared error gives an average. Flow matching averages *directions* at each place of the way, and decides a little
 #   with every step; so its pictures are sharp.
-# - Other noise gives another answer. Diversity and best-of-six measure what PSNR punishes.
+# - Other noise, another answer. Diversity and best-of-six measure what PSNR punishes.
 # - The price is the number of calls: 20 here, where a GAN's generator needs one. Two give a blurred mean.
 # - **Pitfalls**: one time for the whole batch instead of one per sample; known pixels at the wrong noise level; a
 #   comparison by PSNR alone.
 #
-# **Read on**: Lipman et al. 2024, *Flow matching guide and code* (the theory, with programs); Lugmayr et al. 2022 for
-# section 9; Rombach et al. 2022, *Latent diffusion*, for how this becomes large.
+# **Read on**: Lipman et al. 2024, *Flow matching guide and code*; Lugmayr et al. 2022 for section 9; Rombach et al.
+# 2022, *Latent diffusion*, for how this becomes large.

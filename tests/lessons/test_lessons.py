@@ -26,7 +26,7 @@ CODE_LINES, CLASS_LINES, CLASS_CELLS, MEDIAN_LINES = 25, 35, 2, 8
 CELL_WORDS = 120
 LESSON_WORDS = (1500, 3400)  # 3,100 before 05 to 07 took up every feature of their sources
 CHECKED_CELLS = (6, 10)
-NOTEBOOK_BYTES = 1_000_000
+NOTEBOOK_BYTES = 1_100_000  # 05 shows gates and copies pixel by pixel
 
 
 # The anatomy of a lesson ---------------------------------------------------------------------

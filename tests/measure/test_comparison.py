@@ -241,7 +241,13 @@ def test_kinds_of_holes_have_names_of_their_own():
     assert not set(HOLES) & set(BAND_HOLES)
 
 
-@pytest.mark.parametrize("name", [n for n in shipped.available() if shipped.is_inpainter(n)])
+def give_one_fill() -> list[str]:
+    """The shipped networks that have a card here; the card of one that draws has other numbers."""
+    names = [name for name in shipped.available() if shipped.is_inpainter(name)]
+    return [name for name in names if not recipes.recipe(shipped.family_of(name)).draws]
+
+
+@pytest.mark.parametrize("name", give_one_fill())
 def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeypatch):
     drawn = shipped.SHIPPED[name].drawn
     folder = "drawn" if drawn else str(request.getfixturevalue("real_data"))
