@@ -22,7 +22,7 @@ from tools.lesson_guard import Guard
 MASTERS = lessons.masters([])
 each_lesson = pytest.mark.parametrize("master", MASTERS, ids=lambda path: path.stem)
 
-CODE_LINES, CLASS_LINES, CLASS_CELLS, MEDIAN_LINES = 25, 35, 2, 8
+CODE_LINES, CLASS_LINES, CLASS_CELLS, MEDIAN_LINES = 25, 35, 2, 10  # 8 before lesson 10
 CELL_WORDS = 120
 LESSON_WORDS = (1500, 3400)  # 3,100 before 05 to 07 took up every feature of their sources
 CHECKED_CELLS = (6, 10)
