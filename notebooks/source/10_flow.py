@@ -917,7 +917,7 @@ FIELD = [
     (2009, "PatchMatch: find such patches quickly", "without learning", False),
     (2016, "Context encoders: a network and a discriminator", "one pass", True),
     (2017, "GLCIC: a local and a global discriminator", "one pass", True),
-    (2018, "Partial convolution: layers that know the mask", "one pass", False),
+    (2018, "Partial convolution: layers that know the mask", "one pass", True),
     (2018.5, "Contextual attention: patches, inside a network", "one pass", True),
     (2019, "Gated convolution (DeepFillV2): learned masks", "one pass", True),
     (2019.5, "EdgeConnect: first the edges, then the colours", "one pass", False),
