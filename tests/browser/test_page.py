@@ -17,6 +17,7 @@ from test_page_engine import pack, random, unpack
 from inpaintlib import masks
 from inpaintlib.data import draw_faces
 from inpaintlib.images import from_bytes
+from inpaintlib.measure.cards import best_network
 from inpaintlib.photos import shipped
 from inpaintlib.photos.inpainter import Inpainter
 
@@ -25,6 +26,7 @@ build = pytest.importorskip("web.build", reason="needs the extra `web`")
 from web import export, vendor  # noqa: E402
 
 NETWORKS = ("unet-drawn", "unet-celeba", "deepfill-drawn", "blind-drawn")
+FIRST = best_network("drawn")  # what the page begins with
 ZIGZAG = [(20, 20), (60, 35), (25, 70), (100, 90), (104, 30)]
 IDLE = "document.querySelector('.ip-comparison')?.dataset.working === ''"
 READY = f"""(right) => {IDLE}
@@ -94,7 +96,7 @@ def opened(browser, address: str, **options):
 def page(browser, served):
     """The page after its first fill; then the U-Net is chosen, which is quick."""
     page = opened(browser, served.address, viewport={"width": 1440, "height": 1000})
-    page.wait_for_function(READY, arg="deepfill-drawn")
+    page.wait_for_function(READY, arg=FIRST)
     page.first_visit = dict(served.sent)
     choose(page, "unet-drawn")
     yield page
@@ -139,7 +141,7 @@ def test_the_first_visit_is_small_and_asks_nobody_else(page, served):
     ] == []
     assert sum(page.first_visit.values()) <= 8e6
     fetched = [name for name in page.first_visit if name.endswith(".onnx.gz")]
-    assert fetched == ["/models/deepfill-drawn.onnx.gz"]
+    assert fetched == [f"/models/{FIRST}.onnx.gz"]
     assert float(cell(page, 2).removesuffix(" dB")) > 10
 
 
@@ -319,7 +321,7 @@ def test_with_the_keyboard_alone_and_every_control_has_a_name(page):
 def test_on_a_phone_nothing_sticks_out(browser, served, scheme):
     options = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme, "has_touch": True}
     page = opened(browser, served.address, **options)
-    page.wait_for_function(READY, arg="deepfill-drawn")
+    page.wait_for_function(READY, arg=FIRST)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     outside = """[...document.querySelectorAll('.inpaint-web *')].filter((element) => {
       const { right, width } = element.getBoundingClientRect();
@@ -337,7 +339,7 @@ def test_as_one_file_it_opens_without_a_server(browser, files, tmp_path):
     path = tmp_path / "studio.html"
     path.write_text(build.one_file(few), "utf-8")
     page = opened(browser, path.as_uri())
-    page.wait_for_function(READY, arg="deepfill-drawn")
+    page.wait_for_function(READY, arg=FIRST)
     choose(page, "unet-drawn")
     assert [url for url in page.asked if not url.startswith(("file:", "blob:", "data:"))] == []
     assert page.errors == []
