@@ -94,7 +94,7 @@ assert decibels["network"] > max(decibels["biharmonic"], decibels["exemplar"])
 # %% [markdown]
 # **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two eyes. The
 # network has learned from other faces, and its fills are nearer to the truth: the cell's last line asserts it. Nearer
-# is not yet as sharp: compare the eyes. Three questions follow. How is a hole described so that nobody cheats? How is
+# is not yet right: look for the glasses. Three questions follow. How is a hole described so that nobody cheats? How is
 # "nearer" measured? How good can a fill be without a network?
 #
 # ### Paint a hole yourself

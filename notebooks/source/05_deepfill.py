@@ -472,7 +472,7 @@ assert run.pick(ci=True, laptop=min(better) > 0 > squares[:, 0].max(), gpu=True)
 
 # %% [markdown]
 # **What to see.** In our run both rules for unknown pixels beat the vanilla convolution on strokes in all three seeds, by
-# 0.2 to 0.5 dB. Which of the two is better is not settled: the seeds disagree. The largest effect is that of the
+# 0.2 to 0.6 dB. Which of the two is better is not settled: the seeds disagree. The largest effect is that of the
 # *training holes*: trained on squares alone, the gated twin loses 1.7 to 1.9 dB on strokes and gains about 0.5 on
 # squares. Networks are good at the holes they practised.
 

@@ -991,8 +991,8 @@ for name in DROPPED:
         print(f"without {name:20} {title:23} changes by {signed(change)}")
 
 # %% [markdown]
-# **What to see.** In our run two parts are needed most, in all three seeds: without L1 the holes lose 3 to 6 dB, without
-# the composite the whole picture loses 3.2 to 3.4. Without overlap (and all that it exchanges) the holes lose 0.6 to 1.1.
+# **What to see.** In our run two parts are needed most, in all three seeds: without L1 the holes lose 3.5 to 4.8 dB, without
+# the composite the whole picture loses 3.2 to 3.4. Without overlap (and all that it exchanges) the holes lose 0.5 to 1.1.
 # Without the patch discriminator they lose less than 0.1, and whether the mask is told at every scale is not settled.
 # After 66 steps no fill is sharp, so what a discriminator is worth for sharpness stays open here: lesson 3 measures it.
 
@@ -1298,8 +1298,8 @@ axes[0].legend(loc="lower left", fontsize=8)
 plt.show()
 
 # %% [markdown]
-# **What to see.** In our run, at equal steps, varied damage costs 0.07 to 0.09 IoU on noise cells and gains 0.22 to 0.27
-# on flat cells, 0.17 on scratches and 0.15 on text, in all three seeds: F16. Below, every point is a threshold; a curve
+# **What to see.** In our run, at equal steps, varied damage costs 0.07 to 0.09 IoU on noise cells and gains 0.21 to 0.30
+# on flat cells, about 0.18 on scratches and 0.16 on text, in all three seeds: F16. Below, every point is a threshold; a curve
 # that reaches the upper right corner is a solved problem. Scratches and text do not get there: neither training had thin
 # lines.
 #
@@ -1411,8 +1411,8 @@ for name in exams:
     print(f"{name:12} Dice adds to the IoU, a seed each: " + signed(gains))
 
 # %% [markdown]
-# In our run Dice adds 0.01 to 0.03 on both kinds of cells, nothing on scratches, and costs 0.01 to 0.02 on text, in all
-# three seeds: here a loss for small damage is no substitute for showing small damage.
+# In our run Dice adds 0.01 to 0.03 on both kinds of cells in all three seeds, nothing on scratches, and costs up to 0.02
+# on text: here a loss for small damage is no substitute for showing small damage.
 
 # %% [markdown]
 # ## 12 · The repaired system

@@ -159,7 +159,7 @@ def draw_points(count, generator):
 #
 # 1. draw noise like `clean`, standard normal, and one time per sample, uniform in [0, 1], both from `generator`;
 # 2. mix them;
-# 3. call `network(mixture, time)`, with `time` of shape (B,);
+# 3. call `network(mixture, time)` once, with `time` of shape (B,);
 # 4. return the mean of `weight` times the squared error. `weight` is a number, or a tensor that broadcasts to `clean`.
 
 
@@ -791,9 +791,10 @@ show_rows(
 )
 
 # %% [markdown]
-# RePaint needs no training for holes and works with any mask, but it needs more steps, and the join at the border is
-# weaker: the model learns of the known pixels only through its own state. The paper therefore goes back and forth
-# in time (*resampling*), at ten times the cost. A model that was trained with holes is the better choice where one can
+# RePaint needs no training for holes and works with any mask. But its fills fit the known pixels less well: in our run
+# 14.0 to 14.2 dB, and 15.5 for the model that was trained with holes. RePaint's model learns of the known pixels only
+# through its own state. The paper therefore goes back and forth in time (*resampling*), at ten times the cost. The
+# public mistake costs 0.3 dB with 10 steps and nothing with 40; with 10 it leaves speckles. A model that was trained with holes is the better choice where one can
 # train it.
 
 # %% [markdown]
