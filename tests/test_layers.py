@@ -109,9 +109,10 @@ def test_partial_convolution_equals_its_formula(kernel, stride, dilation):
     torch.manual_seed(0)
     layer = PartialConv2d(3, 4, kernel, stride=stride, dilation=dilation)
     nn.init.normal_(layer.bias)
-    x, mask = noise(2, 3, 9, 12), torch.zeros(2, 1, 9, 12)
+    x, mask = noise(3, 3, 9, 12), torch.zeros(3, 1, 9, 12)
     mask[0, :, 1:8, 2:10] = 1
     mask[1, :, :, :7] = 1
+    mask[2] = noise(1, 9, 12) > -1.4  # windows with one known pixel, and with none
     with torch.no_grad():
         out, hole = layer(x, mask)
         expected = partial_by_hand(layer, x, mask, stride, dilation)

@@ -95,7 +95,7 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
 # average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
-# least a shade where eyes belong. The eye finds favourites quickly, and that is the danger: four faces, one hole,
+# least a shade where eyes belong, and one, `unet`, paints whole faces. The eye finds favourites quickly, and that is the danger: four faces, one hole,
 # chosen by us.
 
 # %% [markdown]

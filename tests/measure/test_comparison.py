@@ -151,6 +151,13 @@ def test_intervals_and_pairs_by_hand():
     assert paired([3.0, 5.0, None], [1.0, 2.0, 7.0])["mean"] == 2.5
 
 
+def test_by_default_nobody_is_compared_who_gives_many_fills(pictures, monkeypatch):
+    """One number per picture would be about one of them."""
+    monkeypatch.setattr("inpaintlib.measure.systems.FILLS", ("truth",))  # the others have to learn
+    monkeypatch.setattr(shipped, "available", lambda: ["flow-drawn"])
+    assert [system.name for system in systems(pictures)] == ["truth"]
+
+
 def test_unknown_names_and_holes_are_refused(pictures):
     with pytest.raises(ValueError, match=r"no system 'magic'.*truth, grey"):
         next(systems(pictures, ["grey", "magic"]))  # before the first is measured
