@@ -293,8 +293,6 @@ print("in: ", sizes[0], "  out:", sizes[1])
 print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), layer(x), atol=1e-3))
 
 # %% [markdown]
-# Subtracting the mean removes what was added: a bias just before BatchNorm is useless.
-#
 # ## 5 · Build the generator
 #
 # The generator treats the noise as a picture of one pixel with 100 channels. $w$ is its `width`.
@@ -307,7 +305,7 @@ print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), lay
 # | transposed convolution | 4, 2, 1 | w × 32 × 32 | BatchNorm, ReLU |
 # | transposed convolution | 4, 2, 1 | 3 × 64 × 64 | Tanh |
 #
-# No layer has a bias. With $w = 64$ there are 3,576,704 parameters.
+# No layer has a bias (before BatchNorm it would be useless). With $w = 64$ there are 3,576,704 parameters.
 #
 # ### Exercise 2 · The generator
 #

@@ -796,8 +796,8 @@ show_planes(points, [("PSNR (dB)", measure) for measure in others])
 # be best where a hole has several answers.
 #
 # Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
-# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. In the mean
-# of the seeds, feature matching improves PSNR and Fréchet distance over the score alone.
+# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. On average,
+# adding feature matching improves PSNR and Fréchet distance.
 
 # %%
 columns = [5, 1, 3, 8, 11]

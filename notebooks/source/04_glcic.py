@@ -952,9 +952,8 @@ rows["truth"] = view_batch.image
 show_rows(rows)
 
 # %% [markdown]
-# **What to see.** In the plane each dot is a seed; right means sharper, or farther from true faces. Without the
-# discriminator the fills are a blur with the right tones. With it there are lines and dark spots where eyes and mouths
-# belong. None would fool anyone after these few minutes, but the measurements agree in every seed: at equally many
+# **What to see.** Each dot is a seed. Without the discriminator the fills are a blur with the right tones. With it there
+# are lines, and dark spots where eyes belong. None would fool anyone yet, but the measurements agree in every seed: at equally many
 # steps, fills more than 1.5 times as sharp, filled faces closer to true ones in the Fréchet distance, and a lower PSNR
 # (all three are asserted). This is no contradiction: PSNR rewards the average of all faces that fit, and that is a blur, which
 # the discriminator rejects. Lesson 3 calls it the perception-distortion tradeoff.
@@ -975,7 +974,7 @@ show_curves(
 # %% [markdown]
 # **What to see.** The squared error falls in period 1 and pauses in period 2, because the generator stands still. In
 # period 3 it is no longer the only goal. The discriminator begins near 1, the hinge
-# loss of a network that knows nothing. Whenever its loss is below 1, it tells fills from truths.
+# loss of a network that knows nothing; below 1 it tells fills from truths.
 #
 # ## 10 · Post-processing, and the great bug hunt
 #
@@ -984,8 +983,8 @@ show_curves(
 #
 # $$\min_f \sum_{\text{neighbours } p, q \text{ in or beside the hole}} \big((f_p - f_q) - (\hat y_p - \hat y_q)\big)^2, \qquad f = x \text{ outside.}$$
 #
-# It is a sparse linear system, made from the prediction and the *observed* picture. In the faces above it adjusts the
-# colours; features stay where the network put them.
+# It is a sparse linear system, made from the prediction and the *observed* picture. It adjusts colours; features stay
+# where the network put them.
 
 # %% [markdown]
 # ### A gallery too good to be true
