@@ -295,7 +295,7 @@ print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), lay
 # %% [markdown]
 # ## 5 · Build the generator
 #
-# The generator treats the noise as a picture of one pixel with 100 channels. $w$ is its `width`.
+# It treats the noise as a picture of one pixel with 100 channels. $w$ is its `width`.
 #
 # | layer | kernel, stride, padding | output | then |
 # |---|---|---|---|
