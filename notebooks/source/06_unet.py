@@ -423,7 +423,7 @@ def test_sobel_distance(function):
     assert function(a, a) == 0, "equal pictures have distance 0"
     assert abs(function(a + 0.3, a)) < 1e-6, "a brighter copy has the same edges"
     slope = float(function(ramp, 0 * ramp))
-    assert slope != 8, "divide by 8"
+    assert slope != 8, "divide by 8: a ramp of slope 1 gives 1"
     assert abs(slope - 1) < 1e-6, f"a ramp of slope 1 against a flat picture: 1, not {slope:.3f}"
     assert abs(float(function(ramp.mT, 0 * ramp.mT)) - 1) < 1e-6, "edges across count too"
     roof = torch.minimum(ramp, ramp.flip(-1))  # up, then down
@@ -578,10 +578,21 @@ show_rows(rows, notes=notes, titles=list(ERRORS))
 sixteen = validation.floats(slice(16))
 
 
+def judged(made):
+    """L1, your Sobel distance and 1 - SSIM, means over sixteen faces on the scale of [0, 1]."""
+    distance = float(sobel_distance(to_unit(made), to_unit(sixteen)))
+    return (made - sixteen).abs().mean().item() / 2, distance, seen(made, sixteen)[1].mean().item()
+
+
 def verdicts(kind, strength):
-    made = ERRORS[kind](sixteen, strength)
-    edges, structure = seen(made, sixteen)
-    return (made - sixteen).abs().mean().item() / 2, edges.mean().item(), structure.mean().item()
+    return judged(ERRORS[kind](sixteen, strength))
+
+
+equal = {kind: judged(equal_l1(make, sixteen, level=0.05)) for kind, make in ERRORS.items()}
+_, sobel_order, ssim_order = (sorted(equal, key=lambda kind: equal[kind][i]) for i in range(3))
+mildest = ["brighter", "less contrast"]
+assert sobel_order[:2] == mildest, "Sobel is mildest with brightness, then with contrast"
+assert ssim_order[0] == "brighter" and ssim_order[-1] == "noisy", "SSIM: brightness last"
 
 
 # %%

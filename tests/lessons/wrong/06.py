@@ -1,0 +1,110 @@
+# %% 06-1 biases forgotten
+def parameters(base):
+    b = base
+    pairs = [(4, b), (b, b), (b, 2 * b), (2 * b, 2 * b), (2 * b, 4 * b), (4 * b, 4 * b)]
+    pairs += [(4 * b, 4 * b), (4 * b, 4 * b), (8 * b, 4 * b), (4 * b, 4 * b)]
+    pairs += [(6 * b, 2 * b), (2 * b, 2 * b), (3 * b, b), (b, 3)]
+    attention = 2 * 4 * b * (b // 2) + (4 * b) ** 2 + 1
+    return sum(9 * inputs * outputs for inputs, outputs in pairs) + attention
+
+
+# %% 06-1 skips are added, not joined
+def parameters(base):
+    def conv(inputs, outputs, kernel=3):
+        return kernel**2 * inputs * outputs + outputs
+
+    b, four = base, 4 * base
+    encoder = [(4, b), (b, b), (b, 2 * b), (2 * b, 2 * b), (2 * b, four), (four, four)]
+    decoder = [(four, four), (four, four), (four, 2 * b), (2 * b, 2 * b), (2 * b, b), (b, 3)]
+    convolutions = sum(conv(*pair) for pair in [*encoder, (four, four), (four, four), *decoder])
+    return convolutions + 2 * conv(four, b // 2, 1) + conv(four, four, 1) + 1
+
+
+# %% 06-1 γ is not counted
+def parameters(base):
+    def double(inputs, middle, outputs):
+        return 9 * inputs * middle + middle + 9 * middle * outputs + outputs
+
+    b = base
+    blocks = [(4, b, b), (b, 2 * b, 2 * b), (2 * b, 4 * b, 4 * b), (4 * b, 4 * b, 4 * b)]
+    blocks += [(8 * b, 4 * b, 4 * b), (6 * b, 2 * b, 2 * b), (3 * b, b, 3)]
+    attention = 2 * (4 * b * b // 2 + b // 2) + 16 * b * b + 4 * b
+    return sum(double(*block) for block in blocks) + attention
+
+
+# %% 06-2 the strengths of edges compared, not the edges
+def sobel_distance(a, b):
+    def strength(x):
+        wide, high = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
+        dx = (wide[..., :-2, :] + 2 * wide[..., 1:-1, :] + wide[..., 2:, :]) / 8
+        dy = (high[..., :-2] + 2 * high[..., 1:-1] + high[..., 2:]) / 8
+        return (dx.abs() + dy.abs()).mean()
+
+    return (strength(a) - strength(b)).abs()
+
+
+# %% 06-2 not divided by 8
+def sobel_distance(a, b):
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    kernels = torch.stack([across, across.T])[:, None]
+    slopes = F.conv2d((a - b).flatten(0, 1)[:, None], kernels)
+    return slopes.abs().sum(dim=1).mean()
+
+
+# %% 06-2 zeros beyond the border
+def sobel_distance(a, b):
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
+    kernels = torch.stack([across, across.T])[:, None]
+    slopes = F.conv2d((a - b).flatten(0, 1)[:, None], kernels, padding=1)
+    return slopes.abs().sum(dim=1).mean()
+
+
+# %% 06-3 the constants do not grow with the range
+def window_ssim(x, y, data_range):
+    c1, c2 = 0.01**2, 0.03**2
+    mean_x, mean_y = x.mean(), y.mean()
+    covariance = ((x - mean_x) * (y - mean_y)).mean()
+    light = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    variances = x.var(correction=0) + y.var(correction=0)
+    return light * (2 * covariance + c2) / (variances + c2)
+
+
+# %% 06-3 torch's own variance
+def window_ssim(x, y, data_range):
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    mean_x, mean_y = x.mean(), y.mean()
+    covariance = ((x - mean_x) * (y - mean_y)).mean()
+    light = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return light * (2 * covariance + c2) / (x.var() + y.var() + c2)
+
+
+# %% 06-3 no constants
+def window_ssim(x, y, data_range):
+    mean_x, mean_y = x.mean(), y.mean()
+    covariance = ((x - mean_x) * (y - mean_y)).mean()
+    light = 2 * mean_x * mean_y / (mean_x**2 + mean_y**2)
+    return light * 2 * covariance / (x.var(correction=0) + y.var(correction=0))
+
+
+# %% 06-4 BatchNorm is left in training mode
+def sees(discriminator, mask):
+    outside, one, other = torch.randn(3, len(mask), 3, *mask.shape[2:])
+    with torch.no_grad():
+        first = discriminator(composite(one, outside, mask))
+        second = discriminator(composite(other, outside, mask))
+    return (first - second).abs() > 1e-6
+
+
+# %% 06-4 the known pixels change, too
+def sees(discriminator, mask):
+    one, other = torch.randn(2, len(mask), 3, *mask.shape[2:])
+    with training.eval_mode(discriminator):
+        first, second = discriminator(composite(one, one, mask)), discriminator(other)
+    return (first - second).abs() > 1e-6
+
+
+# %% 06-4 the mask made as small as the map
+def sees(discriminator, mask):
+    with training.eval_mode(discriminator):
+        logits = discriminator(mask.expand(-1, 3, -1, -1))
+    return F.interpolate(mask, logits.shape[2:], mode="nearest") > 0
