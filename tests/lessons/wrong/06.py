@@ -32,7 +32,82 @@ def parameters(base):
     return sum(double(*block) for block in blocks) + attention
 
 
-# %% 06-2 the strengths of edges compared, not the edges
+# %% 06-2 the skip before what comes from below
+class UNet(nn.Module):
+    def __init__(self, base, skips=True):
+        super().__init__()
+        b, self.skips = base, skips
+        self.enc1, self.enc2 = DoubleConv(4, b), DoubleConv(b, 2 * b)
+        self.enc3 = DoubleConv(2 * b, 4 * b)
+        self.attention = SelfAttention2d(4 * b)
+        self.bottleneck = DoubleConv(4 * b, 4 * b)
+        self.dec3, self.dec2 = DoubleConv(8 * b, 4 * b), DoubleConv(6 * b, 2 * b)
+        narrow, last = nn.Conv2d(3 * b, b, 3, padding=1), nn.Conv2d(b, 3, 3, padding=1)
+        self.dec1 = nn.Sequential(narrow, nn.LeakyReLU(0.2), last, nn.Tanh())
+        he_start(self)
+
+    def forward(self, observed, mask):
+        fine = self.enc1(torch.cat([observed, mask], dim=1))
+        middle = self.enc2(F.max_pool2d(fine, 2))
+        coarse = self.enc3(F.max_pool2d(middle, 2))
+        x = self.bottleneck(self.attention(F.max_pool2d(coarse, 2)))
+        for block, skip in ((self.dec3, coarse), (self.dec2, middle), (self.dec1, fine)):
+            x = block(torch.cat([skip if self.skips else 0 * skip, unet.double(x)], dim=1))
+        return x
+
+
+# %% 06-2 skips are left out, not zeros
+class UNet(nn.Module):
+    def __init__(self, base, skips=True):
+        super().__init__()
+        b, self.skips = base, skips
+        self.enc1, self.enc2 = DoubleConv(4, b), DoubleConv(b, 2 * b)
+        self.enc3 = DoubleConv(2 * b, 4 * b)
+        self.attention = SelfAttention2d(4 * b)
+        self.bottleneck = DoubleConv(4 * b, 4 * b)
+        extra = skips * b
+        self.dec3 = DoubleConv(4 * b + 4 * extra, 4 * b)
+        self.dec2 = DoubleConv(4 * b + 2 * extra, 2 * b)
+        narrow, last = nn.Conv2d(2 * b + extra, b, 3, padding=1), nn.Conv2d(b, 3, 3, padding=1)
+        self.dec1 = nn.Sequential(narrow, nn.LeakyReLU(0.2), last, nn.Tanh())
+        he_start(self)
+
+    def forward(self, observed, mask):
+        fine = self.enc1(torch.cat([observed, mask], dim=1))
+        middle = self.enc2(F.max_pool2d(fine, 2))
+        coarse = self.enc3(F.max_pool2d(middle, 2))
+        x = self.bottleneck(self.attention(F.max_pool2d(coarse, 2)))
+        for block, skip in ((self.dec3, coarse), (self.dec2, middle), (self.dec1, fine)):
+            parts = [unet.double(x), skip] if self.skips else [unet.double(x)]
+            x = block(torch.cat(parts, dim=1))
+        return x
+
+
+# %% 06-2 dec1 is a DoubleConv like the others
+class UNet(nn.Module):
+    def __init__(self, base, skips=True):
+        super().__init__()
+        b, self.skips = base, skips
+        self.enc1, self.enc2 = DoubleConv(4, b), DoubleConv(b, 2 * b)
+        self.enc3 = DoubleConv(2 * b, 4 * b)
+        self.attention = SelfAttention2d(4 * b)
+        self.bottleneck = DoubleConv(4 * b, 4 * b)
+        self.dec3, self.dec2 = DoubleConv(8 * b, 4 * b), DoubleConv(6 * b, 2 * b)
+        self.dec1 = DoubleConv(3 * b, b)
+        self.last = nn.Sequential(nn.Conv2d(b, 3, 3, padding=1), nn.Tanh())
+        he_start(self)
+
+    def forward(self, observed, mask):
+        fine = self.enc1(torch.cat([observed, mask], dim=1))
+        middle = self.enc2(F.max_pool2d(fine, 2))
+        coarse = self.enc3(F.max_pool2d(middle, 2))
+        x = self.bottleneck(self.attention(F.max_pool2d(coarse, 2)))
+        for block, skip in ((self.dec3, coarse), (self.dec2, middle), (self.dec1, fine)):
+            x = block(torch.cat([unet.double(x), self.skips * skip], dim=1))
+        return self.last(x)
+
+
+# %% 06-3 the strengths of edges compared, not the edges
 def sobel_distance(a, b):
     def strength(x):
         wide, high = x[..., 2:] - x[..., :-2], x[..., 2:, :] - x[..., :-2, :]
@@ -43,7 +118,7 @@ def sobel_distance(a, b):
     return (strength(a) - strength(b)).abs()
 
 
-# %% 06-2 not divided by 8
+# %% 06-3 not divided by 8
 def sobel_distance(a, b):
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     kernels = torch.stack([across, across.T])[:, None]
@@ -51,7 +126,7 @@ def sobel_distance(a, b):
     return slopes.abs().sum(dim=1).mean()
 
 
-# %% 06-2 zeros beyond the border
+# %% 06-3 zeros beyond the border
 def sobel_distance(a, b):
     across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 8
     kernels = torch.stack([across, across.T])[:, None]
@@ -59,7 +134,7 @@ def sobel_distance(a, b):
     return slopes.abs().sum(dim=1).mean()
 
 
-# %% 06-3 the constants do not grow with the range
+# %% 06-4 the constants do not grow with the range
 def window_ssim(x, y, data_range):
     c1, c2 = 0.01**2, 0.03**2
     mean_x, mean_y = x.mean(), y.mean()
@@ -69,7 +144,7 @@ def window_ssim(x, y, data_range):
     return light * (2 * covariance + c2) / (variances + c2)
 
 
-# %% 06-3 torch's own variance
+# %% 06-4 torch's own variance
 def window_ssim(x, y, data_range):
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     mean_x, mean_y = x.mean(), y.mean()
@@ -78,7 +153,7 @@ def window_ssim(x, y, data_range):
     return light * (2 * covariance + c2) / (x.var() + y.var() + c2)
 
 
-# %% 06-3 no constants
+# %% 06-4 no constants
 def window_ssim(x, y, data_range):
     mean_x, mean_y = x.mean(), y.mean()
     covariance = ((x - mean_x) * (y - mean_y)).mean()
@@ -86,7 +161,7 @@ def window_ssim(x, y, data_range):
     return light * 2 * covariance / (x.var(correction=0) + y.var(correction=0))
 
 
-# %% 06-4 BatchNorm is left in training mode
+# %% 06-5 BatchNorm is left in training mode
 def sees(discriminator, mask):
     outside, one, other = torch.randn(3, len(mask), 3, *mask.shape[2:])
     with torch.no_grad():
@@ -95,7 +170,7 @@ def sees(discriminator, mask):
     return (first - second).abs() > 1e-6
 
 
-# %% 06-4 the known pixels change, too
+# %% 06-5 the known pixels change, too
 def sees(discriminator, mask):
     one, other = torch.randn(2, len(mask), 3, *mask.shape[2:])
     with training.eval_mode(discriminator):
@@ -103,7 +178,7 @@ def sees(discriminator, mask):
     return (first - second).abs() > 1e-6
 
 
-# %% 06-4 the mask made as small as the map
+# %% 06-5 the mask made as small as the map
 def sees(discriminator, mask):
     with training.eval_mode(discriminator):
         logits = discriminator(mask.expand(-1, 3, -1, -1))
