@@ -347,17 +347,15 @@ class UNet_reference(nn.Module):
         )
         he_start(self)
 
-    def join(self, below, skip):
-        return torch.cat([unet.double(below), skip if self.skips else 0 * skip], dim=1)
-
     def forward(self, observed, mask):
         fine = self.enc1(torch.cat([observed, mask], dim=1))  # (B, b, H, W)
         middle = self.enc2(F.max_pool2d(fine, 2))  # (B, 2b, H/2, W/2)
         coarse = self.enc3(F.max_pool2d(middle, 2))  # (B, 4b, H/4, W/4)
         x = self.bottleneck(self.attention(F.max_pool2d(coarse, 2)))  # (B, 4b, H/8, W/8)
-        x = self.dec3(self.join(x, coarse))
-        x = self.dec2(self.join(x, middle))
-        return self.dec1(self.join(x, fine))
+        for block, skip in ((self.dec3, coarse), (self.dec2, middle), (self.dec1, fine)):
+            carried = skip if self.skips else 0 * skip
+            x = block(torch.cat([unet.double(x), carried], dim=1))
+        return x
 
 
 # %% tags=["check:06-2:6"]
