@@ -4,11 +4,78 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import nn
 
+from inpaintlib.models import unet
 from inpaintlib.notebook.agreement import agrees, untouched
+from inpaintlib.notebook.network_checks import builds
 from inpaintlib.seeding import stream
 
 
+# %% [markdown] tags=["task:06-2"]
+# ### Exercise 2 · The U-Net
+#
+# ●●○ · 25 minutes · 6 points
+#
+# Write it. With base width $b$ it has these blocks, which are attributes with these names:
+#
+# | block | channels, all 3 × 3 |
+# |---|---|
+# | enc1, enc2, enc3 | 4 → b → b, b → 2b → 2b, 2b → 4b → 4b |
+# | attention | a `SelfAttention2d` of 4b channels |
+# | bottleneck | 4b → 4b → 4b |
+# | dec3, dec2, dec1 | 8b → 4b → 4b, 6b → 2b → 2b, 3b → b → 3 |
+#
+# All but `attention` are `DoubleConv`s; in `dec1`, an `nn.Sequential`, a Tanh stands for the last LeakyReLU.
+#
+# Observed picture and mask, joined, enter enc1. `F.max_pool2d(x, 2)` halves after each encoder block; then come
+# attention and bottleneck. `unet.double` doubles before each decoder block, which gets what comes from below, joined with
+# the output of the encoder block of its level (the skip), in this order. End `__init__` with `he_start(self)`.
+# With `skips=False` the skips carry zeros, and the network keeps its size.
+
+
 # %% tags=["hidden:06-2"]
+# without: inpaintlib.models.unet.Generator
+class HiddenUNet(unet.Generator):
+    """The package's network, with a switch for its skips."""
+
+    def __init__(self, base, skips=True):
+        super().__init__(unet.UNetConfig(base=base))
+        self.skips = skips
+
+    def forward(self, observed, mask):
+        x = torch.cat([observed, mask], dim=1)
+        kept = []
+        for block in (self.enc1, self.enc2, self.enc3):
+            kept.append(block(x))
+            x = F.max_pool2d(kept[-1], 2)
+        x = self.bottleneck(self.attention(x))
+        for block, skip in zip((self.dec3, self.dec2, self.dec1), kept[::-1], strict=True):
+            x = block(torch.cat([unet.double(x), skip * self.skips], dim=1))
+        return x
+
+
+def hidden_unet(network):
+    def inputs(*_):
+        source = torch.Generator().manual_seed(121)
+        found = []
+        for batch, height, width in [(3, 16, 32), (2, 40, 8), (1, 8, 24)]:
+            image = torch.rand(batch, 3, height, width, generator=source) * 2 - 1
+            mask = (torch.rand(batch, 1, height, width, generator=source) < 0.4).float()
+            found.append((image * (1 - mask), mask))
+        return found
+
+    told = "the U-Net of the table for base {} and skips={}"
+    for case in ((4,), (10, True), (6, False), (12, False)):
+        shown = told.format(case[0], case[-1] is not False)
+        builds(network, HiddenUNet, case, inputs=inputs, told=shown)
+    count = sum(weight.numel() for weight in network(64).parameters())
+    assert count == 4_880_836, f"at base 64 there are 4,880,836 parameters, not {count:,}"
+    for name, weight in network(16).state_dict().items():
+        if name.endswith("weight") and weight.ndim == 4 and weight.shape[-1] == 3:
+            start = weight.std().item() / (2 / 1.04 / weight[0].numel()) ** 0.5
+            assert 0.85 < start < 1.15, f"{name} starts {start:.2f} times as large as by he_start"
+
+
+# %% tags=["hidden:06-3"]
 # without: inpaintlib.filters.sobel, inpaintlib.losses.sobel_loss
 def hidden_sobel_distance(function):
     def by_convolution(a, b):
@@ -35,7 +102,7 @@ def hidden_sobel_distance(function):
     agrees(function, by_convolution, *cases, told=told, rtol=1e-4, atol=1e-5)
 
 
-# %% tags=["check:06-3:4"]
+# %% tags=["check:06-4:4"]
 def test_window_ssim(function):
     x, y = torch.rand(2, 7, 7, generator=stream(4), dtype=torch.float64)
     flat = torch.zeros(7, 7, dtype=torch.float64)
@@ -52,7 +119,7 @@ def test_window_ssim(function):
         assert abs(found - expected) < 1e-4, f"scikit-image says {expected:.4f}, not {found:.4f}"
 
 
-# %% tags=["hidden:06-3"]
+# %% tags=["hidden:06-4"]
 # without: inpaintlib.filters.ssim_map, inpaintlib.metrics.ssim, inpaintlib.losses.ssim_loss
 # without: skimage.metrics.structural_similarity
 def hidden_window_ssim(function):
@@ -80,8 +147,8 @@ def hidden_window_ssim(function):
     agrees(function, by_sums, *cases, told=told, rtol=1e-3, atol=1e-4)
 
 
-# %% [markdown] tags=["task:06-4"]
-# ### Exercise 3 · How much can the discriminator see?
+# %% [markdown] tags=["task:06-5"]
+# ### Exercise 4 · How much can the discriminator see?
 #
 # ●●● · 20 minutes · 5 points
 #
@@ -91,7 +158,7 @@ def hidden_window_ssim(function):
 # parts, which weights learn, and no hook of yours in it.
 
 
-# %% tags=["check:06-4:5"]
+# %% tags=["check:06-5:5"]
 def test_sees(function):
     torch.manual_seed(0)
     mask = torch.zeros(3, 1, 24, 24)
@@ -118,7 +185,7 @@ def test_sees(function):
     assert same, "the discriminator's running statistics have moved"
 
 
-# %% tags=["hidden:06-4"]
+# %% tags=["hidden:06-5"]
 def hidden_sees(function):
     def fits(network, mask, expected, told):
         # Noise moves a logit by less than a millionth once in 1e4 times, for the weakest one

@@ -207,6 +207,7 @@ COUNT = run.pick(ci=1000, laptop=4000, gpu=4000)
 published = published_brush(COUNT, 64, np.random.default_rng(5))
 ours = masks.brush(COUNT, 64, 64, generator=run.generator(1))[:, 0].numpy()
 figure, axes = plt.subplots(1, 3, figsize=(9, 2.7), width_ratios=(1, 1, 1.3), layout="constrained")
+assert abs(tilt(ours)) < 3 < 10 < tilt(published), "one is biased, one is not"
 for number, (name, drawn) in enumerate({"published": published, "repaired": ours}.items()):
     axes[number].imshow(drawn.mean(axis=0), cmap="inferno", vmin=0, vmax=0.3)
     axes[number].set(title=f"{name}, tilt {tilt(drawn):+.0f}", xticks=[], yticks=[])
@@ -511,6 +512,9 @@ LAYERS = {0: "1st layer", 2: "3rd layer", 4: "5th layer", 5: "6th layer", 16: "1
 one = look.each(lambda tensor: tensor[2:3])
 entering = torch.cat([one.observed, torch.ones_like(one.mask), one.mask], dim=1)
 gates = gates_of(shipped.generator.coarse, entering, LAYERS)
+first = shipped.generator.coarse[0]  # your exercise 2, with the weights that it has learned
+own = gated_convolution(entering, first.conv.weight, first.conv.bias)
+torch.testing.assert_close(own, first(entering), rtol=1e-3, atol=1e-4)
 
 # %% tags=["picture"]
 figure = plt.figure(figsize=(11, 6.6))
@@ -1251,6 +1255,9 @@ for name, wrap in {
     network = stack(wrap).eval()
     with torch.no_grad():
         asked[name] = [network(someone).std().item() for _ in range(8)]
+    if wrap is DividedInPlace:
+        norms = [torch.linalg.matrix_norm(c.layer.weight.flatten(1), 2) for c in network[:-1:2]]
+        assert all(0.9 < norm < 1.1 for norm in norms), "the text below says: until the norm is 1"
 labels = {"xlabel": "how often the same picture was shown", "ylabel": "spread of its scores"}
 show_curves({n: v for n, v in asked.items()}, x=range(1, 9), **labels)
 

@@ -14,7 +14,7 @@
 # own short run, pictured above, loses to a linear formula: section 8.
 
 # %% [markdown]
-# **Time** about 150 minutes to read and try; the cells themselves run in about five minutes on two CPU
+# **Time** about 175 minutes to read and try; the cells themselves run in about five minutes on two CPU
 # cores. **Before this lesson** lesson 3 (masked losses, composite), lesson 1 (the adversarial loss), lesson 5 (attention).
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use only)
 # it takes the photographs.
@@ -41,7 +41,7 @@ import inpaintlib  # before torch: it sets how torch's threads wait for each oth
 
 # isort: split
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -61,6 +61,7 @@ from inpaintlib import filters, losses, masks, metrics, training
 from inpaintlib.notebook import session
 from inpaintlib.data import batches, fixed_batch, jitter_colours, load_faces
 from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.network_checks import builds
 from inpaintlib.images import composite, paint_holes, to_unit
 
 # %%
@@ -226,7 +227,7 @@ show_diagram(
 # | bottleneck | 4b → 4b → 4b |
 # | dec3, dec2, dec1 | 8b → 4b → 4b, 6b → 2b → 2b, 3b → b → 3 |
 #
-# Write `parameters(base)`. The cell after the check then asks for the widest network within the budget.
+# Write `parameters(base)`.
 
 
 # %% tags=["exercise:06-1"]
@@ -284,14 +285,54 @@ print("the widest within 5,000,000: base", fits)
 # ## 4 · Build it
 #
 # Nothing is normalised, so the signal must be kept alive by the weights' start: He's initialisation (ours;
-# with torch's default it fades). The switch `skips` is ours too: with `False` the skips carry zeros, and
-# the network keeps its size.
+# with torch's default it fades).
 
 
 # %%
+def he_start(network):
+    """Start all 3 × 3 convolutions of a network as He et al. do; their biases at 0."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+            nn.init.zeros_(layer.bias)
+
+
+# %% [markdown]
+# ### Exercise 2 · The U-Net
+#
+# ●●○ · 25 minutes · 6 points
+#
+# Write it from the table and the diagram. Its blocks are attributes with the table's names: `DoubleConv`s, but for
+# `attention`, a `SelfAttention2d`, and `dec1`, where a Tanh stands for the last LeakyReLU. `F.max_pool2d` halves on the
+# way down, `unet.double` doubles on the way up. A decoder block gets what comes from below, joined with the skip, in this
+# order. End `__init__` with `he_start(self)`.
+#
+# With `skips=False` (ours) the skips carry zeros, and the network keeps its size. All small networks below are *yours*.
+
+
+# %% tags=["exercise:06-2"]
 class UNet(nn.Module):
     """Observed (B, 3, H, W) and mask (B, 1, H, W) to a picture (B, 3, H, W) in [-1, 1]."""
 
+    def __init__(self, base, skips=True):
+        raise NotImplementedError
+
+    def forward(self, observed, mask):
+        raise NotImplementedError
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Begin with `super().__init__()`, and keep `skips`. In `forward` keep the outputs of `enc1`, `enc2` and `enc3`: they are
+# the skips. The bottleneck has 4b channels and `enc3` 4b, so `dec3` gets 8b: `torch.cat([unet.double(x), skip], dim=1)`.
+# `0 * skip` has the shape of a skip and carries nothing. `dec1` is an `nn.Sequential` of four layers.
+#
+# </details>
+
+
+# %% tags=["solution:06-2"] jupyter={"source_hidden": true}
+class UNet_reference(nn.Module):
     def __init__(self, base, skips=True):
         super().__init__()
         b, self.skips = base, skips
@@ -304,23 +345,54 @@ class UNet(nn.Module):
         self.dec1 = nn.Sequential(
             nn.Conv2d(3 * b, b, 3, padding=1), nn.LeakyReLU(0.2), last, nn.Tanh()
         )
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-                nn.init.kaiming_normal_(layer.weight, a=0.2)
-                nn.init.zeros_(layer.bias)
-
-    def join(self, below, skip):
-        return torch.cat([unet.double(below), skip if self.skips else 0 * skip], dim=1)
+        he_start(self)
 
     def forward(self, observed, mask):
         fine = self.enc1(torch.cat([observed, mask], dim=1))  # (B, b, H, W)
         middle = self.enc2(F.max_pool2d(fine, 2))  # (B, 2b, H/2, W/2)
         coarse = self.enc3(F.max_pool2d(middle, 2))  # (B, 4b, H/4, W/4)
         x = self.bottleneck(self.attention(F.max_pool2d(coarse, 2)))  # (B, 4b, H/8, W/8)
-        x = self.dec3(self.join(x, coarse))
-        x = self.dec2(self.join(x, middle))
-        return self.dec1(self.join(x, fine))
+        for block, skip in ((self.dec3, coarse), (self.dec2, middle), (self.dec1, fine)):
+            carried = skip if self.skips else 0 * skip
+            x = block(torch.cat([unet.double(x), carried], dim=1))
+        return x
 
+
+# %% tags=["check:06-2:6"]
+def test_unet(network):
+    def package(base):
+        return unet.Generator(unet.UNetConfig(base=base))
+
+    def by_block(built):
+        counts = Counter()
+        for name, weight in built.state_dict().items():
+            counts[name.split(".")[0]] += weight.numel()
+        return counts
+
+    source, right, small = torch.Generator().manual_seed(6), package(8), network(8)
+    wanted, found = by_block(right), by_block(small)
+    for name in wanted | found:
+        told = f"base 8: {name} has {wanted[name]:,} parameters, yours {found[name]:,}"
+        assert found[name] == wanted[name], told
+    weights, told = small.state_dict(), "DoubleConv, SelfAttention2d, and in dec1 one Sequential"
+    assert weights.keys() == right.state_dict().keys(), told
+    scale = weights["bottleneck.2.weight"].std().item() / (2 / 1.04 / (9 * 32)) ** 0.5
+    assert abs(scale - 1) < 0.1, f"weights start {scale:.2f} times as large as he_start makes them"
+    both = [torch.rand(*size, generator=source) for size in ((3, 4, 24, 16), (1, 4, 16, 40))]
+    given = [(2 * x[:, :3] - 1, x[:, 3:].round()) for x in both]
+    told = "the U-Net of the table, mask and skips joined last"
+    builds(network, package, (8,), (6,), inputs=lambda base: given, told=told)
+    plain = network(8, False)
+    assert by_block(plain) == wanted, "without skips the network keeps its size"
+    right.load_state_dict(plain.state_dict())
+    for block, below in ((right.dec3, 32), (right.dec2, 32), (right.dec1, 16)):
+        block[0].weight.requires_grad_(False)[:, below:] = 0  # it takes nothing from its skip
+    for pair in given:
+        told = "with skips=False each skip carries zeros"
+        assert torch.allclose(plain(*pair), right(*pair), rtol=1e-3, atol=1e-5), told
+
+
+UNet = check(UNet, UNet_reference, test_unet)
 
 # %% tags=["nbval-check-output"]
 network = UNet(base=64)
@@ -376,7 +448,7 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 # The network itself is told the true hole (magenta); the source gives it hole and ring as one, and so never
 # says which of those pixels are facts.
 #
-# ### Exercise 2 · Edges, by hand
+# ### Exercise 3 · Edges, by hand
 #
 # ●●○ · 15 minutes · 4 points
 #
@@ -389,7 +461,7 @@ show_rows({"truth": batch.image, "hole, ring": paint_holes(tinted, batch.mask)})
 # whole neighbourhood.
 
 
-# %% tags=["exercise:06-2"]
+# %% tags=["exercise:06-3"]
 def sobel_distance(a, b):
     """A number; a and b are (B, C, H, W). The outermost pixels lack neighbours: leave them out."""
     raise NotImplementedError
@@ -405,7 +477,7 @@ def sobel_distance(a, b):
 # </details>
 
 
-# %% tags=["solution:06-2"] jupyter={"source_hidden": true}
+# %% tags=["solution:06-3"] jupyter={"source_hidden": true}
 def sobel_distance_reference(a, b):
     d = a - b
     wide = d[..., 2:] - d[..., :-2]
@@ -415,7 +487,7 @@ def sobel_distance_reference(a, b):
     return (dx.abs() + dy.abs()).mean()
 
 
-# %% tags=["check:06-2:4"]
+# %% tags=["check:06-3:4"]
 def test_sobel_distance(function):
     a, b = torch.rand(2, 2, 3, 9, 12, generator=stream(3))
     ramp = torch.arange(12.0).expand(1, 1, 9, 12)
@@ -423,7 +495,7 @@ def test_sobel_distance(function):
     assert function(a, a) == 0, "equal pictures have distance 0"
     assert abs(function(a + 0.3, a)) < 1e-6, "a brighter copy has the same edges"
     slope = float(function(ramp, 0 * ramp))
-    assert slope != 8, "divide by 8"
+    assert slope != 8, "divide by 8: a ramp of slope 1 gives 1"
     assert abs(slope - 1) < 1e-6, f"a ramp of slope 1 against a flat picture: 1, not {slope:.3f}"
     assert abs(float(function(ramp.mT, 0 * ramp.mT)) - 1) < 1e-6, "edges across count too"
     roof = torch.minimum(ramp, ramp.flip(-1))  # up, then down
@@ -437,7 +509,7 @@ def test_sobel_distance(function):
 sobel_distance = check(sobel_distance, sobel_distance_reference, test_sobel_distance)
 
 # %% [markdown]
-# ### Exercise 3 · Structure, by hand
+# ### Exercise 4 · Structure, by hand
 #
 # ●●○ · 15 minutes · 4 points
 #
@@ -451,7 +523,7 @@ sobel_distance = check(sobel_distance, sobel_distance_reference, test_sobel_dist
 # single window whose pixels all weigh the same; variances divide by the number of pixels.
 
 
-# %% tags=["exercise:06-3"]
+# %% tags=["exercise:06-4"]
 def window_ssim(x, y, data_range):
     """SSIM of two windows (H, W), every pixel with the same weight: a number in [-1, 1]."""
     raise NotImplementedError
@@ -466,7 +538,7 @@ def window_ssim(x, y, data_range):
 # </details>
 
 
-# %% tags=["solution:06-3"] jupyter={"source_hidden": true}
+# %% tags=["solution:06-4"] jupyter={"source_hidden": true}
 def window_ssim_reference(x, y, data_range):
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     mean_x, mean_y = x.mean(), y.mean()
@@ -476,7 +548,7 @@ def window_ssim_reference(x, y, data_range):
     return luminance * (2 * covariance + c2) / (variances + c2)
 
 
-# %% tags=["check:06-3:4"]
+# %% tags=["check:06-4:4"]
 def test_window_ssim(function):
     x, y = torch.rand(2, 7, 7, generator=stream(4), dtype=torch.float64)
     flat = torch.zeros(7, 7, dtype=torch.float64)
@@ -572,16 +644,27 @@ show_rows(rows, notes=notes, titles=list(ERRORS))
 # **What to see.** L1 calls the five errors equal; the other two losses do not. Sobel is blind to brightness (but for clipped white) and mild with contrast:
 # a weaker edge is a smaller error than a misplaced one. SSIM forgives both. So neither can replace L1: someone must say
 # *how bright*. The blur, which L1 alone rewards (lesson 3), lights up under both along the edges. And noise disturbs
-# SSIM where the picture is flat, less in hair: like your eye. The curves below are means over sixteen faces.
+# SSIM where the picture is flat, less in hair: like your eye. The curves below are means over sixteen faces, Sobel's by your function.
 
 # %%
 sixteen = validation.floats(slice(16))
 
 
+def judged(made):
+    """L1, your Sobel distance and 1 - SSIM, means over sixteen faces on the scale of [0, 1]."""
+    distance = float(sobel_distance(to_unit(made), to_unit(sixteen)))
+    return (made - sixteen).abs().mean().item() / 2, distance, seen(made, sixteen)[1].mean().item()
+
+
 def verdicts(kind, strength):
-    made = ERRORS[kind](sixteen, strength)
-    edges, structure = seen(made, sixteen)
-    return (made - sixteen).abs().mean().item() / 2, edges.mean().item(), structure.mean().item()
+    return judged(ERRORS[kind](sixteen, strength))
+
+
+equal = {kind: judged(equal_l1(make, sixteen, level=0.05)) for kind, make in ERRORS.items()}
+_, sobel_order, ssim_order = (sorted(equal, key=lambda kind: equal[kind][i]) for i in range(3))
+mildest = ["brighter", "less contrast"]
+assert sobel_order[:2] == mildest, "Sobel is mildest with brightness, then with contrast"
+assert ssim_order[:: len(ERRORS) - 1] == ["brighter", "noisy"], "SSIM: noise first"
 
 
 # %%
@@ -598,7 +681,7 @@ plt.show()
 
 # %% [markdown]
 # Draw a vertical line at L1 = 0.05. The order in which it meets the curves is the loss's ranking of errors that L1
-# calls equal: both losses put brightness last, SSIM puts noise first. Now you:
+# calls equal: both losses put brightness last, SSIM puts noise first.
 
 
 # %%
@@ -652,7 +735,7 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** As published, nearly all of the gradient is L1's. At ten times their weight the two others have a
-# share that matters. This takes one backward pass, and should come before any search for weights.
+# share that matters. This check takes one backward pass.
 
 # %% [markdown]
 # ## 6 · A designed experiment instead of a guess
@@ -678,7 +761,7 @@ GOOD = {"PSNR": 1, "SSIM": 1, "L1": -1, "gradient error": -1, "sharpness": 1}  #
 ON = {"Sobel": max(key[0] for key in scores), "SSIM": max(key[1] for key in scores)}
 
 # %% [markdown]
-# The gradient error is Exercise 2's distance, in the hole. *Sharpness* is the fill's mean slope over the
+# The gradient error is Exercise 3's distance, in the hole. *Sharpness* is the fill's mean slope over the
 # truth's: below 1 is a blur (and noise is sharp).
 #
 # The effect of a loss is metric *on* minus metric *off*, averaged over the other loss's two positions: one number a
@@ -813,8 +896,7 @@ plt.show()
 # %% [markdown]
 # ### A piece of it, live
 #
-# Small networks on faces of 32 pixels take seconds. They cannot replace the card, but you can repeat them:
-# one function, one change at a time, several seeds.
+# Small networks on faces of 32 pixels take seconds. They cannot replace the card, but you can repeat them.
 
 # %%
 SMALL_STEPS = run.pick(ci=10, laptop=120, gpu=600)
@@ -892,7 +974,7 @@ show_arms(["L1 alone", "× 10"])
 # ## 7 · Train
 #
 # Now all losses together, at 64 pixels, with the published weights. Halfway the discriminator enters; it scores
-# patches of 22 × 22 pixels (more in section 11). The loop is the package's, the one that lesson 4 wrote out.
+# patches of 22 × 22 pixels. The loop is the package's (lesson 4).
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
@@ -928,7 +1010,7 @@ rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": vie
 show_rows(rows)
 
 # %% [markdown]
-# **What to see.** Look at the seam first: where is the box? Then at eyes and mouths, halfway and at the end. How much
+# **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much
 # of it is the discriminator's work, this figure cannot tell: more steps came with it.
 
 # %% [markdown]
@@ -1005,7 +1087,6 @@ show_arms(list(variants))
 # **What to see.** The baseline is *hole, full width*. In our run the whole region costs about 0.55 dB, half the width
 # 0.65, and both together 1.15 dB. The published comparison is the last row alone, in which one cannot tell region
 # from width; nor does its shorter epoch (80 s for 180) come from the region: the network is a quarter of the size.
-# (Our shipped pair differs in steps too: comparing those two would repeat the mistake.)
 
 # %% [markdown]
 # ### What are the skips worth?
@@ -1167,7 +1248,7 @@ print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cos
 # So a loss of 0.69 is that of a discriminator that knows nothing. Why? It gives one logit per patch: at 128 pixels, a map
 # of 31 × 31 logits. And the completed picture *is* the real one outside the hole.
 #
-# ### Exercise 4 · How much can the discriminator see?
+# ### Exercise 5 · How much can the discriminator see?
 #
 # ●●● · 20 minutes · 5 points
 #
@@ -1176,7 +1257,7 @@ print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cos
 # logits, and must leave it as it was.
 
 
-# %% tags=["exercise:06-4"]
+# %% tags=["exercise:06-5"]
 def sees(discriminator, mask):
     """Bool, of the shape of discriminator(image): True where a logit depends on the hole's content.
 
@@ -1195,7 +1276,7 @@ def sees(discriminator, mask):
 # </details>
 
 
-# %% tags=["solution:06-4"] jupyter={"source_hidden": true}
+# %% tags=["solution:06-5"] jupyter={"source_hidden": true}
 def sees_reference(discriminator, mask):
     source = torch.Generator().manual_seed(0)
     outside, one, other = torch.randn(3, len(mask), 3, *mask.shape[2:], generator=source)
@@ -1205,7 +1286,7 @@ def sees_reference(discriminator, mask):
     return (first - second).abs() > 1e-6
 
 
-# %% tags=["check:06-4:5"]
+# %% tags=["check:06-5:5"]
 def test_sees(function):
     torch.manual_seed(0)
     mask = torch.zeros(3, 1, 24, 24)
@@ -1313,9 +1394,9 @@ for name, seeds in paid.items():
 
 # %% [markdown]
 # **What to see.** A line is a seed. On the patches that see the hole, the published discriminator stays near the loss of
-# one that knows nothing: flat, "stable". The repaired one ends lower, below the dashed line. The package's U-Net is stricter still: patches with the hole in their middle (`UNet.scores`).
+# one that knows nothing: flat, "stable". The repaired one ends lower, below the dashed line.
 
-# %% [markdown] tags=["reflect:06-5:4"]
+# %% [markdown] tags=["reflect:06-6:4"]
 # ### Question · A colleague's weights
 #
 # ○ · 10 minutes · 4 points, marked by hand
@@ -1342,12 +1423,12 @@ for name, seeds in paid.items():
 # A network derived from its requirements and counted before it was built; losses whose effect was measured,
 # not guessed; comparisons that change one thing at a time.
 #
-# **Three pitfalls** to take along: a weight is not an importance; a picture in the wrong range changes a
+# **Three pitfalls:** a weight is not an importance; a picture in the wrong range changes a
 # metric without an error; a flat loss may be that of a discriminator that knows nothing.
 #
 # **Read on.** Ronneberger et al. 2015, *U-Net*: figure 1. Wang et al. 2004, *Image quality assessment*:
-# section III. Zhao et al. 2017, *Loss functions for image restoration with neural networks*: L1 and SSIM,
-# measured. Next, lesson 7: nobody tells the network where the hole is.
+# section III. Zhao et al. 2017, *Loss functions for image restoration with neural networks*.
+# Next, lesson 7: nobody tells the network where the hole is.
 
 # %%
 run.save_card(
