@@ -537,8 +537,8 @@ for name, (block, channels) in KINDS.items():
 
 # %% [markdown]
 # At 64 × 64 both see far enough: from the middle of the hole the border is 16 pixels away, and the dilated network sees
-# up to 29 pixels far. *Predict:* who fills the holes better, and by how many decibels? The mean colour alone scores between 10 and
-# 12 dB (asserted below).
+# up to 29 pixels far. *Predict:* who fills the holes better, and by how many decibels? The mean colour alone scores
+# between 10 and 12 dB (asserted below).
 
 
 # %%
@@ -808,8 +808,7 @@ show_rows(given | fills | {"truth": test.image[:6]}, width=9)
 # it multiplies by tables of cosines and sines. Its `irfft` completes the half spectrum by mirroring, since the waves of a
 # real row come in conjugate pairs. The cell rebuilds it with torch's own transform.
 #
-# On widths that are powers of 2 all is well. *Predict:* which of the other widths fail? Look at the argument that
-# `public_inverse` does not use.
+# On widths that are powers of 2 all is well. *Predict:* which others fail? Look at the argument that is not used.
 
 
 # %% tags=["nbval-check-output", "predict"]
@@ -832,13 +831,13 @@ for width in (8, 16, 6, 10, 7, 9):
     print(f"{width:2} pixels: {there_and_back(public_inverse, width)}")
 
 # %% [markdown]
-# The odd widths fail. In an even width the last wave of the half spectrum, N / 2, is its own partner. In an odd width the
-# last wave has a partner like the others, and `1:-1` leaves it out: one pixel is lost. The public `irfft` is given the width as `n` and
-# never reads it. LaMa pads pictures to multiples of 8 and works at an eighth of the size: a picture 264 pixels wide has 33
-# columns there, and the sum `x + output` fails.
+# The odd widths fail. In an even width the last wave of the half spectrum, N / 2, is its own partner. In an odd width
+# the last wave has a partner like the others, and `1:-1` leaves it out: one pixel is lost. The public `irfft` is given
+# the width as `n` and never reads it. LaMa pads pictures to multiples of 8 and works at an eighth of the size: a
+# picture 264 pixels wide has 33 columns there, and the sum `x + output` fails.
 #
 # An error message is the lucky case: where nothing is added, a narrower picture goes on unnoticed. The repair uses the
-# width, and its test takes **even and odd widths**, as exercise 1 did.
+# width. Its test takes **even and odd widths**.
 
 
 # %% tags=["nbval-check-output"]
@@ -872,15 +871,15 @@ print({there_and_back(repaired_inverse, width) for width in range(2, 40)})
 # ## 10 · What we have
 #
 # - One multiplication of the spectrum moves the whole picture; a **decision per wave** continues what repeats.
-# - The Fourier unit has one set of weights for all waves, so it fits every size.
-# - The fast Fourier convolution joins local and global channels. It learned to continue patterns, even at four times the
-#   width; dilated convolutions did not. This helps where something repeats: facades, fences. A face hardly does.
+# - The Fourier unit has equal weights for all waves, so it fits every size.
+# - The fast Fourier convolution joins local and global channels. It learned to continue patterns; dilated convolutions did
+#   not. This helps where something repeats: facades, fences. A face hardly does.
 # - A perceptual loss is worth as much as its judge knows.
 #
 # **Three pitfalls**: opposite borders are neighbours; a half spectrum does not know its width; a fixed judge can be fooled.
 #
-# **Read on.** Suvorov et al., sections 2 and 3; Chi et al., figure 2; Johnson et al., section 3. Next: lesson 10, many
-# answers to one hole.
+# **Read on.** Suvorov et al., sections 2 and 3; Chi et al., figure 2; Johnson et al., section 3. Next: many answers to
+# one hole.
 
 # %%
 facts = {"data": faces.name, "wallpapers": scores, "larger": larger, "faces": table}
