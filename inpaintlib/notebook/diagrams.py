@@ -19,9 +19,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import TextPath
 
-from inpaintlib.notebook.viz import BLUE, GREEN, RED
+from inpaintlib.notebook.viz import BLUE, GREEN, PARTS, RED
 
-PENS = ((BLUE, (0, (4, 1.6))), (RED, (0, (1.6, 1.1))), (GREEN, (0, (6, 1.5, 1.5, 1.5))))
+PENS = {BLUE: (0, (4, 1.6)), RED: (0, (1.6, 1.1)), GREEN: (0, (6, 1.5, 1.5, 1.5))}
 INK, LANE, HEAD, MARGIN = "#2b3138", 0.18, 0.12, 0.15  # a colour; then inches
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
@@ -75,7 +75,7 @@ def show_diagram(
     if gradients and len(gradients) > len(PENS):
         raise ValueError(f"expected {len(PENS)} losses at most, got {list(gradients)}")
     rectangles, arrows = plan(boxes, flows, gradients or {}, gap)
-    pens: dict[str, Any] = {"": (INK, "-")} | dict(zip(gradients or {}, PENS, strict=False))
+    pens: dict[str, Any] = {"": (INK, "-")} | _pens({key: boxes[key] for key in gradients or {}})
     figure = plt.figure()
     axis = figure.add_axes((0, 0, 1, 1))
     axis.axis("off")
@@ -138,6 +138,13 @@ def plan(
         arrow.way = _free_way(arrow, rectangles, gap)
     _assign_ports(arrows, rectangles, gap)
     return rectangles, arrows
+
+
+def _pens(losses: Mapping[str, Box]) -> dict[str, tuple]:
+    """A colour and a line for each loss: that of the part whose it is, or one that is left."""
+    taken = {key: PARTS.get(box.name.split("'s ")[0], "") for key, box in losses.items()}
+    left = (colour for colour in PENS if colour not in taken.values())
+    return {key: (c, PENS[c]) for key, c in ((k, t or next(left)) for k, t in taken.items())}
 
 
 def _free_way(arrow: Arrow, rectangles: Mapping[str, Rectangle], gap: Point) -> str:

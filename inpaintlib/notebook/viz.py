@@ -20,6 +20,7 @@ from inpaintlib.images import check_image, to_unit
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 RED, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 SIGNS = "osD^vP"
+PARTS = {"discriminator": GREEN, "generator": RED, "reconstruction": BLUE}  # in every lesson
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 
 
@@ -57,7 +58,7 @@ def show_images(
     titles: Sequence[str] | None = None,
     columns: int = 8,
     width: float = 8.0,
-    heading: str | None = None,
+    heading: str = "",
 ) -> None:
     """Show a batch as a grid.
 
@@ -74,8 +75,7 @@ def show_images(
     figure, axes = _grid(columns, heights, width=width, above=above)
     for number, (axis, image) in enumerate(zip(axes.flat, images, strict=False)):
         _draw(axis, as_picture(image), title=titles[number] if titles else "")
-    if heading:
-        figure.text(0.5, 1.0, heading, ha="center", va="bottom", fontsize=11)
+    _head(figure, heading, titles)
     plt.show()
 
 
@@ -86,6 +86,7 @@ def show_rows(
     notes: Mapping[str, Sequence[str]] | None = None,
     width: float = 8.0,
     label_width: float = 1.1,
+    heading: str = "",
 ) -> None:
     """Show labelled rows of pictures, one column a sample: truth, observed, fills, errors.
 
@@ -94,6 +95,7 @@ def show_rows(
         titles: one a column, above the first row.
         notes: label to one short text a picture, written below it: numbers, mostly.
         label_width: inches kept for the labels at the left.
+        heading: what the figure shows, as one sentence above it.
     """
     counts = {label: len(images) for label, images in rows.items()}
     if len(set(counts.values())) != 1:
@@ -104,7 +106,7 @@ def show_rows(
     heights = [cell * images.shape[2] / images.shape[3] for images in rows.values()]
     above = [TEXT if titles else 0.0] + [0.0] * (len(rows) - 1)
     below = [TEXT if label in notes else 0.0 for label in rows]
-    _figure, axes = _grid(columns, heights, width=width, left=label_width, above=above, below=below)
+    figure, axes = _grid(columns, heights, width=width, left=label_width, above=above, below=below)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         line[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6)
         for axis, image in zip(line, images, strict=True):
@@ -113,6 +115,7 @@ def show_rows(
             axis.set_xlabel(note, labelpad=3, fontsize=9)
     for axis, title in zip(axes[0], titles or (), strict=False):
         axis.set_title(title, pad=4)
+    _head(figure, heading, titles)
     plt.show()
 
 
@@ -137,6 +140,7 @@ def show_curves(
     smooth: int = 1,
     shaded: tuple[float, float, str] | None = None,
     legend: str = "inside",
+    heading: str = "",
     width: float = 7.0,
     height: float = 2.8,
 ) -> None:
@@ -149,10 +153,11 @@ def show_curves(
         smooth: length of a moving average in values; the raw curve stays visible, pale.
         shaded: from where to where the background is grey, and what that part is called.
         legend: "inside" the axes, or "beside" them where it would cover a curve.
+        heading: what the figure shows, as one sentence above it.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
     for number, (name, values) in enumerate(curves.items()):
-        colour = f"C{number}"
+        colour = PARTS.get(name, f"C{number}")
         places = np.arange(len(values)) if x is None else np.asarray(x)
         raw = np.asarray(values, dtype=float)
         averaged = _moving_average(raw, smooth)
@@ -166,6 +171,7 @@ def show_curves(
     if shaded is not None:
         axis.axvspan(*shaded[:2], color="0.91", linewidth=0, label=shaded[2], zorder=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.set_title(heading, loc="left", fontsize=11)
     if len(curves) > 1 and legend == "beside":
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     elif len(curves) > 1:
@@ -258,10 +264,11 @@ def show_bars(
     ylabel: str,
     errors: Mapping[str, float] | None = None,
     level: tuple[str, float] | None = None,
+    heading: str = "",
     width: float = 8.0,
     height: float = 2.6,
 ) -> None:
-    """Show one bar a name, its value on top, with an optional spread and reference level."""
+    """Show one bar per name, its value on top, with an optional spread, level and heading."""
     _figure, axis = plt.subplots(figsize=(width, height))
     spread = None if errors is None else [errors[name] for name in values]
     bars = axis.bar(
@@ -272,6 +279,7 @@ def show_bars(
         axis.axhline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     axis.set(ylabel=ylabel)
+    axis.set_title(heading, loc="left", fontsize=11)
     axis.tick_params(axis="x", labelsize=9)
     axis.margins(y=0.15)
     plt.show()
@@ -310,6 +318,8 @@ def show_dots(
     groups: Mapping[str, Mapping[str, Sequence[float]]],
     *,
     ylabel: str,
+    level: tuple[str, float] | None = None,
+    heading: str = "",
     width: float = 7.0,
     height: float = 2.8,
 ) -> None:
@@ -318,6 +328,8 @@ def show_dots(
     Args:
         groups: name, which has a colour and a sign of its own, to a label on the horizontal axis
             to its values. All have the same labels, and stand side by side there.
+        level: name and height of a thin dashed line.
+        heading: what the figure shows, as one sentence above it.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
     labels = list(next(iter(groups.values())))
@@ -332,7 +344,10 @@ def show_dots(
             }
             axis.plot(np.full(len(dots), x), dots, SIGNS[number], markersize=6, **look)
             axis.hlines(dots.mean(), x - 0.09, x + 0.09, color=f"C{number}")
+    if level is not None:
+        axis.axhline(level[1], color="0.45", linestyle="--", linewidth=1, label=level[0], zorder=0)
     axis.set(ylabel=ylabel, xticks=range(len(labels)), xticklabels=labels)
+    axis.set_title(heading, loc="left", fontsize=11)
     axis.set_xlim(-0.5, len(labels) - 0.5)
     axis.margins(y=0.12)
     if len(groups) > 1:
@@ -344,6 +359,7 @@ def show_planes(
     groups: Mapping[str, Mapping[str, Sequence[float]]],
     pairs: Sequence[tuple[str, str]],
     *,
+    heading: str = "",
     width: float = 8.0,
     height: float = 3.0,
 ) -> None:
@@ -353,6 +369,7 @@ def show_planes(
         groups: name, which has a colour and a sign of its own, to a measure to its values, such as
             one per seed: a dot each.
         pairs: the measures on the horizontal and the vertical axis of each plane.
+        heading: what the figure shows, as one sentence above it.
     """
     figure, axes = plt.subplots(1, len(pairs), figsize=(width, height), squeeze=False)
     for axis, (across, up) in zip(axes[0], pairs, strict=True):
@@ -366,6 +383,7 @@ def show_planes(
             axis.plot(values[across], values[up], SIGNS[number], label=name, **look)
         axis.set(xlabel=across, ylabel=up)
         axis.margins(0.12)
+    axes[0][0].set_title(heading, loc="left", fontsize=11)
     handles, names = axes[0][0].get_legend_handles_labels()
     figure.tight_layout()
     figure.legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.55))
@@ -376,6 +394,13 @@ def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
     """Mean of the last `length` values at each place, fewer at the start; NaN where one is."""
     starts = np.maximum(np.arange(len(values)) + 1 - length, 0)
     return np.array([values[start : end + 1].mean() for end, start in enumerate(starts)])
+
+
+def _head(figure: plt.Figure, heading: str, titles: Sequence[str] | None) -> None:
+    """Write a sentence above a figure, and above its pictures' titles of one or more lines."""
+    room = 0.08 + 0.17 * max((title.count("\n") for title in titles or ()), default=0)
+    if heading:
+        figure.text(0, 1 + room / figure.get_figheight(), heading, fontsize=11)
 
 
 def _grid(

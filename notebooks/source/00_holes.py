@@ -380,7 +380,9 @@ flat = torch.zeros_like(holes)
 wrong = composite(flat + 0.4, flat, holes)  # always the same error in the hole
 regions = {"in the hole": holes, "whole picture": torch.ones_like(holes)}
 scores = {name: hole_psnr(wrong, flat, region).tolist() for name, region in regions.items()}
-show_curves(scores, x=list(sides), xlabel="side of the hole (of 64 pixels)", ylabel="PSNR (dB)")
+told = "Equally wrong in every hole, yet small holes score well over the whole picture"
+labels = {"xlabel": "side of the hole (of 64 pixels)", "ylabel": "PSNR (dB)", "heading": told}
+show_curves(scores, x=list(sides), **labels)
 assert 24 < scores["whole picture"][0] - scores["whole picture"][-1] < 24.2
 
 # %% [markdown]
@@ -412,6 +414,7 @@ versions["noisy"] = calm + noise * strength / noise.square().mean().sqrt()
 psnrs = {name: metrics.psnr(v, calm).item() for name, v in versions.items()}
 ssims = {name: metrics.ssim(v, calm).item() for name, v in versions.items()}
 notes = [f"PSNR {psnrs[name]:.1f} · SSIM {ssims[name]:.2f}" for name in versions]
+notes[0] = "PSNR ∞ · SSIM 1.00"  # nothing is wrong
 pictures = torch.cat(list(versions.values()))
 show_rows({"": pictures}, titles=list(versions), notes={"": notes}, label_width=0)
 assert max(abs(psnrs[name] - psnrs["blurred"]) for name in ("brighter", "noisy")) < 0.01
@@ -465,7 +468,8 @@ shown = {name: filled.where(near, torch.nan).tolist() for name, filled in lines.
 first_unknown, last_unknown = gap.nonzero().flatten()[[0, -1]].tolist()
 shaded = (first_unknown - 0.5, last_unknown + 0.5, "unknown")
 curves = {"truth": curve.tolist(), **shown}
-show_curves(curves, shaded=shaded, xlabel="pixel", ylabel="value", legend="beside")
+told = "Both fills meet the truth at the ends; the biharmonic one overshoots"
+show_curves(curves, shaded=shaded, xlabel="pixel", ylabel="value", legend="beside", heading=told)
 
 # %% [markdown]
 # **What to see.** Both fills meet the truth at the ends of the gap. Only the biharmonic one keeps the slope

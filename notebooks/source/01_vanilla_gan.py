@@ -265,7 +265,8 @@ def descend(loss, shift=5.0, steps=40, rate=0.2):
 
 
 paths = {"saturating": descend(saturating), "non-saturating": descend(non_saturating)}
-show_curves(paths, ylabel="shift θ", levels={"the data": 0.0})
+told = "The non-saturating generator arrives, the saturating one hardly moves"
+show_curves(paths, ylabel="shift θ", levels={"the data": 0.0}, heading=told)
 assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
 
 # %% [markdown]
@@ -735,8 +736,8 @@ assert copied["samples"] < copied["unseen"] + 0.1, "the generator copies"
 show_rows({"samples": samples[:8], "nearest\ntraining digit": ratios(samples[:8])[1]})
 
 # %% [markdown]
-# The measure finds nearly all planted copies. Of the samples it finds about as few as of digits that were never in the
-# training data: no sign of copying. (The discriminator might have stored digits; it is the one that sees them.)
+# The measure finds more than 80 % of the planted copies. Of the samples it finds no larger share, up to ten points, than
+# of digits that were never in the training data (both asserted): no sign of copying. (The discriminator might have stored digits; it is the one that sees them.)
 #
 # ### Which digits does it draw?
 #

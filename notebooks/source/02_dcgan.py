@@ -60,8 +60,8 @@ from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import (
     show_bars,
     show_curves,
+    show_dots,
     show_images,
-    show_intervals,
     show_rows,
     use_style,
 )
@@ -220,7 +220,8 @@ stamp = check(stamp, stamp_reference, test_stamp)
 # ### The checkerboard
 #
 # How many stamps reach each place of the output? Your function can count: stamp ones with ones.
-# We print the middle only, because the ends get fewer.
+# We print the middle only, because the ends get fewer. *Predict:* with which of the five kernels
+# does every place get equally many?
 
 # %% tags=["nbval-check-output"]
 for size in (2, 3, 4, 5, 6):
@@ -278,8 +279,8 @@ show_images((torch.cat(list(grown.values())) - 1).clamp(-1, 1), titles=titles, c
 # $\mu$ and $\sigma^2$ are the batch's own mean and variance; $\gamma$ and $\beta$ are learned. So
 # every layer passes on values of a known size, whatever the layer before it did. In evaluation
 # mode, *running averages* of $\mu$ and $\sigma^2$ are used instead. The small $\varepsilon$ only
-# prevents a division by 0. A bias just before BatchNorm is useless: subtracting the mean removes
-# it.
+# prevents a division by 0. *Predict:* values of mean 3 and deviation 0.1 go in. What comes out, and
+# what changes if we add 7 to all of them first?
 
 # %% tags=["nbval-check-output"]
 x = 3 + 0.1 * torch.randn(32, 2, 8, 8, generator=stream("batch norm"))
@@ -294,7 +295,7 @@ print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), lay
 # %% [markdown]
 # ## 5 · Build the generator
 #
-# The generator treats the noise as a picture of one pixel with 100 channels. $w$ is its `width`.
+# It treats the noise as a picture of one pixel with 100 channels. $w$ is its `width`.
 #
 # | layer | kernel, stride, padding | output | then |
 # |---|---|---|---|
@@ -304,7 +305,7 @@ print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), lay
 # | transposed convolution | 4, 2, 1 | w × 32 × 32 | BatchNorm, ReLU |
 # | transposed convolution | 4, 2, 1 | 3 × 64 × 64 | Tanh |
 #
-# No layer has a bias. With $w = 64$ there are 3,576,704 parameters.
+# No layer has a bias (before BatchNorm it would be useless). With $w = 64$ there are 3,576,704 parameters.
 #
 # ### Exercise 2 · The generator
 #
@@ -538,8 +539,8 @@ show_rows(moments, width=7.4)
 
 # %% [markdown]
 # Each column is one noise vector. At first all columns look alike; then they part, and eyes, nose
-# and mouth find their places. These faces come from the network that you wrote, after a few
-# hundred steps; the paper's were trained for many thousands.
+# and mouth find their places. These faces come from the network that you wrote, in our run after
+# fewer than a thousand steps; the paper's were trained for many thousands.
 
 # %%
 show_curves(losses, smooth=run.pick(ci=5, laptop=25, gpu=200))
@@ -593,7 +594,10 @@ distances = {name: frechet_distance(features(images), unseen) for name, images i
 best = min(distances, key=distances.get)
 assert distances["your generator"] < 0.8 * distances["random pixels"], "no better than noise"
 assert best == "training faces", "no generator should be nearer than real faces"
-show_bars(distances, ylabel="Fréchet distance\nto unseen faces", width=7)
+print(f"random pixels: {distances['random pixels']:.0f}; the others are in the figure")
+bars = {name: distance for name, distance in distances.items() if name != "random pixels"}
+told = "Training faces are nearest: the distance does not see copying"
+show_bars(bars, ylabel="Fréchet distance\nto unseen faces", width=7, heading=told)
 
 # %% [markdown]
 # In our run, your generator comes about as near to the unseen faces as the shipped one.
@@ -655,11 +659,8 @@ gains = [1 - end / start for start, end in zip(starts, outcome["spectral norm"],
 assert max(gains) > run.pick(ci=0.1, laptop=0.3, gpu=0.3), f"nothing was learned: {gains}"
 
 # %% tags=["predict"]
-seeds = {
-    name: {"low": min(values), "mean": sum(values) / 3, "high": max(values)}
-    for name, values in outcome.items()
-}
-show_intervals(seeds, xlabel="Fréchet distance to unseen faces: mean and range of three seeds")
+told = "One dot per seed, the line is their mean: lower is nearer to real faces"
+show_dots({"seeds": outcome}, ylabel="Fréchet distance\nto unseen faces", heading=told)
 for name, values in outcome.items():
     print(f"{name:14s}", *[f"{value:6.1f}" for value in values])
 
@@ -818,7 +819,12 @@ tenth = [curve[20] for curve in sizes.values()]  # where the input's size is 0.1
 assert tenth[0] > 0.99, "with the default, size 0.1 should become 1"
 assert tenth[1] < 0.12, "with 0.8, size 0.1 should stay small"
 show_curves(
-    sizes, x=exponents, xlabel="log₁₀ of the input's size", ylabel="output's size", height=2.4
+    sizes,
+    x=exponents,
+    xlabel="log₁₀ of the input's size",
+    ylabel="output's size",
+    heading="With 0.8, a signal of size 0.1 (log₁₀ = −1) stays small",
+    height=2.4,
 )
 
 # %% [markdown]

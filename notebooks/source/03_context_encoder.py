@@ -191,7 +191,8 @@ costs = {
     "adversarial": 0.5 * (p / (p + q) - 1) ** 2,
 }
 scaled = {name: (cost / cost[150]).tolist() for name, cost in costs.items()}
-show_curves(scaled, x=c, xlabel="the answer c", ylabel="loss, 1 at c = 0", height=3.0)
+told = "Only the adversarial loss is lowest at a true answer, −0.8 or 0.8"
+show_curves(scaled, x=c, xlabel="the answer c", ylabel="loss, 1 at c = 0", height=3, heading=told)
 assert costs["squared (L2)"].argmin() == 150
 assert abs(c[costs["adversarial"].argmin()]) > 0.7
 
@@ -260,7 +261,7 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 
 # %% [markdown]
 # Among these answers, the mean has the lowest L2 and the median the lowest L1, although neither looks like one
-# real face. The median keeps a little more detail than the mean, and is still several faces at once. A
+# real face. Here the median keeps more detail than the mean, and is still several faces at once. A
 # network that learns by L1 is asked for such a median, over all faces that fit the visible part. The fewer answers
 # that part leaves open, the sharper the median. What stays open is blurred.
 
@@ -506,6 +507,7 @@ for name, price in prices.items():
     slopes[name] = slope.abs()
 assert slopes["Sigmoid, then squared"][0] < 0.01
 labels = {"xlabel": "score (left: called fake)", "ylabel": "|gradient|"}
+labels["heading"] = "After a Sigmoid, a fill that is surely called fake gets no gradient"
 show_curves({name: slope.tolist() for name, slope in slopes.items()}, x=score.detach(), **labels)
 
 # %% [markdown]
@@ -794,8 +796,8 @@ show_planes(points, [("PSNR (dB)", measure) for measure in others])
 # be best where a hole has several answers.
 #
 # Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
-# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. Feature
-# matching improves PSNR and Fréchet distance over the score alone.
+# better. In our run the small weight is best, and sharp fills with wrong details are worse than blurred ones. On average,
+# adding feature matching improves PSNR and Fréchet distance.
 
 # %%
 columns = [5, 1, 3, 8, 11]

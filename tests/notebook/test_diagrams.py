@@ -91,7 +91,7 @@ def test_the_picture_is_sharp_on_white_with_colours_of_gradients_and_words(monke
     pixels = np.asarray(Image.open(io.BytesIO(image.data)).convert("RGB")).astype(int)
     assert pixels.shape[1] == pytest.approx(2 * image.width, abs=2)
     assert (pixels[[0, -1]] == 255).all()
-    for colour in (diagrams.BLUE, diagrams.RED):
+    for colour in (diagrams.GREEN, diagrams.RED):  # the discriminator's and the generator's
         wanted = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
         assert (abs(pixels - wanted).max(axis=2) < 12).sum() > 300
 
@@ -100,3 +100,11 @@ def test_more_losses_than_pens_are_refused():
     boxes = {key: Box(key, column=place) for place, key in enumerate("abcde")}
     with pytest.raises(ValueError, match="3 losses at most"):
         show_diagram(boxes, [], dict.fromkeys("abcd", ()), alt="")
+
+
+def test_a_loss_has_its_part_s_colour_in_every_diagram_and_others_what_is_left():
+    names = {"g": "generator's loss", "l": "L1 in the hole", "d": "discriminator's loss"}
+    pens = diagrams._pens({key: Box(name) for key, name in names.items()})
+    colours = {key: colour for key, (colour, _) in pens.items()}
+    assert colours == {"g": diagrams.RED, "l": diagrams.BLUE, "d": diagrams.GREEN}
+    assert len({line for _, line in pens.values()}) == 3

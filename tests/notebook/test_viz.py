@@ -152,3 +152,27 @@ def test_a_frame_lies_just_outside_its_box():
     assert not changed[3:5, 4:7].any()
     assert framed[0, :, 2, 3].tolist() == [1, -1, -1]
     assert image.abs().max() == 0
+
+
+def test_a_network_has_its_colour_in_every_lesson_s_curves():
+    viz.show_curves({"reconstruction": [1.0], "discriminator": [2.0], "L1": [3.0]})
+    assert [line.get_color() for line in axes()[0].lines] == [viz.BLUE, viz.GREEN, "C2"]
+
+
+def test_a_heading_stands_above_its_figure():
+    batch, told = torch.zeros(2, 3, 8, 8), "left is nearer"
+    viz.show_rows({"truth": batch}, heading=told)
+    (text,) = plt.gcf().texts
+    assert (text.get_text(), text.get_position()[1] > 1) == (told, True)
+    for show in (
+        lambda: viz.show_curves({"loss": [1.0]}, heading=told),
+        lambda: viz.show_bars({"a": 1.0}, ylabel="y", heading=told),
+        lambda: viz.show_dots({"a": {"b": [1.0]}}, ylabel="y", heading=told, level=("coin", 0.5)),
+        lambda: viz.show_planes({"a": {"b": [1.0], "c": [2.0]}}, [("b", "c")], heading=told),
+    ):
+        plt.figure()
+        show()
+        assert axes()[0].get_title(loc="left") == told
+    plt.figure()
+    viz.show_dots({"a": {"b": [1.0]}}, ylabel="y", level=("coin", 0.5))
+    assert any(list(line.get_ydata()) == [0.5, 0.5] for line in axes()[0].lines)
