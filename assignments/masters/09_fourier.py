@@ -42,19 +42,20 @@ def hidden_fourier_unit(build):
 #
 # ●●○ · 20 minutes · 4 points
 #
-# Write the class `FourierConv(channels)`, for `channels` divisible by 8. A quarter of the channels are local; they come
-# first. Parts, under these names:
+# Write the class `FourierConv(channels)`, for `channels` divisible by 8. The first quarter of the channels is local, the
+# rest global. Parts, under these names:
 #
 # | name | what | channels |
 # |---|---|---|
 # | `local_to_local` | 3 × 3 convolution | a quarter → a quarter |
 # | `local_to_global` | 3 × 3 convolution | a quarter → three quarters |
 # | `global_to_local` | 3 × 3 convolution | three quarters → a quarter |
-# | `global_to_global` | `layers.SpectralTransform(its channels)` | three quarters |
+# | `global_to_global` | `layers.SpectralTransform(its channels)` | three quarters → three quarters |
 # | `norm` | BatchNorm | all |
 #
 # The convolutions keep the size, continue the picture at its border by reflection (`padding_mode="reflect"`), and have no
-# bias. What leads to the same place is added. Then both places are joined, `norm`, ReLU.
+# bias. The two results for the local channels are added, and so are the two for the global channels. Then join both, local
+# channels first; last come `norm` and ReLU.
 
 
 # %% tags=["solution:09-2"]
