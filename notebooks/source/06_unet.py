@@ -380,6 +380,10 @@ def test_unet(network):
     assert abs(scale - 1) < 0.1, f"weights start {scale:.2f} times as large as he_start makes them"
     both = [torch.rand(*size, generator=source) for size in ((3, 4, 24, 16), (1, 4, 16, 40))]
     given = [(2 * x[:, :3] - 1, x[:, 3:].round()) for x in both]
+    right.load_state_dict(weights)
+    told = "the same weights give another picture: what is joined, and in which order?"
+    for pair in given:
+        assert torch.allclose(small(*pair), right(*pair), rtol=1e-3, atol=1e-5), told
     told = "the U-Net of the table, mask and skips joined last"
     builds(network, package, (8,), (6,), inputs=lambda base: given, told=told)
     plain = network(8, False)
