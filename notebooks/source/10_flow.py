@@ -752,7 +752,7 @@ show_images(faces_drawn.clamp(-1, 1), columns=6, width=7)
 
 # %% tags=["exercise:10-4"]
 def repaint(network, observed, mask, noise, steps, *, generator):
-    """Fill holes with a model of whole pictures, `network(state, time)`: (B, 3, H, W), the fills."""
+    """Filled pictures (B, 3, H, W), by a model of whole pictures, `network(state, time)`."""
     raise NotImplementedError
 
 
