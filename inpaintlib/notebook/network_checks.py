@@ -51,6 +51,7 @@ class Watched(nn.Module):
         self.register_buffer("times", torch.empty(0))
 
     def forward(self, state: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        assert isinstance(time, torch.Tensor), "give the network the time as a tensor, (B,)"
         for kept, value in ((self.states, state), (self.times, time)):
             new = value.detach().float()[None]
             kept.data = torch.cat([kept, new]) if kept.numel() else new.clone()

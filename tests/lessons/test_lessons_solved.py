@@ -15,6 +15,7 @@ from types import ModuleType
 
 import nbformat
 import pytest
+import torch
 from kernel import errors, run, tags
 from nbformat import NotebookNode
 
@@ -146,3 +147,18 @@ def test_a_wrong_solution_shows_later_in_the_lesson(number, name, code, tmp_path
 @pytest.mark.parametrize("number", WRONG)
 def test_every_exercise_has_a_wrong_solution(number):
     assert set(exercises(lessons.build(*lessons.masters([number])))) == set(WRONG[number])
+
+
+def test_lesson_10s_reference_computes_its_loss_where_the_pictures_are():
+    """Noise and times are drawn on the CPU, and the lesson trains on a GPU where there is one."""
+    cells = lessons.build(*lessons.masters(["10"])).cells
+    (reference,) = (cell.source for cell in cells if tag(cell)[:2] == ("solution", "10-1"))
+    names = {"torch": torch}
+    exec(reference, names)
+    elsewhere = torch.zeros(2, 3, 4, 4, device="meta")
+    loss = names["flow_loss_reference"](
+        lambda state, time: state * time.view(-1, 1, 1, 1),
+        elsewhere,
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert loss.device == elsewhere.device
