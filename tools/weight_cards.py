@@ -114,6 +114,8 @@ def text(name: str) -> str:
         "seed": str(card["seed"]),
         "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",
     }
+    if made.ancestor:
+        facts["steps"] += f", after those of the file in commit {made.ancestor}"
     lines = [f"# {name}", "", f"![What {name} makes]({name}.jpg)", "", "| | |", "|---|---|"]
     lines += [row([key, value]) for key, value in facts.items()]
     lines += ["", *metrics(name), *curve(logs), "Settings:", "", "```json"]

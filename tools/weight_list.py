@@ -11,17 +11,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from inpaintlib.measure.cards import main_hole, read_cards  # noqa: E402
+from inpaintlib.measure.cards import distance, read_cards  # noqa: E402
 from inpaintlib.photos import fetch  # noqa: E402
 
 LIST = Path(fetch.__file__).with_name("weights.json")
 
 
 def listed() -> dict[str, dict[str, object]]:
-    """Name to size, SHA-256 and Fréchet distance of every file in `data/weights`."""
+    """Name to size, SHA-256 and Fréchet distance (`cards.distance`) of all in `data/weights`."""
     distances = {}
     for card in [*read_cards("drawn"), *read_cards("celeba")]:  # plain before blended
-        distances[card["system"].removesuffix(" blended")] = card["fréchet"].get(main_hole(card))
+        if card["kind"] in ("network", "blended"):
+            distances[card["system"].removesuffix(" blended")] = distance(card)
     return {
         path.stem: {
             "bytes": path.stat().st_size,

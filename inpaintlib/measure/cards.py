@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ CROWDS = {
     "told apart": "told from the truth",
 }
 """What is measured of all pictures together: part of a card to the name in a table."""
+PRACTISED = ("square", "centre", "free-form")
+"""Kinds of hole that are in the training of the shipped networks."""
 ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
 
 
@@ -79,6 +82,16 @@ def main_hole(card: Card) -> str:
     return "centre" if "centre" in card["holes"] else next(iter(card["holes"]))
 
 
+def distance(card: Card) -> float:
+    """Geometric mean of the Fréchet distances over the kinds of hole that networks practise.
+
+    Of the kinds that the card has. A large hole's distance is dozens of times a small one's: a sum
+    would hear the large one alone.
+    """
+    found = [card["fréchet"][kind] for kind in PRACTISED if kind in card["fréchet"]]
+    return statistics.geometric_mean(found)
+
+
 def _score(card: Card) -> float:
     """PSNR in the main hole; the perfect control comes first."""
     mean = card["holes"][main_hole(card)]["psnr"]["mean"]
@@ -100,9 +113,9 @@ def best_classical(cards: Sequence[Card], kind: str) -> Card:
 def best_network(kind: str) -> str:
     """The shipped network whose fills look most like the truth, by the cards of a kind of data.
 
-    That is the one with the smallest Fréchet distance in the main hole: PSNR would choose the
-    network that blurs most. Its fill is measured as `fill` makes it, blended, where there is a card
-    of that. Where no cards are (outside a clone), the list of the published weights says it.
+    That is the one with the smallest `distance`: PSNR would choose the network that blurs most.
+    Its fill is measured as `fill` makes it, blended, where there is a card of that. Where no cards
+    are (outside a clone), the list of the published weights says it.
 
     Args:
         kind: "drawn" or "celeba".
@@ -119,7 +132,7 @@ def best_network(kind: str) -> str:
     for card in read_cards(kind):  # plain before blended
         name = card["system"].removesuffix(" blended")
         if name in shipped.available():
-            distances[name] = card["fréchet"][main_hole(card)]
+            distances[name] = distance(card)
     if not distances:
         raise ValueError(f"no card in {folder_of(kind)} is of a network whose weights are here")
     return min(distances, key=distances.__getitem__)

@@ -86,12 +86,8 @@ SHIPPED = {
     "context-encoder-celeba": Shipped("context-encoder", False, sharp_last(500, 500), AVERAGES),
     "glcic-drawn": Shipped("glcic", True, (Stage("shipped", 600),), AVERAGES),
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
-    "deepfill-drawn": Shipped(
-        "deepfill", True, (Stage("shipped", 600), Stage("shipped", 800)), AVERAGES
-    ),
-    "deepfill-celeba": Shipped(
-        "deepfill", False, (Stage("shipped", 600), Stage("shipped", 700)), AVERAGES
-    ),
+    "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 600),), AVERAGES),
+    "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (*both_sizes(3_000, 2_400), Stage("shipped", 3_000))),
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),

@@ -95,7 +95,8 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
 # average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
-# least a shade where eyes belong, and one, `unet`, paints whole faces. The eye finds favourites quickly, and that is the danger: four faces, one hole,
+# least a shade where eyes belong, and two, `deepfill` and `unet`, paint whole faces. The eye finds favourites quickly,
+# and that is the danger: four faces, one hole,
 # chosen by us.
 
 # %% [markdown]
@@ -127,7 +128,7 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one: DeepFill on photographs 187 minutes in all, the U-Net on drawn faces 214. The flow
+# (Some had runs before their last one: DeepFill on photographs 187 minutes, the U-Net on drawn faces 214 in all. The flow
 # of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.) So the table ranks **files of weights** and not
 # families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
@@ -225,16 +226,25 @@ for card in [*networks, cards["drawn"]["PCA"]]:
     share = card["told apart"]["centre"]["mean"]
     print(f"{name:22}{hole['psnr']['mean']:7.2f}{card['sharpness']['centre']:12.2f}", end="")
     print(f"{card['kernel']['centre']:9.2f}{share:12.2f}")
-least = min(told, key=lambda name: told[name])
-assert least != networks[0]["system"], "the text below says that the rulers disagree"
-assert told[least] < 0.8 < 0.95 < told[networks[0]["system"]]
+leaders = networks[:4]
+ahead = [card["holes"]["centre"]["psnr"]["mean"] for card in leaders]
+assert ahead[0] - ahead[3] < 0.5, "the text below says that PSNR calls them equals"
+shares = sorted(told[card["system"]] for card in leaders)
+assert shares[1] < 0.8 < 0.95 < shares[2], "and that the classifier does not"
 
 # %% [markdown]
-# `deepfill` is first by PSNR, and the classifier recognises 99 of 100 of its fills: they are blurred averages, a fifth as
-# sharp as the truth. `unet` is 1.7 dB behind, as sharp as the truth, and recognised in 72 of 100 cases. It alone was
-# trained with a strong adversarial term (lesson 3) and for hours. **PSNR would have thrown away the only network whose fills
-# can pass for real.** So a ranking needs a metric of each kind. The next sections go on with PSNR, because it has one value
-# per picture; keep this table in mind.
+# The first four networks lie within 0.3 dB of each other: for PSNR they are equals. The classifier recognises nearly every
+# fill of `glcic` and `context-encoder`: they are blurred averages, a fifth as sharp as the truth or less. Of `unet` it
+# recognises 72 in 100, of `deepfill` 75: these two were trained with a strong adversarial term (lesson 3). **PSNR does not
+# see the difference that everybody sees.**
+#
+# What does the strong term cost? DeepFill can tell. It was first trained for two hours as source 000 weighs the terms, and
+# its card of then reads: 19.96 dB, sharpness 0.21, recognised in 99 of 100 cases. Then came 600 steps with the strong term, in
+# 15 minutes: 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
+#
+# The classifier has a limit, too. In the table of photographs it recognises only 79 of 100 smooth fills of `biharmonic`,
+# which nobody would take for a face: it has seen too few pictures to learn much. So a ranking needs a metric of each kind,
+# and eyes. The next sections go on with PSNR, because it has one value per picture; keep this table in mind.
 
 # %% [markdown]
 # ## 6 · How certain is the ranking?

@@ -17,6 +17,7 @@ from inpaintlib.measure import comparison
 from inpaintlib.measure.cards import (
     best_classical,
     best_network,
+    distance,
     markdown,
     plus_minus,
     read_cards,
@@ -297,6 +298,15 @@ def test_the_best_network_is_read_from_the_cards(tmp_path, monkeypatch):
     assert best_network("drawn") == "glcic-drawn"
     card("unet-drawn blended", 24.0, 1.0, "blended")
     assert best_network("drawn") == "unet-drawn"
+
+
+def test_no_kind_of_hole_drowns_the_others_in_the_distance():
+    """Half as far in each of two kinds makes up for four times as far in the third."""
+    plain = {"square": 0.1, "centre": 4.0, "free-form": 0.3}
+    other = {"square": 0.05, "centre": 16.0, "free-form": 0.15, "half": 9.0}
+    assert distance({"fréchet": plain}) == pytest.approx(0.12 ** (1 / 3))
+    assert distance({"fréchet": other}) == pytest.approx(distance({"fréchet": plain}))
+    assert distance({"fréchet": {"centre": 4.0}}) == pytest.approx(4)
 
 
 def test_a_file_of_weights_is_compared_like_a_name(tmp_path, pictures):
