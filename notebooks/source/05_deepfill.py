@@ -107,7 +107,7 @@ print(
 
 # %% [markdown]
 # In our run DeepFill is ahead on five of six faces, most on the first, by 8 dB: there a stroke covers an eye. On the last,
-# a bald head, the smooth surface is 0.8 dB ahead. Smoothness is a good guess where strokes are thin; where they cover a
+# a bald head, smoothness wins by 0.8 dB. Smoothness is a good guess where strokes are thin; where they cover a
 # feature, the formula smears. First: the holes.
 
 # %% [markdown]
@@ -1480,10 +1480,9 @@ for hole, row in gains["blended"].items():
     print(f"{hole:10} {plain:+9.2f} dB {row['mean']:+9.2f} dB   {verdict}")
 
 # %% [markdown]
-# Blended, the network wins everywhere: by about 1 dB on free-form holes, for which it was built, and by nearly 7 dB on the
-# centre. In a thin stroke every hidden pixel has known ones close by, and there a formula without a parameter is hard to
-# beat: as it is, the network is 0.2 dB ahead where least is hidden. The larger the hole, the more there is to know about
-# faces. (And PSNR is not fair to a sharp fill: lesson 8.)
+# Blended, the network wins everywhere: by about 1 dB on free-form holes and by nearly 7 dB on the centre. In a thin stroke
+# every hidden pixel has known ones close by, and there a formula is hard to beat: as it is, the network is 0.2 dB ahead
+# where least is hidden. (And PSNR is not fair to a sharp fill: lesson 8.)
 #
 # Blending brings 0.6 dB on free-form holes and less than 0.1 on the centre. Beside known pixels this network lacks not
 # structure but *tone*: its second stage, shown the pasted picture alone, is never told where the hole is. (The paper

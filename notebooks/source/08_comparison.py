@@ -237,14 +237,15 @@ assert shares[1] < 0.8 < 0.95 < shares[2], "and that the classifier does not"
 # fill of `glcic` and `context-encoder`: they are blurred averages, a fifth as sharp as the truth or less. Of `unet` it
 # recognises 72 in 100, of `deepfill` 75: these two were trained with a strong adversarial term (lesson 3). **PSNR does not
 # see the difference that everybody sees.**
-#
+
+# %% [markdown]
 # What does the strong term cost? DeepFill can tell. It was first trained for two hours as source 000 weighs the terms, and
 # its card of then reads: 19.96 dB, sharpness 0.21, recognised in 99 of 100 cases. Then came 600 steps with the strong term, in
 # 15 minutes: 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
 #
 # The classifier has a limit, too. In the table of photographs it recognises only 79 of 100 smooth fills of `biharmonic`,
-# which nobody would take for a face: it has seen too few pictures to learn much. So a ranking needs a metric of each kind,
-# and eyes. The next sections go on with PSNR, because it has one value per picture; keep this table in mind.
+# which nobody would take for a face. So a ranking needs a metric of each kind, and eyes. The next sections go on with PSNR,
+# because it has one value per picture; keep this table in mind.
 
 # %% [markdown]
 # ## 6 · How certain is the ranking?
