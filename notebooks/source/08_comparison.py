@@ -239,9 +239,9 @@ assert shares[1] < 0.8 < 0.95 < shares[2], "and that the classifier does not"
 # see the difference that everybody sees.**
 
 # %% [markdown]
-# What does the strong term cost? DeepFill can tell. It was first trained for two hours as source 000 weighs the terms, and
-# its card of then reads: 19.96 dB, sharpness 0.21, recognised in 99 of 100 cases. Then came 600 steps with the strong term, in
-# 15 minutes: 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
+# What does the strong term cost? DeepFill was first trained for two hours as source 000 weighs the terms. Its card of then
+# reads: 19.96 dB, sharpness 0.21, recognised in 99 of 100 cases. Then came 600 steps with the strong term, in 15 minutes:
+# 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
 #
 # The classifier has a limit, too. In the table of photographs it recognises only 79 of 100 smooth fills of `biharmonic`,
 # which nobody would take for a face. So a ranking needs a metric of each kind, and eyes. The next sections go on with PSNR,
