@@ -737,7 +737,8 @@ show_rows({"samples": samples[:8], "nearest\ntraining digit": ratios(samples[:8]
 
 # %% [markdown]
 # The measure finds more than 80 % of the planted copies. Of the samples it finds no larger share, up to ten points, than
-# of digits that were never in the training data (both asserted): no sign of copying. (The discriminator might have stored digits; it is the one that sees them.)
+# of digits that were never in the training data (both asserted): no sign of copying. (The discriminator might have
+# stored digits; it is the one that sees them.)
 #
 # ### Which digits does it draw?
 #

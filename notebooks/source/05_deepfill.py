@@ -994,8 +994,8 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, a face each:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# The frame asks; what is bright, answers. Does the answer depend on who asks? Little: on four of the six faces more than 60 %
-# of all places look at one and the same spot. One is tempted all the same to write "the network has learned to attend to
+# The frame asks; what is bright, answers. Does the answer depend on who asks? Little: in our run, on four
+# of six faces, more than 60 % of the places look at one spot. One is tempted all the same to write "the network has learned to attend to
 # related regions". Ask the one question that matters: **what happens without?**
 
 # %%

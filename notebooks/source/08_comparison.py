@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 8 · The honest comparison
 #
-# ![Four faces with a square hole over the middle, and under each other what each system of the course puts there: smears, a glow, blurred faces, and the truth.](pictures/08_comparison.jpg)
+# ![Four faces with a square hole over the middle, and under each other what each system of the course puts there: smears, a glow, blurred faces, two rows of painted ones, and the truth.](pictures/08_comparison.jpg)
 #
 # Seven lessons, seven kinds of network, five formulas. Which is best? The sources of this course each
 # showed their own pictures, with their own holes and their own ruler. Here all systems meet on the same
@@ -96,8 +96,7 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
 # average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
 # least a shade where eyes belong, and two, `deepfill` and `unet`, paint whole faces. The eye finds favourites quickly,
-# and that is the danger: four faces, one hole,
-# chosen by us.
+# and that is the danger: four faces, one hole, chosen by us.
 
 # %% [markdown]
 # ## 3 · The rules
