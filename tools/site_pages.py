@@ -34,16 +34,16 @@ def lessons(root: Path = ROOT) -> list[dict[str, str]]:
     The order is that of the folder. A lesson without a row in the README has its title alone.
     """
     pattern = (
-        r"^\| *(\d\d) *\| *\[([^]]+)\]\(notebooks/(\w+)\.ipynb\) *\| *(.+?) *\| *(\d+) *\|(.*)$"
+        r"^\| *(\d\db?) *\| *\[([^]]+)\]\(notebooks/(\w+)\.ipynb\) *\| *(.+?) *\| *(\d+) *\|(.*)$"
     )
     rows = {
         row[2]: {"title": row[1], "what": row[3], "minutes": row[4], "alt": _alt_in(row[5])}
         for row in re.findall(pattern, (root / "README.md").read_text("utf-8"), re.M)
     }
     found = []
-    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted((root / "notebooks").glob("[0-9][0-9]*_*.ipynb")):
         row = {"title": title_of(json.loads(path.read_text("utf-8"))), "what": "", "minutes": ""}
-        row |= {"alt": "", "number": path.stem[:2], "page": f"notebooks/{path.stem}"}
+        row |= {"alt": "", "number": path.stem.partition("_")[0], "page": f"notebooks/{path.stem}"}
         has_picture = (root / "notebooks" / "pictures" / f"{path.stem}.jpg").is_file()
         found.append(row | rows.get(path.stem, {}) | {"picture": path.stem if has_picture else ""})
     return found
