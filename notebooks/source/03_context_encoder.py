@@ -94,7 +94,7 @@ rows = {
     "context\nencoder": shipped.generate(first),
     "truth": first.image,
 }
-told = "The formula spreads the colours of the border, the network paints skin and features"
+told = "The formula spreads the border's colours, the network paints skin and soft features"
 show_rows(rows, width=6.4, heading=told)
 
 # %% [markdown]
@@ -711,7 +711,7 @@ told = "The error in the hole falls on new faces, too"
 show_curves(shown, smooth=tenth // 2, heading=told)
 
 # %% [markdown]
-# At first a grid covers the skin in our run, that of lesson 2; then it fades, and eyes and mouth appear. Some faces get
+# At first the grid of lesson 2 covers the skin in our run; then it fades, and eyes and mouth appear. Some faces get
 # marks like glasses that they do not have.
 #
 # *Reconstruction* is the L1 in the hole, and *on new faces* the same on faces that the network never trained on: both
