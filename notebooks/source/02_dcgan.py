@@ -527,7 +527,7 @@ with average.applied():
 moments["the end,\naveraged"] = draw(yours, columns)
 means = torch.stack([moments["the end,\naveraged"].mean(dim=0), held_out.floats().mean(dim=0)])
 likeness = torch.corrcoef(means.flatten(1))[0, 1].item()
-assert likeness > run.pick(ci=0.3, laptop=0.7, gpu=0.7), "on average your faces are no faces"
+assert likeness > run.pick(ci=0.3, laptop=0.7, gpu=0.7), "your average face looks like no face"
 
 # %% tags=["picture"]
 told = "The same six noise vectors: grey at first, then heads, then faces"
