@@ -132,9 +132,9 @@ show_diagram(
 # %% [markdown]
 # ## 3 · How a picture grows: the transposed convolution
 #
-# A fully connected layer has one weight per pair of an input and an output value. Our faces have
-# 3 · 64 · 64 = 12,288 values, so lesson 1's last layer would need 1024 · 12,288 weights. DCGAN's last layer has 64 · 3 · 4 · 4: it looks at neighbours only, with the same weights
-# everywhere.
+# A fully connected layer has one weight per pair of an input and an output value. Lesson 1's last
+# layer has 1024 inputs; for faces of 3 · 64 · 64 values it would need 1024 · 12,288 weights.
+# DCGAN's last layer has 64 · 3 · 4 · 4: it looks at neighbours only, with the same weights everywhere.
 #
 # A convolution with stride 2 halves the sides of a picture; a **transposed convolution** doubles
 # them. In one row of values, its kernel $k$ works as a stamp: every input value $x_i$ adds $x_i\,k$ to
@@ -143,7 +143,7 @@ show_diagram(
 #
 # $$y_{s\,i+j} \mathrel{+}= x_i\,k_j .$$
 #
-# Finally, the **padding** $p$ cuts $p$ values off each end.
+# The **padding** $p$ cuts $p$ values off each end.
 
 # %% tags=["nbval-check-output"]
 dense = gan.Generator(gan.GANConfig(channels=3, size=64)).layers[-2]
@@ -554,9 +554,10 @@ show_curves(losses, smooth=run.pick(ci=5, laptop=25, gpu=200), heading=told)
 #
 # $$d = |\mu_1 - \mu_2|^2 + \operatorname{tr}\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right).$$
 #
-# For a single feature this is $(\mu_1 - \mu_2)^2 + (\sigma_1 - \sigma_2)^2$, $\sigma$ its deviation. Wrong colours change the mean; missing variety shrinks the covariance. The field uses the
-# features of an Inception network ("FID", Heusel et al. 2017). Our numbers use our own features,
-# so compare them with each other only.
+# For a single feature this is $(\mu_1 - \mu_2)^2 + (\sigma_1 - \sigma_2)^2$, $\sigma$ its
+# deviation. Wrong colours change the mean; missing variety shrinks the covariance. The field uses
+# the features of an Inception network ("FID", Heusel et al. 2017). Our numbers use our own
+# features, so compare them with each other only.
 
 # %% tags=["nbval-check-output"]
 # One feature: means 0 and 3, deviations 1 and 2. By hand: (3 - 0)² + (2 - 1)² = 10.
@@ -664,13 +665,13 @@ rows = {name: torch.stack(pairs) for name, pairs in looks.items()}
 show_rows(rows, titles=["seed 1", "seed 2", "seed 3"], notes=notes, width=7.4, heading=told)
 
 # %% [markdown]
-# Below each pair of faces stands the Fréchet distance of that run to unseen faces; lower is nearer.
-# In our run, spectral norm comes much nearer with two seeds; with the third both distances are nearly
-# equal. One seed alone could have told either story; to decide between the forms we would need more
-# seeds and longer training. The pictures differ clearly, though. With BatchNorm the faces stay pale. A likely reason: its
-# discriminator scales each batch to the same contrast, layer by layer, so it hardly sees that a
-# whole batch is too pale. With spectral norm it sees colours and contrast, and the generator
-# exaggerates them at first.
+# Below each pair of faces stands the Fréchet distance of that run to unseen faces; lower is
+# nearer. In our run, spectral norm comes much nearer with two seeds; with the third both distances
+# are nearly equal. One seed alone could have told either story; to decide between the forms we
+# would need more seeds and longer training. The pictures differ clearly, though. With BatchNorm
+# the faces stay pale. A likely reason: its discriminator scales each batch to the same contrast,
+# layer by layer, so it hardly sees that a whole batch is too pale. With spectral norm it sees
+# colours and contrast, and the generator exaggerates them at first.
 
 # %% [markdown]
 # ## 10 · Did it memorise?
@@ -685,7 +686,7 @@ show_rows(rows, titles=["seed 1", "seed 2", "seed 3"], notes=notes, width=7.4, h
 #
 # ●●○ · 15 minutes · 4 points
 #
-# `torch.cdist(a, b)` gives all distances from the rows of `a` to the rows of `b`.
+# Write this test. `torch.cdist(a, b)` gives all distances from the rows of `a` to the rows of `b`.
 #
 # <details><summary>Hint</summary>
 #
@@ -791,17 +792,17 @@ show_rows(rows, titles=titles, width=10, heading=told)
 
 # %% [markdown]
 # The copier's faces agree with their neighbours in hair, clothes and background at once, and the
-# test reports them. Of your generator's faces, fewer than one in ten are too near (the cell above asserts
-# it), and the *most* suspicious ones, shown here, resemble a training face in some features only.
-# But the test finds only copies that our features recognise; it misses a part even of the mirrored
-# training faces.
+# test reports them. Of your generator's faces, fewer than one in ten are too near (the cell above
+# asserts it), and the *most* suspicious ones, shown here, resemble a training face in some
+# features only. But the test finds only copies that our features recognise; it misses a part even
+# of the mirrored training faces.
 #
 # ## 11 · Break it: the 0.8 in BatchNorm
 #
 # A widely copied collection, PyTorch-GAN, writes `nn.BatchNorm2d(128, 0.8)` in its DCGAN. Its
 # author's Keras version says `BatchNormalization(momentum=0.8)`. But the second argument of
-# PyTorch's layer is $\varepsilon$. *Predict:* which size (deviation) does a signal of size
-# 0.1 have afterwards?
+# PyTorch's layer is $\varepsilon$. *Predict:* which size (deviation) does a signal of size 0.1
+# have afterwards?
 
 # %% tags=["predict"]
 exponents = torch.linspace(-3, 1, 41)

@@ -9,10 +9,9 @@
 # ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, the truth.](pictures/04_glcic.jpg)
 #
 # A fill can be wrong in two ways. It may be too soft in itself, or it may look fine in itself and yet not belong to
-# this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator
-# with two branches: a **local** one sees the hole from close by, a **global** one the whole picture. You write it,
-# and the schedule by which the networks take turns. Then we measure what it is worth, and find out why a published
-# gallery of flawless results proves nothing.
+# this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator with two branches: a **local** one sees the
+# hole from close by, a **global** one the whole picture. You write it, and the schedule by which the networks take
+# turns. Then we measure what it is worth, and find out why a published gallery of flawless results proves nothing.
 
 # %% [markdown]
 # **Time** two to two and a half hours with the exercises; the cells compute for about six minutes on two quiet CPU
@@ -76,11 +75,10 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The course ships a GLCIC that was trained on pictures of 128 × 128 pixels. Below are four faces that it has
-# never seen. Does each fill belong to its face? Is it as fine as the truth? Do
-# you see the outline of the box? Three questions follow. How does a pixel in the middle of a large hole learn what
-# stands around it? Who tells the network that its fill is too soft, or belongs to someone else? And what may one do
-# to a fill afterwards?
+# The course ships a GLCIC that was trained on pictures of 128 × 128 pixels. Below are four faces that it has never
+# seen. Does each fill belong to its face? Is it as fine as the truth? Do you see the outline of the box? Three
+# questions follow. How does a pixel in the middle of a large hole learn what stands around it? Who tells the network
+# that its fill is too soft, or belongs to someone else? And what may one do to a fill afterwards?
 #
 # Then comes the whole system. You write the discriminator (three boxes) and the order in which the losses train.
 
@@ -521,8 +519,8 @@ def test_discriminator(build):
 Discriminator = check(Discriminator, Discriminator_reference, test_discriminator)
 
 # %% [markdown]
-# **Spectral norm** limits how steeply the score can change (lesson 2, section 9). The paper has BatchNorm in its place
-# and does not show the mask.
+# **Spectral norm** limits how steeply the score can change (lesson 2). It and the mask are our changes; the paper has
+# BatchNorm, and does not show the mask.
 #
 # ## 7 · Which branch catches what?
 #
@@ -599,10 +597,10 @@ show_dots(answers, ylabel="share of right answers", level=("a coin", 0.5), headi
 
 # %% [markdown]
 # **What to see.** A dot is a seed, a line the mean of the seeds. The *blur* can be found by every discriminator,
-# because each of them sees the hole; a seed may still fail to learn it in so few steps. The *stranger* separates them. The local branch's whole view
-# is a true piece of a true face, so alone it is no better than the coin (asserted), however long it learns: that was
-# the certain pair. Only a branch that sees both sides of the border can notice, and the best such discriminator is
-# right in more than 65 % of the cases (asserted).
+# because each of them sees the hole; a seed may still fail to learn it in so few steps. The *stranger* separates them.
+# The local branch's whole view is a true piece of a true face, so alone it is no better than the coin (asserted),
+# however long it learns: that was the certain pair. Only a branch that sees both sides of the border can notice, and
+# the best such discriminator is right in more than 65 % of the cases (asserted).
 
 # %% [markdown]
 # ## 8 · Train in three periods
@@ -670,8 +668,8 @@ def generator_losses(prediction, completed, discriminator, batch):
 #
 # Write one step of training, with `complete`, `discriminator_loss` and `generator_losses` from above. BatchNorm's
 # averages move at every forward pass in training mode, with or without gradient. Each update may come only from the
-# network's own loss: gradients left over from before must not count. At the end the generator is in training mode
-# and every weight has `requires_grad`.
+# network's own loss: gradients left over from before must not count. Leave both networks as they came: the generator
+# in training mode, every weight with `requires_grad`.
 #
 # <details><summary>Hint</summary>
 #
@@ -974,8 +972,9 @@ cores = [1 - masks.dilate(1 - mask, 3) for mask in missing]  # whose 7 × 7 surr
 assert not torch.cat(cores).any(), "eroded by 3 pixels, such a hole has no pixel left"
 
 # %% [markdown]
-# Grey does as well, and the negative, to the last pixel (asserted). So the truth came in another way. Look at the call `seamlessClone(source, target, …)`: `target` is the **true picture**. (The project's figures for boxes were
-# made by the same call. The code it copied from now fills the target's hole by Telea's method first.)
+# Grey does as well, and the negative, to the last pixel (asserted). So the truth came in another way. Look at the call
+# `seamlessClone(source, target, …)`: `target` is the **true picture**. (The project's figures for boxes were made by
+# the same call. The code it copied from now fills the target's hole by Telea's method first.)
 #
 # But a clone *replaces* the masked pixels. Why does the truth survive there? OpenCV first *erodes* the mask: it takes
 # three pixels off every edge of the hole. Of a cloud of single pixels nothing is left to clone (asserted), and the
@@ -1123,7 +1122,7 @@ told = "With α = 0.0004 Adam still moves the discriminator, AdaDelta hardly doe
 show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 
 # %% [markdown]
-# With $\alpha$ on its loss, AdaDelta moves the discriminator less than a tenth as far, Adam more than 80 % as far
+# With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more than 80 % as far
 # (asserted). In our run AdaDelta follows SGD at every weight, because our discriminator's gradients are small to begin
 # with. In the public code the discriminator therefore hardly learns in the whole third period, and no loss curve says
 # so. In short: a weight on a network's *only* loss can do nothing but shorten its steps, and how much it does so
@@ -1138,9 +1137,8 @@ show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 #
 # The project's log says: at the end of period 2, discriminator's loss 0.00069; at the end of period 3, 0.00027. The
 # code reports the mean of the two terms, $-\log D$ on real and $-\log(1-D)$ on fake, and in period 3 multiplies it by
-# $\alpha = 0.0004$. The report says: "the discriminator
-# converged". What do these two numbers say? Name two mechanisms of this lesson that explain the second, and one
-# measurement that would tell them apart.
+# $\alpha = 0.0004$. The report says: "the discriminator converged". What do these two numbers say? Name two mechanisms
+# of this lesson that explain the second, and one measurement that would tell them apart.
 #
 # <details><summary>What a good answer contains</summary>
 #
