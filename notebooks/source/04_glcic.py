@@ -854,11 +854,13 @@ def go_on(seed, with_discriminator):
 
 
 trained = {n: [go_on(seed, n == "with") for seed in SEEDS] for n in tqdm(["without", "with"])}
+start = nn.utils.parameters_to_vector(after_period_1[0].parameters())
+ends = [nn.utils.parameters_to_vector(found[0][0].parameters()) for found in trained.values()]
+assert min(torch.dist(start, end) for end in ends) > 0.1, "nothing was learned"
 scores = {n: [measure(fill(g, test)) for g, _ in found] for n, found in trained.items()}
 for pair in zip(scores["without"], scores["with"], strict=True):
     psnr, sharpness, distance = ([measured[name] for measured in pair] for name in pair[0])
-    gain = sharpness[1] / sharpness[0]
-    assert run.pick(ci=gain != 1, laptop=gain > 1.5, gpu=gain > 1.5), "not sharper"
+    assert run.profile == "ci" or sharpness[1] > 1.5 * sharpness[0], "not sharper"
     assert run.profile == "ci" or distance[1] < distance[0], "not closer to true faces"
     assert run.profile == "ci" or psnr[1] < psnr[0], "and at no cost"
 
