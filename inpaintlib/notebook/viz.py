@@ -20,7 +20,7 @@ from inpaintlib.images import check_image, to_unit
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 RED, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 SIGNS = "osD^vP"
-PARTS = {"discriminator": GREEN, "generator": RED, "reconstruction": BLUE}  # in every lesson
+PARTS = {"discriminator": GREEN, "generator": RED, "reconstruction": BLUE, "on new faces": PURPLE}
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 
 
