@@ -169,6 +169,8 @@ def test_a_heading_stands_above_its_figure():
         lambda: viz.show_bars({"a": 1.0}, ylabel="y", heading=told),
         lambda: viz.show_dots({"a": {"b": [1.0]}}, ylabel="y", heading=told, level=("coin", 0.5)),
         lambda: viz.show_planes({"a": {"b": [1.0], "c": [2.0]}}, [("b", "c")], heading=told),
+        lambda: viz.show_points({"a": (1.0, 2.0)}, xlabel="x", ylabel="y", heading=told),
+        lambda: viz.show_map(torch.zeros(2, 2), label="error", heading=told),
     ):
         plt.figure()
         show()
