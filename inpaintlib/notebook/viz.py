@@ -243,7 +243,8 @@ def show_map(
     for one in axes[0]:
         one.set(xticks=[], yticks=[])
         one.spines[:].set_visible(False)
-    axes[0, 0].set_title(heading, loc="left", pad=24, fontsize=11)  # above its own title
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    axes[0, 0].annotate(heading, (0, 1), (0, 24), fontsize=11, **above)
     plt.show()
 
 
