@@ -6,15 +6,15 @@
 # %% [markdown]
 # # 0 · Holes: masks, metrics, and fills without a network
 #
-# ![Five drawn faces with a square cut out; below them a smooth fill, copied patches, a network's fill, the truth.](pictures/00_holes.jpg)
+# ![Five drawn faces with a square cut out; below them a smooth fill, copied patches, a network's fill, and the truth.](pictures/00_holes.jpg)
 #
 # A piece is missing from a picture. What belongs there? Before any network answers, this lesson defines the
-# question: how a hole is written down, how an answer is scored, and what formulas can do. Every later lesson is
+# question: how a hole is written down, how an answer is scored, and what formulas can do. Later lessons are
 # measured against the fills that you build here.
 #
-# **Time** two hours; the cells compute for three minutes on two CPU cores. **Before** it you know Python and have
-# met tensors. **Data** faces drawn by the course, or CelebA where it lies in `data/` (research
-# only); `astronaut` (NASA, public domain), `brick`, `gravel` (CC0).
+# **Time** two hours; the cells compute for three minutes on two CPU cores. **You need** Python and a first look at
+# tensors. **Data** faces drawn by the course, or CelebA where it lies in `data/` (research only); `astronaut`
+# (NASA, public domain), `brick`, `gravel` (CC0).
 
 # %% [markdown]
 # ## What you will be able to do
@@ -179,7 +179,7 @@ except ValueError as error:
 # | 003 | a *blind* inpainter: nobody tells it where the hole is | 7 |
 # | 004 | an encoder-decoder with several kinds of holes | 3 |
 #
-# Hardly two of them draw the same kind of holes, so their scores cannot be compared. Here are all kinds, with the
+# Almost no two of them draw the same kind of holes, so their scores cannot be compared. Here are all kinds, with the
 # mean share of the picture that each hides:
 
 # %%
@@ -680,7 +680,7 @@ show_images(panels, titles=titles, width=9, heading=told)
 assert hole_psnr(panels[2:3], brick, wall) > hole_psnr(harmonic(given, wall), brick, wall)
 
 # %% [markdown]
-# **What to see.** The blue patch found the orange one; bricks appear where diffusion paints a stain. The order
+# **What to see.** The blue patch found the orange one; bricks appear where diffusion would paint a stain. The order
 # matters: an edge should be continued first, before flat parts grow over its way. **Criminisi et al. (2004)**
 # therefore take next the patch with the largest
 #
