@@ -150,7 +150,8 @@ print("the generator will need", batch.image[0].numel(), "numbers per picture")
 #
 # $$\ell^*(x) = \log\frac{p(x)}{q(x)} = \frac{\theta^2}{2} - \theta x .$$
 #
-# Check one value by hand: with $\theta = 5$, a fake at $x = 5$ gets $12.5 - 25 = -12.5$, almost surely fake.
+# Check one value by hand: with $\theta = 5$, a fake at $x = 5$ gets $12.5 - 25 = -12.5$:
+# the discriminator is almost sure.
 
 
 # %% tags=["nbval-check-output"]
@@ -667,6 +668,8 @@ assert max(averages) < 0.15
 # weights (EMA: exponential moving average; Yazıcı et al. 2019). It costs one line. It is ours, not the source's.
 #
 # ## 9 · Train
+#
+# Now your two steps play the game. At four moments we draw the same eight noise vectors.
 
 # %% tags=["train"]
 STEPS = run.pick(ci=45, laptop=2500, gpu=30_000)
@@ -738,9 +741,9 @@ assert copied["planted"] > 0.8, "the measure does not find copies"
 assert copied["samples"] < copied["unseen"] + 0.1, "the generator copies"
 
 # %% [markdown]
-# The measure finds more than 80 % of the planted copies. Of the samples it finds no larger share, up to ten points, than
-# of digits that were never in the training data (both asserted): no sign of copying. (The discriminator might have
-# stored digits; it is the one that sees them.)
+# The measure finds more than 80 % of the planted copies. Among the samples, its share is at most ten points above that
+# among unseen digits (both are asserted): no sign of copying. (The discriminator might have stored digits; it is the
+# one that sees them.)
 #
 # ### Which digits does it draw?
 #
@@ -863,7 +866,7 @@ figure.suptitle(told, fontsize=11, x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# With every seed, the quick discriminator's generator reaches more clusters than the slow one's with any. A slow
+# Every run with the quick discriminator reaches more clusters than any run with the slow one. A slow
 # discriminator hardly changes while the generator moves all its points to the spot with the highest score. When it
 # has learned to reject that spot, all points move on together. Nothing in the loss looks at a *set* of samples; only the
 # discriminator's quick answer keeps them apart (Goodfellow et al. 2014, section 6; Heusel et al. 2017).
@@ -896,8 +899,8 @@ for name, real in {"fed [0, 1]": to_unit(quiz), "fed [-1, 1]": quiz}.items():
 
 # %% [markdown]
 # Fed [0, 1], one negative pixel proves that a picture is a fake: no digit has any. That is a suspicion, not yet a
-# result. A fair test trains both versions equally long from the same seeds, and shows the data and the fakes of each
-# version on *one* scale, the one that its data was fed on. It reports three numbers: how many fakes have a
+# result. A fair test trains both versions equally long from the same seeds, and draws each version's fakes on the
+# scale of its own data, so that the data's black is black in both. It reports three numbers: how many fakes have a
 # negative pixel, how often the discriminator is right about fakes and unseen digits, and how sure the classifier is.
 #
 # *Predict* them for both versions.
