@@ -572,14 +572,14 @@ assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing mo
 # in the tables below:
 #
 # - **biharmonic**: the fourth differences vanish;
-# - **Telea** (2004): a weighted mean of known pixels near by, in one pass inwards;
-# - **Navier-Stokes** (Bertalmio 2001): lines of equal brightness go on, as in a flowing fluid;
+# - **Telea** (2004): weighted means of known pixels near by;
+# - **Navier-Stokes** (Bertalmio 2001): lines of equal brightness go on, as in a fluid;
 # - **image mean**: the known pixels' mean colour, a control that shows how hard a hole is.
 #
 # ## 6 · Exemplars: copy from the same picture
 #
 # Diffusion cannot draw a brick: every pixel it makes is a mean. The other half of classical inpainting copies. Take a
-# patch at the hole's edge, half known. Search the picture for the patch that agrees best with the known half.
+# patch at the hole's edge, half known. Search the picture for the patch that agrees best with that half.
 # Copy its pixels into the missing half. Repeat.
 
 # %% [markdown]
