@@ -568,8 +568,8 @@ harmonic = partial(diffuse, rounds=1500)
 assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing moves any more
 
 # %% [markdown]
-# **What to see.** After 1,500 rounds nothing moves any more: the hole is skin, without an eye. Four relatives stand
-# in the tables below:
+# **What to see.** After 1,500 rounds nothing moves: the hole is skin, without an eye. Four relatives stand in the
+# tables below:
 #
 # - **biharmonic**: the fourth differences vanish;
 # - **Telea** (2004): weighted means of known pixels near by;
@@ -579,7 +579,7 @@ assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing mo
 # ## 6 · Exemplars: copy from the same picture
 #
 # Diffusion cannot draw a brick: every pixel it makes is a mean. The other half of classical inpainting copies. Take a
-# patch at the hole's edge, half known. Search the picture for the patch that agrees best with that half.
+# patch at the hole's edge, half known. Search the picture for the patch that agrees best with it.
 # Copy its pixels into the missing half. Repeat.
 
 # %% [markdown]
