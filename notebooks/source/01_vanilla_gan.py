@@ -802,7 +802,7 @@ print(f"{classified(held_out.floats())[1].mean():.2f} on unseen digits")
 
 # %% [markdown]
 # The classifier must name *something*, even for a blob (last row), so mind its confidence, too. In our run all digits
-# occur, but 1 has twice its fair share and 0 a quarter. The surest samples are not copies of their neighbours.
+# occur, but 1 has twice its fair share and 0 a quarter.
 #
 # ## 11 · Break it: mode collapse
 #
