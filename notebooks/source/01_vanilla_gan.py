@@ -933,7 +933,7 @@ for name, scale in SCALES.items():
 
 # %%
 seeds = [f"seed {seed}" if column == 1 else "" for seed in (1, 2, 3) for column in range(3)]
-told = f"Fakes after {FAIR} steps: fed [0, 1] there is a cue, fed [-1, 1] there is none"
+told = f"Fakes after {FAIR} steps with and without the cue, three per seed, on one scale"
 show_rows(fair | {"data": digits.floats(slice(9))}, titles=seeds, width=9, heading=told)
 print("                     negative   discriminator   classifier")
 for name, seed, share, right, sure in facts:
