@@ -91,7 +91,7 @@ def test_readme_links_to_what_exists():
 
 
 def test_lesson_table_has_a_row_for_each_lesson():
-    linked = re.findall(r"^\| *\d\d *\|.*\(notebooks/(\d\d_\w+)\.ipynb\)", README, re.M)
+    linked = re.findall(r"^\| *\d\db? *\|.*\(notebooks/(\d\db?_\w+)\.ipynb\)", README, re.M)
     assert linked == [master.stem for master in lessons.masters([])]
 
 

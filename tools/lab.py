@@ -15,7 +15,7 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 def command(arguments: list[str]) -> list[str]:
     """The JupyterLab command line: rooted in notebooks/, opening on the first lesson."""
-    lessons = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    lessons = sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))
     landing = f"/lab/tree/{lessons[0].name}" if lessons else "/lab"
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [

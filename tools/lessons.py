@@ -6,9 +6,10 @@
     python tools/lessons.py address [00 …]             renew first cells and README, without a run
 
 A master is a percent script, notebooks/source/NN_name.py. Its notebook, notebooks/NN_name.ipynb,
-is never edited by hand. Without names, `build` and `render` take the lessons that have changed.
-Before a lesson's first code cell stands one that no master has, `ELSEWHERE`: where the package is
-not installed (Colab, Kaggle), it fetches the course, from the address in pyproject.toml.
+is never edited by hand. NNb_name goes further into lesson NN: optional, without exercises.
+Without names, `build` and `render` take the lessons that have changed. Before a lesson's first code
+cell stands one that no master has, `ELSEWHERE`: where the package is not installed (Colab, Kaggle),
+it fetches the course, from the address in pyproject.toml.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOK = "[0-9][0-9]*_*.ipynb"
 CELL_SECONDS = 900
 KEPT_METADATA = ("tags", "jupyter")
 NOTEBOOK_METADATA = {
@@ -273,7 +275,7 @@ def changed_line(ours: str, theirs: str) -> str:
 
 def orphans(notebooks: Path) -> list[str]:
     """Notebooks without a master."""
-    lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    lessons = sorted(notebooks.glob(NOTEBOOK))
     return [
         path.name for path in lessons if not (notebooks / "source" / f"{path.stem}.py").exists()
     ]
@@ -301,15 +303,24 @@ def is_rendered(master: Path) -> bool:
 
 
 def masters(names: list[str], notebooks: Path = NOTEBOOKS) -> list[Path]:
-    """The masters that the names begin (`01`, `01_vanilla_gan`), or all of them."""
-    everything = sorted((notebooks / "source").glob("[0-9][0-9]_*.py"))
+    """The masters of those numbers or names (`01`, `05b`, `01_vanilla_gan`), or all of them."""
+    everything = sorted((notebooks / "source").glob("[0-9][0-9]*_*.py"))
     if not names:
         return everything
-    found = [path for path in everything if any(path.stem.startswith(name) for name in names)]
-    for name in names:
-        if not any(path.stem.startswith(name) for path in everything):
-            raise LessonError(f"no lesson {name!r} among {[path.stem for path in everything]}")
-    return found
+    known = {name for path in everything for name in (number(path), path.stem)}
+    if unknown := [name for name in names if name not in known]:
+        raise LessonError(f"no lesson {unknown[0]!r} among {[path.stem for path in everything]}")
+    return [path for path in everything if {number(path), path.stem} & set(names)]
+
+
+def number(master: Path) -> str:
+    """A lesson's number, `05`, or `05b` of the notebook that goes further into it."""
+    return master.stem.partition("_")[0]
+
+
+def is_further(master: Path) -> bool:
+    """Whether it goes further into a lesson: optional, without exercises."""
+    return number(master).endswith("b")
 
 
 def run_build(names: list[str]) -> None:

@@ -90,7 +90,7 @@ def assemble() -> None:
     for page in TEMPLATES:
         copy(ROOT / "docs" / page, PAGES / page)
     notebooks = ROOT / "notebooks"
-    for page in [*notebooks.glob("[0-9][0-9]_*.ipynb"), *notebooks.glob("*.md")]:
+    for page in [*notebooks.glob("[0-9][0-9]*_*.ipynb"), *notebooks.glob("*.md")]:
         copy(page, PAGES / "notebooks" / page.name)
     copy(ROOT / "assignments" / "README.md", PAGES / "assignments" / "README.md")
     shutil.copytree(notebooks / "pictures", PAGES / "notebooks" / "pictures")

@@ -26,7 +26,7 @@ def test_sources_agree_with_the_masters(name: str):  # `make check` makes the re
 
 
 def test_every_lesson_has_an_assignment():
-    assert [path.stem for path in lessons.masters([])] == NAMES
+    assert [path.stem for path in lessons.masters([]) if not lessons.is_further(path)] == NAMES
 
 
 def test_there_are_as_many_exercises_as_promised():

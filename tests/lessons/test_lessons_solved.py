@@ -26,7 +26,7 @@ from classroom.slicing import free_names, needed, statements
 from tools import lessons
 
 HERE = Path(__file__).parent
-MASTERS = lessons.masters([])
+MASTERS = [path for path in lessons.masters([]) if not lessons.is_further(path)]
 
 
 def right_ones(master: Path) -> dict[str, str]:
