@@ -777,7 +777,7 @@ assert correct > run.pick(ci=0.8, laptop=0.96, gpu=0.97), "too poor a classifier
 # %%
 @torch.no_grad()
 def classified(images):
-    """Of each picture: the class that the classifier names (B,), and how sure it is, 0 to 1 (B,)."""
+    """Per picture, the class that the classifier names and how sure it is, 0 to 1: (B,) each."""
     sure, label = classifier(images).softmax(1).max(1)
     return label, sure
 
@@ -795,7 +795,10 @@ rows = {
     "least sure\nsample": samples[doubtful],
 }
 shares = [f"{digit}: {counts[digit] / 10:.1f} %" for digit in seen]
-told = f"The generator covers {covered} of 10 digits, unequally often (10 % of the samples would be fair)"
+told = (
+    f"The generator covers {covered} of 10 digits, unequally often"
+    " (10 % of the samples would be fair)"
+)
 show_rows(rows, titles=shares, width=9, heading=told)
 print(f"confidence {confidence:.2f} on samples,", end=" ")
 print(f"{classified(held_out.floats())[1].mean():.2f} on unseen digits")
