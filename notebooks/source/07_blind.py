@@ -535,17 +535,20 @@ def test_masked_unet(network):
     def by_block(built):
         counts = Counter()
         for name, weight in built.state_dict().items():
-            counts[name.rsplit(".", 2)[0] if "head" not in name else "head"] += weight.numel()
+            depth = 1 if name.startswith(("stem", "head")) else 2
+            counts[".".join(name.split(".")[:depth])] += weight.numel()
         return counts
 
     source = torch.Generator().manual_seed(7)
-    for masked, known in ((False, "without a mask"), (True, "with a mask")):
+    plain = "in a join what came up stands first, then the skip; the head is bare"
+    joined = "the mask comes last and in front of every halving, as the mean of 2 × 2 values"
+    for masked, known in ((False, plain), (True, joined)):
         case = (3, 2, (8, 16, 24), masked)
         right, small = package(*case), network(*case)
         wanted, found = by_block(right), by_block(small)
         for name in wanted | found:
-            told = f"widths 8, 16, 24, {known}: {name} has {wanted[name]:,} parameters, yours"
-            assert found[name] == wanted[name], f"{told} {found[name]:,}"
+            told = f"{name} has {wanted[name]:,} parameters, yours {found[name]:,}"
+            assert found[name] == wanted[name], f"masked={masked}, widths 8, 16, 24: {told}"
         weights = small.state_dict()
         told = "attributes stem, downs, ups, joins, head; blind.stage around all but the head"
         assert weights.keys() == right.state_dict().keys(), told
@@ -553,11 +556,11 @@ def test_masked_unet(network):
         image = torch.randn(2, 3, 16, 24, generator=source)
         mask = (torch.rand(2, 1, 16, 24, generator=source) < 0.4).float()
         given = (image, mask) if masked else (image,)
-        told = f"the same weights give other values {known}: what is joined, in which order?"
+        told = f"masked={masked}: the same weights give other values; {known}"
         assert torch.allclose(small(*given), right(*given), rtol=1e-3, atol=1e-5), told
         deep = (1, 3, (8, 16, 16, 24), masked)
         gray = [tuple(x[:, :1] for x in given)]
-        told = f"the network of the table for four widths, {known}"
+        told = f"the network of the table for four widths, masked={masked}"
         builds(network, package, deep, inputs=lambda *_, x=gray: x, told=told)
 
 
