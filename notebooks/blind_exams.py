@@ -71,6 +71,7 @@ def exams(faces: ImageSet, count: int = 80) -> dict[str, Batch]:
     found = {}
     for seed, (name, (kind, damage)) in enumerate(KINDS.items()):
         batch = fixed_batch(faces, count, mask=kind, seed=seed)
-        hurt = damage(batch.image, batch.mask, generator=stream(seed, "exam"))
+        _, mask = batch.holes()
+        hurt = damage(batch.image, mask, generator=stream(seed, "exam"))
         found[name] = replace(batch, observed=hurt)
     return found

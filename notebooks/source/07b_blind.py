@@ -341,7 +341,7 @@ def heat(gradient):
 
 # %%
 complaints = {"as it was": complaint(paste=False), "with composite": complaint(paste=True)}
-heading = "What the discriminator would change: everything, or the holes"
+heading = "Where the adversarial gradient is: everywhere, or in the holes"
 rows = {"given": one.observed.cpu()} | {name: heat(g) for name, g in complaints.items()}
 show_rows(rows, label_width=1.4, width=7.2, heading=heading)
 hidden = one.mask.cpu()
@@ -377,7 +377,9 @@ def maps(mode):
 rows = {"given": first.expand(3, -1, -1, -1)}
 rows |= {mode: maps(mode) for mode in ("training", "evaluation")}
 titles = [f"beside: {name}" for name in others]
-show_rows(rows, titles=titles, width=6, heading="In training mode the company decides")
+show_rows(
+    rows, titles=titles, width=6, heading="In training mode the other pictures change the map"
+)
 
 # %% [markdown]
 # **What to see.** White cells are "hole". In training mode the same face's map changes with its neighbours in the batch; in
@@ -426,9 +428,9 @@ shares = {
 assert np.mean(shares["pair"]) > 0.6, "the discriminator of pairs has learned nothing"
 
 # %%
-percent = {name: {"": [100 * x for x in values]} for name, values in shares.items()}
-heading = "Alone it guesses; in a pair it sees that two faces differ"
-show_dots(percent, ylabel="right answers (%)", level=("a coin", 50), heading=heading, width=4.5)
+percent = {name: [100 * x for x in values] for name, values in shares.items()}
+heading = "Alone it guesses, 50 %; in a pair it sees that two faces differ"
+show_dots({"": percent}, ylabel="right answers (%)", level=("", 50), heading=heading, width=5.5)
 for name, values in shares.items():
     print(f"{name}: {', '.join(f'{x:.1%}' for x in values)} right, per seed")
 
