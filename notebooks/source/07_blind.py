@@ -468,19 +468,18 @@ for mode in ("training", "evaluation"):
 #
 # ●●● · 30 minutes · 6 points
 #
-# Write it for any number of widths; the table has three, a, b, c. 3 × 3 convolutions have padding 1.
+# Write it for any number of widths; here three. 3 × 3 convolutions have padding 1.
 #
-# | attribute | convolution | to |
+# | attribute | convolution | to (size) |
 # |---|---|---|
-# | stem | 3 × 3 | a, full size |
+# | stem | 3 × 3 | a, full |
 # | downs | 4 × 4, stride 2, padding 1 | b, half; c, quarter |
 # | ups | `ResizeConv2d` | b, half; a, full |
 # | joins | 3 × 3 | b, half; a, full |
-# | head | 3 × 3 | outputs, full size |
+# | head | 3 × 3 | outputs, full |
 #
-# All but the head go through `blind.stage(convolution, channels)`, which adds GroupNorm and LeakyReLU. `downs`, `ups`, `joins`
-# are `nn.ModuleList`s in order of use. What enters a down is also its level's **skip**; a join gets what came up, then the
-# skip. If `masked`, the mask is joined last to what enters stem and downs, made smaller by `F.avg_pool2d(mask, 2)`.
+# All but the head go through `blind.stage(convolution, channels)`: GroupNorm and LeakyReLU follow. `downs`, `ups`, `joins`
+# are `nn.ModuleList`s in order of use. What enters a down is also the **skip**; a join gets what came up, then the skip. If `masked`, the mask is joined last to what enters stem and downs, made smaller by `F.avg_pool2d(mask, 2)`.
 
 
 # %% tags=["exercise:07-3"]
@@ -1030,10 +1029,12 @@ def at_threshold(damage="flat cells", face=0, percent=50):
     return [pictures.cpu() for pictures in (one, paint_holes(one, hole), done)]
 
 
-cases = list(product(exams, (10, 50, 90)))
+cases = list(product(["flat cells", "scratches", "text"], (10, 50, 90)))
 columns = zip(*[at_threshold(name, 3, percent) for name, percent in cases], strict=True)
 rows = dict(zip(("given", "found", "filled"), map(torch.cat, columns), strict=True))
-show_rows(rows, titles=[f"{name}\n{percent} %" for name, percent in cases], width=10)
+heading = "A low threshold redraws healthy pixels, a high one leaves damage"
+titles = [f"{name}\n{percent} %" for name, percent in cases]
+show_rows(rows, titles=titles, width=10, label_width=0.8, heading=heading)
 
 
 # %% tags=["widget"]

@@ -185,8 +185,8 @@ show_diagram(
         "y": Box("redrawn picture", "3 × 128 × 128", row=0, column=4),
     },
     ["x > d > r > u > y", "m > r"],
-    alt="The observed picture goes down to 8 x 8 in four halvings. There the map of hole cells joins,"
-    " once. Twelve residual blocks follow, then four doublings, and the whole picture is redrawn.",
+    alt="The observed picture goes down to 8 x 8 in four halvings. There the map of hole cells"
+    " joins, once. Twelve residual blocks follow, then four doublings, and the whole picture is redrawn.",
     gap=(0.45, 0.4),
 )
 
@@ -527,7 +527,7 @@ for axis, (name, exam) in zip(axes, exams.items(), strict=True):
         axis.plot([x[2] for x in points], [x[1] for x in points], ".-", label=f"trained on {kind}")
     axis.set(title=name, xlabel="recall", xlim=(0, 1.05), ylim=(0, 1.05))
 axes[0].set_ylabel("precision")
-axes[2].legend(loc="upper right", fontsize=8)
+axes[3].legend(loc="upper right", fontsize=8)
 axes[0].text(0, 1.2, "Precision against recall: every point is a threshold", fontsize=11)
 plt.show()
 
