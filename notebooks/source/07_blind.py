@@ -291,12 +291,7 @@ def texture(brick, seed):
 up = partial(genfill.Up, normalise=False)
 rows = {"halve, shuffle × 4": torch.cat([texture(up, seed) for seed in range(5)])}
 rows["repeat, convolve"] = torch.cat([texture(ResizeConv2d, seed) for seed in range(5)])
-show_rows(
-    rows,
-    label_width=1.6,
-    width=7,
-    heading="Three untrained bricks turn a constant into a grid, or do not",
-)
+show_rows(rows, label_width=1.6, width=7, heading="A constant becomes a grid, or stays constant")
 
 # %% [markdown]
 # **What to see.** Above: `Up` gives every place in a 4 × 4 block weights of its own, so a constant becomes a grid. Below,

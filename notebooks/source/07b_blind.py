@@ -186,7 +186,7 @@ show_diagram(
     },
     ["x > d > r > u > y", "m > r"],
     alt="The observed picture goes down to 8 x 8 in four halvings. There the map of hole cells"
-    " joins, once. Twelve residual blocks follow, then four doublings, and the whole picture is redrawn.",
+    " joins, once. Twelve residual blocks follow, then four doublings: all is redrawn.",
     gap=(0.45, 0.4),
 )
 
