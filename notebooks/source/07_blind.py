@@ -95,8 +95,8 @@ rows = {"given": given, "found": paint_holes(given, found), "filled": filled}
 show_rows(rows | {"truth": look.image}, width=7.2, heading="The repaired system, told nothing")
 
 # %% [markdown]
-# Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly
-# right; the fill is soft, like every fill from minutes of training.
+# Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly right; the
+# fill is soft, like every fill from minutes of training.
 #
 # **Original and repair have the same three networks**, below. What differs is the suspects' list, numbered F1 to F17.
 
@@ -137,14 +137,14 @@ show_diagram(
 # | F12 | a huge discriminator | 8 |
 # | F16 | one kind of damage | 9 |
 #
-# In 07b: more of F2, F4, F5, F12, F16, and the noise level (F17). Only read: 12 blocks saved, 2
-# loaded (F11); grey photographs fail (F13); the loss shown depends on the batch (F14); a clone does not start (F15).
+# In 07b: more of F2, F4, F5, F12, F16, and the noise level (F17). Only read: 12 blocks saved, 2 loaded (F11); grey
+# photographs fail (F13); the loss shown depends on the batch (F14); a clone does not start (F15).
 
 # %% [markdown]
 # ## 3 · The original: its damage
 #
-# genFill (2024) cuts the picture into 8 × 8 cells and damages each with probability 0.2. With picture $x$, hole cells $m$,
-# and $u, n$ uniform noise in $[-1, 1]$, it observes
+# genFill (2024) cuts the picture into 8 × 8 cells and damages each with probability 0.2. With picture $x$, hole cells
+# $m$, and $u, n$ uniform noise in $[-1, 1]$, it observes
 #
 # $$o = \tfrac12\big(x + n \odot (m + 0.2\,u)\big) .$$
 #
@@ -160,11 +160,12 @@ for name, where in (("hole", plain.mask == 1), ("known", plain.mask == 0)):
     print(f"a picture of 0.8 shows in a {name:6} mean {values.mean():.2f}, sd {values.std():.3f}")
 
 # %% [markdown]
-# The mean is 0.40 on both sides: suspects **F2** and **F3**. F2: known pixels arrive at *half contrast*, so before anything
-# else the network must learn to double. F3: holes are not holes. The picture still shines through, mixed with noise.
+# The mean is 0.40 on both sides: suspects **F2** and **F3**. F2: known pixels arrive at *half contrast*, so before
+# anything else the network must learn to double. F3: holes are not holes. The picture still shines through, mixed
+# with noise.
 #
-# So there is a control that any system must beat: **2 × input**. No network, no training. A second one also
-# averages 5 × 5 pixels in the holes; it is told where they are.
+# So there is a control that any system must beat: **2 × input**. No network, no training. A second one also averages
+# 5 × 5 pixels in the holes; it is told where they are.
 
 
 # %% tags=["nbval-check-output"]
@@ -193,14 +194,14 @@ for name, answer in controls.items():
 
 # %% [markdown]
 # The last line: an average, which knows nothing of faces, restores most of what was "missing". That is not inpainting
-# but **denoising**: the picture was never hidden. A network that is trained on such holes learns to look *through* them,
-# as section 8 shows.
+# but **denoising**: the picture was never hidden. A network that is trained on such holes learns to look *through*
+# them, as section 8 shows.
 #
 # ## 4 · It fails
 #
-# Three bricks in all networks ([genfill.py](genfill.py)): **Down** halves by a 2 × 2 convolution with stride 2; **Residual**
-# adds two convolutions to what came in; **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block
-# (`PixelShuffle`). Every second brick has a BatchNorm.
+# Three bricks in all networks (`genfill.py`, beside this notebook): **Down** halves by a 2 × 2 convolution with
+# stride 2; **Residual** adds two convolutions to what came in; **Up** halves *first*, then spreads sixteen groups of
+# channels over a 4 × 4 block (`PixelShuffle`). Every second brick has a BatchNorm.
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):
@@ -212,8 +213,8 @@ print({name: f"{count:,}" for name, count in counts.items()}, f"together {sum(co
 
 # %% [markdown]
 # 136 million parameters are out of reach here; the DCGAN of lesson 2 has about six. Ours: 64 × 64, **a quarter of the
-# width**, 4 residual blocks for 12, 400 steps. Damage, layers, losses and order are the project's. First the predictor
-# learns the cells. Then filler and discriminator play, with the adversarial loss **alone**.
+# width**, 4 residual blocks for 12, 320 steps. Damage, layers, losses and order are the project's. First the
+# predictor learns the cells. Then filler and discriminator play, with the adversarial loss **alone**.
 
 
 # %% tags=["train"]
@@ -247,13 +248,14 @@ print(f"original: {decibels(answer, test_original)[2]:.1f} dB over the whole pic
 
 # %% [markdown]
 # **What to see.** The project's own description fits: recognisable outside the holes, a grid of dots over everything,
-# the noise in every hole still there. Over the whole picture one line of code without a network is better. Is it only too
-# short a training? The course's slow test runs several times as long, and stays below 2 × input.
+# the noise in every hole still there. Over the whole picture one line of code without a network is better. Is it only
+# too short a training? The course's slow test runs 800 steps, and stays below 2 × input.
 #
 # ### Mode collapse, measured
 #
-# Its README suspects mode collapse: one answer for every input. Then hidden cells would have the same colour on every face.
-# We take each hidden cell's mean colour, which averages the noise away, and its standard deviation from face to face.
+# Its README suspects mode collapse: one answer for every input. Then hidden cells would have the same colour on every
+# face. We take each hidden cell's mean colour, which averages the noise away, and its standard deviation from face to
+# face.
 
 
 # %%
@@ -367,11 +369,11 @@ words = {"xlabel": "period (pixels)", "ylabel": "share of the variance"}
 show_curves(curves, x=periods, **words, heading="The original has a grid of period 4")
 
 # %% [markdown]
-# **What to see.** The truth rises slowly: large blocks see a little of the picture itself. The original has
-# peaks at the periods of its wiring, 4 and its multiples: F6 has left its grid in the answer.
+# **What to see.** The truth rises slowly: large blocks see a little of the picture itself. The original has peaks at
+# the periods of its wiring, 4 and its multiples: F6 has left its grid in the answer.
 #
-# The way *down* has the same fault (**F5**): its kernels do not overlap either. So the place that must describe a hole cell
-# sees that cell and nothing else (07b shows it); all context must come through the residual blocks.
+# The way *down* has the same fault (**F5**): its kernels do not overlap either. So the place that must describe a
+# hole cell sees that cell and nothing else (07b shows it); all context must come through the residual blocks.
 
 # %% [markdown]
 # ## 6 · A locator that listens to its neighbours (F10)
@@ -449,21 +451,22 @@ for mode in ("training", "evaluation"):
     print(f"{mode:11} mode: {'depends on the others' if change > 0 else 'a picture alone decides'}")
 
 # %% [markdown]
-# In training mode the same picture gets another hole map in other company (07b shows the maps). A user has one picture,
-# no batch. Our repair: a normalisation that never looks at a batch (GroupNorm), and a locator that is frozen once it has
-# learned.
+# In training mode the same picture gets another hole map when the others change (07b shows the maps). A user has one
+# picture, no batch. Our repair: a normalisation that never looks at a batch (GroupNorm), and a locator that is frozen
+# once it has learned.
 #
 # ## 7 · The network, repaired (F5 to F9)
 #
-# Kernels overlap on the way down (F5) and nothing is shuffled on the way up (F6). There is a skip at full size (F7), the
-# mask comes in at every scale (F8), no BatchNorm (F9). One class is locator *and* filler: the locator has no mask.
+# Kernels overlap on the way down (F5) and nothing is shuffled on the way up (F6). There is a skip at full size (F7),
+# the mask comes in at every scale (F8), no BatchNorm (F9). One class is locator *and* filler: the locator has no
+# mask.
 
 # %% [markdown]
 # ### Exercise 3 · The network
 #
 # ●●● · 30 minutes · 6 points
 #
-# Write it for any number of widths; here three. 3 × 3 convolutions have padding 1.
+# Write it for any number of widths (here three). 3 × 3 convolutions have padding 1.
 #
 # | attribute | convolution | to (size) |
 # |---|---|---|
@@ -473,8 +476,10 @@ for mode in ("training", "evaluation"):
 # | joins | 3 × 3 | b, half; a, full |
 # | head | 3 × 3 | outputs, full |
 #
-# All but the head go through `blind.stage(convolution, channels)`: GroupNorm and LeakyReLU follow. `downs`, `ups`, `joins`
-# are `nn.ModuleList`s in order of use. What enters a down is also the **skip**; a join gets what came up, then the skip. If `masked`, the mask is joined last to what enters stem and downs, made smaller by `F.avg_pool2d(mask, 2)`.
+# All but the head go through `blind.stage(convolution, channels)`: GroupNorm and LeakyReLU follow. `downs`, `ups`,
+# `joins` are `nn.ModuleList`s in order of use. What enters a down is also the **skip**; a join gets what came up,
+# then the skip. If `masked`, the mask is joined last to what enters stem and downs, halved by `F.avg_pool2d(mask,
+# 2)`.
 
 
 # %% tags=["exercise:07-3"]
@@ -491,10 +496,11 @@ class MaskedUNet(nn.Module):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `for fine, coarse in pairwise(widths)` makes a down from `fine` (+ 1, if masked) to `coarse`, an up from `coarse` to `fine`
-# and a join from `2 * fine` (+ 1) to `fine`: it gets `fine` channels from below, and a skip of `fine` (+ 1). Ups and joins are
-# used from coarse to fine: `insert(0, …)`, or go through the pairs backwards. In `forward`, `skips.append(…)` on the way down
-# and `skips.pop()` on the way up. A list with the mask or nothing in it, `torch.cat([x, *masks], dim=1)`, spares every `if`.
+# `for fine, coarse in pairwise(widths)` makes a down from `fine` (+ 1, if masked) to `coarse`, an up from `coarse` to
+# `fine` and a join from `2 * fine` (+ 1) to `fine`: it gets `fine` channels from below, and a skip of `fine` (+ 1).
+# Ups and joins are used from coarse to fine: `insert(0, …)`, or go through the pairs backwards. In `forward`,
+# `skips.append(…)` on the way down and `skips.pop()` on the way up. A list with the mask or nothing in it,
+# `torch.cat([x, *masks], dim=1)`, spares every `if`.
 #
 # </details>
 
@@ -568,13 +574,12 @@ MaskedUNet = check(MaskedUNet, MaskedUNet_reference, test_masked_unet)
 # %% [markdown]
 # ## 8 · The repair ladder (F1 and all)
 #
-# Now the repairs, one on top of the other, in the order in which they become *possible*. To keep one cause
-# apart from another, every rung is told the true holes; finding them has section 9 to itself. Small faces,
-# 32 × 32; three seeds.
+# Now the repairs, one on top of the other, in the order in which they become *possible*. To keep one cause apart from
+# another, every rung is told the true holes; finding them has section 9 to itself. Small faces, 32 × 32; three seeds.
 #
-# **F1** is the loss. With the adversarial term alone, nothing ties an output pixel to the target: any
-# plausible picture will do. pix2pix (Isola et al. 2017), which the README cites, adds an L1 term with weight 100.
-# It was left out.
+# **F1** is the loss. With the adversarial term alone, nothing ties an output pixel to the target: any plausible
+# picture will do. pix2pix (Isola et al. 2017), which the README cites, adds an L1 term with weight 100. It was left
+# out.
 
 
 # %%
@@ -702,15 +707,15 @@ flat = composite(colour, ladder_test.image, ladder_test.mask)
 print(f"one flat colour, the mean of all: {decibels(flat, ladder_test)[0]:.1f} dB in the holes")
 
 # %% [markdown]
-# **What to see.** Two steps are much larger than the rest. The *composite* lifts the whole picture and changes little in
-# the holes. *L1* fills them. Until L1 comes, one flat colour, the mean of all faces, does better there: 13.3 dB.
+# **What to see.** Two steps are much larger than the rest. The *composite* lifts the whole picture and changes little
+# in the holes. *L1* fills them. Until L1 comes, one flat colour, the mean of all faces, does better there: 13.3 dB.
 # *Overlap* takes away the speckle. *Real holes* gains nothing by these numbers: its holes are harder.
 #
 # ### Drop one at a time
 #
-# A ladder credits a repair with what it adds at *its* place. The other way round: take the whole repair, leave one part
-# out, train as long, and look at sharpness too (1 is the truth's; noise is sharp as well). *Predict*: which two are missed
-# most?
+# A ladder credits a repair with what it adds at *its* place. The other way round: take the whole repair, leave one
+# part out, train as long, and look at sharpness too (1 is the truth's; noise is sharp as well). *Predict*: which two
+# are missed most?
 
 # %% tags=["train"]
 ALL = LADDER["+ patch discriminator"]
@@ -745,15 +750,15 @@ for name, change in changes.items():
         print(f"    {title:23} changes by", ", ".join(f"{x:+.2f}" for x in change[:, column]))
 
 # %% [markdown]
-# **What to see.** In our run two parts are needed most, in all three seeds: without L1 the holes lose 5.4 to 6.6 dB, without
-# the composite the whole picture loses 3.2 to 3.5. Without overlap (and all that it exchanges) the holes lose 0.5 to 1.1.
-# Patch discriminator and mask at every scale are not settled. After 66 steps no fill is sharp, so what a discriminator is
-# worth for sharpness stays open here: lesson 3 measures it.
+# **What to see.** In our run two parts are needed most, in all three seeds: without L1 the holes lose 5.4 to 6.6 dB,
+# without the composite the whole picture loses 3.2 to 3.5. Without overlap (and all that it exchanges) the holes lose
+# 0.5 to 1.1. Patch discriminator and mask at every scale are not settled. After 66 steps no fill is sharp, so what a
+# discriminator is worth for sharpness stays open here: lesson 3 measures it.
 #
 # ### The trap
 #
-# Suppose you had found only F1, and added L1 to the original. That system, measured twice: on its own damage, and on holes
-# with *nothing* of the picture behind the noise.
+# Suppose you had found only F1, and added L1 to the original. That system, measured twice: on its own damage, and on
+# holes with *nothing* of the picture behind the noise.
 
 
 # %%
@@ -779,16 +784,16 @@ show_bars(
 )
 
 # %% [markdown]
-# **What to see.** On its own damage L1 alone has 16.7 dB, 5 more than 2 × input: it looks like a success. (But the average
-# of section 3, which has never seen a face, has 20.) With opaque holes it falls to 11.9 dB, below one flat colour (13.3):
-# it has learned to look through noise, not to fill. *The good number belonged to a useless network.* That is why F3
-# stands on the first rung: without it all later numbers are about another task.
+# **What to see.** On its own damage L1 alone has 16.7 dB, 5 more than 2 × input: it looks like a success. (But the
+# average of section 3, which has never seen a face, has 20.) With opaque holes it falls to 11.9 dB, below one flat
+# colour (13.3): it has learned to look through noise, not to fill. *The good number belonged to a useless network.*
+# That is why F3 stands on the first rung: without it all later numbers are about another task.
 
 # %% [markdown]
 # ## 9 · Finding holes (F16)
 #
-# The original's predictor was trained on one kind of damage: noise, in
-# cells, on a grid. Old photographs have scratches; pirated ones have text.
+# The original's predictor was trained on one kind of damage: noise, in cells, on a grid. Old photographs have scratches;
+# pirated ones have text.
 #
 # ### Exercise 4 · Score a found hole
 #
@@ -911,8 +916,9 @@ def test_dice_loss(function):
 dice_loss = check(dice_loss, dice_loss_reference, test_dice_loss)
 
 # %% [markdown]
-# Four tests on faces that no locator has seen, [blind_exams.py](blind_exams.py): the source's cells with noise; the same cells in
-# one flat colour; thin scratches; and text. Before anything is trained, the two laziest answers:
+# Four tests on faces that no locator has seen (`blind_exams.py`, beside this notebook): the source's cells with
+# noise; the same cells in one flat colour; thin scratches; and text. Before anything is trained, the two laziest
+# answers:
 
 # %% tags=["nbval-check-output"]
 exams = blind_exams.exams(validation)
@@ -925,15 +931,15 @@ for name, exam in exams.items():
     print(f"marking nothing: cross-entropy {cross:.2f}, Dice {dice:.2f}")
 
 # %% [markdown]
-# The rarer the damage, the cheaper it is for cross-entropy to find nothing; Dice stays near 1. So the locator learns with
-# both, added.
+# The rarer the damage, the cheaper it is for cross-entropy to find nothing; Dice stays near 1. So the locator learns
+# with both, added.
 #
 # ## 10 · The repaired system
 #
-# Put together, twice with *your* network: a locator that learns first, from varied holes (cells, boxes, strokes, each with
-# noise *or* one flat colour), and is then frozen; the picture with the *found* holes cut out, and one pixel more around
-# them; a filler told the mask at every scale; L1 with weight 100; a small patch discriminator on pairs. The rest is the
-# package's `blind.Blind`.
+# Put together, twice with *your* network: a locator that learns first, from varied holes (cells, boxes, strokes, each
+# with noise *or* one flat colour), and is then frozen; the picture with the *found* holes cut out, and one pixel more
+# around them; a filler told the mask at every scale; L1 with weight 100; a small patch discriminator on pairs. The
+# rest is the package's `blind.Blind`.
 
 
 # %%
@@ -1008,11 +1014,12 @@ show_rows(
 
 # %% [markdown]
 # **What to see.** Same faces, same cells. It beats every control on its own, harder damage, where no truth shines
-# through. Do not expect it to beat the *biharmonic* formula, which must be told the mask: small cells are what such formulas
-# do best (lesson 0). Thin lines, which it never saw, it finds badly.
+# through. Do not expect it to beat the *biharmonic* formula, which must be told the mask: small cells are what such
+# formulas do best (lesson 0). Thin lines, which it never saw, it finds badly.
 #
-# Damage that was missed counts as *known*, so the filler trusts it and spreads its colour: finding comes before filling. Hence
-# the margin, and hence this last choice, the **threshold**: low, and healthy pixels are redrawn; high, and damage stays.
+# Damage that was missed counts as *known*, so the filler trusts it and spreads its colour: finding comes before
+# filling. Hence the margin, and hence this last choice, the **threshold**: low, and healthy pixels are redrawn; high,
+# and damage stays.
 
 
 # %%
@@ -1053,7 +1060,8 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # <details><summary>What a good answer contains</summary>
 #
 # *Mode collapse*: measured in section 4, the outputs differ from face to face about as real ones do; what they share is a
-# grid, which untrained bricks draw too. *Too little data*: the repaired system learned from the same faces, and its filler in fewer steps.
+# grid, which untrained bricks draw too. *Too little data*: the repaired system learned from the same
+# faces, and its filler in fewer steps.
 # *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First experiment: 2 × input. It costs a
 # line, needs no training, and would have shown at once that the task was denoising (F2, F3) and that, over the whole
 # picture, the network was worse than nothing. Kindness: pairs and two stages were right; the failure was
@@ -1064,10 +1072,11 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # %% [markdown]
 # ## 11 · What we have
 #
-# A failed project, rebuilt until it failed alike; its causes, each beside a control; and a system that finds holes and
-# fills them, weak at damage that it was never shown. The suspects once more, each with what this run has found. *Gains*
-# and *costs* stand where all three seeds agree; else the effect is not settled. Sections 5 (F5, F6) and 6 (F10) need no
-# number: the grid and the dependence are there or not. F2, a pair for the discriminator (F12) and F16 have theirs in 07b.
+# A failed project, rebuilt until it failed alike; its causes, each beside a control; and a system that finds holes
+# and fills them, weak at damage that it was never shown. The suspects once more, each with what this run has found.
+# *Gains* and *costs* stand where all three seeds agree; else the effect is not settled. Sections 5 (F5, F6) and 6
+# (F10) need no number: the grid and the dependence are there or not. F2, a pair for the discriminator (F12) and F16
+# have theirs in 07b.
 
 
 # %%
@@ -1091,12 +1100,13 @@ for name, found_out in findings.items():
     print(f"{name:21}{found_out}")
 
 # %% [markdown]
-# **Three pitfalls** to take along: a hole through which the picture can be seen; a number without the control that costs
-# nothing; a BatchNorm left in training mode.
+# **Three pitfalls** to take along: a hole through which the picture can be seen; a number without the control that
+# costs nothing; a BatchNorm left in training mode.
 #
 # **Further:** [07b](07b_blind.ipynb), the project's other suspects, each tried. **Read on.** Isola et al. 2017,
-# *Image-to-image translation with conditional adversarial networks*: L1 and pairs, section 3. Wang et al. 2020, *VCNet: a
-# robust approach to blind image inpainting*: the same problem, at full size. Next, lesson 8: every system on the same holes.
+# *Image-to-image translation with conditional adversarial networks*: L1 and pairs, section 3. Wang et al. 2020,
+# *VCNet: a robust approach to blind image inpainting*: the same problem, at full size. Next, lesson 8: every system
+# on the same holes.
 
 # %%
 variants = {name: values.mean(axis=0).tolist() for name, values in (scores | ends).items()}

@@ -8,13 +8,14 @@
 #
 # ![Eight damaged faces in four pairs: noise cells, flat cells, scratches, text; below, in magenta, what two locators find and what is damaged.](pictures/07b_blind.jpg)
 #
-# Lesson 7 diagnosed genFill by its decisive suspects. The project has more of them, and each deserves a control of its own:
-# the noise that can be set, the way down, half contrast, a predictor in company, the pair, the diet of the locator, its loss.
+# Lesson 7 diagnosed genFill by its decisive suspects. The project has more of them, and each deserves a control of
+# its own: the noise that can be set, the way down, half contrast, a predictor in training mode, the pair, what the
+# locator learns from, its loss.
 
 # %% [markdown]
-# **For whom** those who want the whole of source 003. Optional: no exercises, no assignment, and nothing later needs it.
-# **Before** lesson 7; what is used of it (damage, networks, four exams) is imported. **Time** about 50 minutes to read; the cells
-# run in about four minutes on two CPU cores. **Data** as in lesson 7.
+# **For whom** those who want the whole of source 003. Optional: no exercises, no assignment, and nothing later needs
+# it. **Before** lesson 7; what is used of it (damage, networks, four exams) is imported. **Time** about 50 minutes to
+# read; the cells run in about four minutes on two CPU cores. **Data** as in lesson 7.
 #
 # ## Set-up
 
@@ -81,8 +82,9 @@ def update(optimizer, loss):
 # %% [markdown]
 # ## 1 · The noise can be set (F17)
 #
-# genFill's data set lets you set the noise: how many cells, how strong, how much elsewhere. **F17**: the strength of a hole
-# also multiplies its label. With another value than 1 the cross-entropy of the predictor has no sensible minimum:
+# genFill's data set lets you set the noise: how many cells, how strong, how much elsewhere. **F17**: the strength of
+# a hole also multiplies its label. With another value than 1 the cross-entropy of the predictor has no sensible
+# minimum:
 
 # %% tags=["nbval-check-output"]
 for label in (0.5, 1.0, 2.0):
@@ -100,14 +102,15 @@ heading = "Only a label of 1 rewards being sure, and only so far"
 show_curves(costs, x=logits.tolist(), xlabel="logit", ylabel="cross-entropy", heading=heading)
 
 # %% [markdown]
-# A label of 0.5 asks for "half sure": its curve turns upwards at logit 0. A label of 2 rewards ever larger logits without end.
-# Lesson 7 keeps 1, the project's own value. What weaker noise means for the *filler* is lesson 7's trap: the weaker the
-# noise, the more of the picture shines through.
+# A label of 0.5 asks for "half sure": its curve turns upwards at logit 0. A label of 2 rewards ever larger logits
+# without end. Lesson 7 keeps 1, the project's own value. What weaker noise means for the *filler* is lesson 7's trap:
+# the weaker the noise, the more of the picture shines through.
 #
 # ## 2 · The original's networks
 #
-# Three bricks. **Down** halves by a 2 × 2 convolution with stride 2. **Residual** adds two convolutions to what came in.
-# **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block (`PixelShuffle`): in all, twice the size.
+# Three bricks. **Down** halves by a 2 × 2 convolution with stride 2. **Residual** adds two convolutions to what came
+# in. **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block (`PixelShuffle`): in all,
+# twice the size.
 
 
 # %%
@@ -138,9 +141,9 @@ class Residual(nn.Sequential):
 # %% [markdown]
 # Every second brick has a BatchNorm: after the activation in the first two, before it in **Up**.
 #
-# The **hole predictor** goes down to 8 × 8 and gives one logit per cell. The **discriminator** is the same
-# network with six input channels, and more residuals: it sees the damaged picture *and* a candidate, a
-# **pair**. The **filler** gets the picture, and the cells at the narrowest place only.
+# The **hole predictor** goes down to 8 × 8 and gives one logit per cell. The **discriminator** is the same network
+# with six input channels, and more residuals: it sees the damaged picture *and* a candidate, a **pair**. The
+# **filler** gets the picture, and the cells at the narrowest place only.
 
 
 # %%
@@ -211,14 +214,15 @@ with torch.no_grad():
 print("the same picture as the package's filler:", tuple(ours(package[:2], cells).shape))
 
 # %% [markdown]
-# 136 million parameters; the DCGAN of lesson 2 has about six. Skips join the levels between, not the full size
-# (F7). At 128 × 128 one value of the 8 × 8 map is one 16 × 16 hole cell, which matters for F5, next. The README names "Attention is
-# all you need" as the inspiration of predictor and filler: in the code there is **no attention layer**, only convolutions
-# (lesson 5 builds attention).
+# 136 million parameters; the DCGAN of lesson 2 has about six. Skips join the levels between, not the full size (F7).
+# At 128 × 128 one value of the 8 × 8 map is one 16 × 16 hole cell, which matters for F5, next. The README names
+# "Attention is all you need" as the inspiration of predictor and filler: in the code there is **no attention layer**,
+# only convolutions (lesson 5 builds attention).
 #
 # ## 3 · The way down (F5)
 #
-# Which input pixels does one place of the narrowest map see, before any residual block? Ask the gradient, as in lesson 4.
+# Which input pixels does one place of the narrowest map see, before any residual block? Ask the gradient, as in
+# lesson 4.
 
 
 # %%
@@ -253,14 +257,14 @@ show_rows(
 )
 
 # %% [markdown]
-# **What to see.** Without overlap: exactly one cell. All context must come through the 3 × 3 convolutions of the residual
-# blocks, at 8 × 8. With four taps instead of two, the neighbours are in sight from the start.
+# **What to see.** Without overlap: exactly one cell. All context must come through the 3 × 3 convolutions of the
+# residual blocks, at 8 × 8. With four taps instead of two, the neighbours are in sight from the start.
 #
 # ## 4 · Copying is hard (F2, F4)
 #
-# The filler redraws *every* pixel, known ones too, and from half contrast. How hard is that? Take the holes
-# away, take the discriminator away, and let a small filler learn to copy whole faces under plain L1: once
-# from $\tfrac12 x$, once from $x$. *Predict* both curves; 2 × input would be perfect here.
+# The filler redraws *every* pixel, known ones too, and from half contrast. How hard is that? Take the holes away,
+# take the discriminator away, and let a small filler learn to copy whole faces under plain L1: once from $\tfrac12
+# x$, once from $x$. *Predict* both curves; 2 × input would be perfect here.
 
 # %%
 COPY_STEPS = run.pick(ci=20, laptop=60, gpu=400)
@@ -298,13 +302,13 @@ for name, curve in copies.items():
     print(f"{name}: {', '.join(f'{x:.1f}' for x in curve[:, -1])} dB at the end, per seed")
 
 # %% [markdown]
-# **What to see.** Half contrast (F2) lags at first; at the end the two differ by less than the seeds do, so F2 alone is
-# *not* why copying fails. The larger matter is how far *both* stay from a perfect copy, which 2 × input gives without a
-# network. Copying through halvings and doublings is hard, and needless: the pixels were known. So paste them back
-# (**F4**), with a **composite**, which needs them at full contrast. That is the reason to repair F2.
+# **What to see.** Half contrast (F2) lags at first; at the end the two differ by less than the seeds do, so F2 alone
+# is *not* why copying fails. The larger matter is how far *both* stay from a perfect copy, which 2 × input gives
+# without a network. Copying through halvings and doublings is hard, and needless: the pixels were known. So paste
+# them back (**F4**), with a **composite**, which needs them at full contrast. That is the reason to repair F2.
 #
-# The discriminator, too, is mostly busy with known pixels. Train the original for a short while, and take the gradient of the
-# adversarial loss at its output: how much of it is about holes?
+# The discriminator, too, is mostly busy with known pixels. Train the original for a short while, and take the
+# gradient of the adversarial loss at its output: how much of it is about holes?
 
 # %% tags=["train"]
 alone, total = run.pick(ci=(14, 22), laptop=(60, 120), gpu=(200, 1500))
@@ -351,13 +355,15 @@ for name, gradient in complaints.items():
     print(f"({hidden.mean():.0%} of the picture)")
 
 # %% [markdown]
-# **What to see.** Bright pixels are those that the gradient would change. As it was, they are everywhere: holes get no more
-# than their share of the picture, so the filler is mostly taught to copy. Pasted, the whole gradient is in the holes.
+# **What to see.** Bright pixels are those that the gradient would change. As it was, they are everywhere: holes get
+# no more than their share of the picture, so the filler is mostly taught to copy. Pasted, the whole gradient is in
+# the holes.
 #
-# ## 5 · In company (F10)
+# ## 5 · A predictor in training mode (F10)
 #
-# The predictor runs inside the project's data loader, which hands the filler picture and map together. That is quick, and
-# hides that nobody puts it into evaluation mode. Here is one face's hole map, three times, beside three sets of others.
+# The predictor runs inside the project's data loader, which hands the filler picture and map together. That is quick,
+# and hides that nobody puts it into evaluation mode. Here is one face's hole map, three times, beside three sets of
+# others.
 
 # %%
 first, grey = package[:1], torch.zeros(7, 3, 64, 64)
@@ -382,14 +388,14 @@ show_rows(
 )
 
 # %% [markdown]
-# **What to see.** White cells are "hole". In training mode the same face's map changes with its neighbours in the batch; in
-# evaluation mode it does not.
+# **What to see.** White cells are "hole". In training mode the same face's map changes with its neighbours in the
+# batch; in evaluation mode it does not.
 #
 # ## 6 · What a pair is for (F12)
 #
-# Why show the discriminator the damaged picture too? Make one mistake on purpose: the candidate is a
-# perfect face, of *somebody else*. We train two small patch discriminators to
-# tell it from the truth, one with the pair, one with the candidate alone.
+# Why show the discriminator the damaged picture too? Make one mistake on purpose: the candidate is a perfect face, of
+# *somebody else*. We train two small patch discriminators to tell it from the truth, one with the pair, one with the
+# candidate alone.
 
 # %%
 PAIR_STEPS = run.pick(ci=25, laptop=80, gpu=500)
@@ -435,21 +441,21 @@ for name, values in shares.items():
     print(f"{name}: {', '.join(f'{x:.1%}' for x in values)} right, per seed")
 
 # %% [markdown]
-# **What to see.** Alone it is at 50 % and stays there: the truths and the wrong faces are the same hundred pictures, so
-# whatever it says of one list it says of the other. In a pair it can see that the two do not belong together. The idea
-# from pix2pix (Isola et al. 2017) was right.
+# **What to see.** Alone it is at 50 % and stays there: the truths and the wrong faces are the same hundred pictures,
+# so whatever it says of one list it says of the other. In a pair it can see that the two do not belong together. The
+# idea from pix2pix (Isola et al. 2017) was right.
 #
 # **F12** is about what the pair contained. Beside a picture at half contrast with noise, a discriminator can check
-# whether candidate − 2 × given is *their* noise, pixel by pixel, and win without ever looking at a face.
-# Lesson 7 shows it the picture with the holes cut out, and a composite: only the fill is left to talk about.
+# whether candidate − 2 × given is *their* noise, pixel by pixel, and win without ever looking at a face. Lesson 7
+# shows it the picture with the holes cut out, and a composite: only the fill is left to talk about.
 
 # %% [markdown]
 # ## 7 · What to train a locator on (F16)
 #
-# The README suspects too little variety in the data. In the pictures, or in the damage? We train the same locator, a small
-# U-Net with one logit per pixel, on two kinds of damage for equally many steps: the source's noise cells, or varied holes
-# (cells, boxes, brush strokes), each with noise *or* a flat colour. Neither has a scratch or a letter. Then lesson 7's
-# four exams.
+# The README suspects too little variety in the data. In the pictures, or in the damage? We train the same locator, a
+# small U-Net with one logit per pixel, on two kinds of damage for equally many steps: the source's noise cells, or
+# varied holes (cells, boxes, brush strokes), each with noise *or* a flat colour. Neither has a scratch or a letter.
+# Then lesson 7's four exams.
 
 
 # %% tags=["nbval-check-output"]
@@ -532,9 +538,9 @@ axes[0].text(0, 1.2, "Precision against recall: every point is a threshold", fon
 plt.show()
 
 # %% [markdown]
-# **What to see.** In our run, at equal steps, varied damage costs 0.11 to 0.13 IoU on noise cells and gains 0.18 to 0.22 on
-# flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds: F16. Below, a curve that reaches the upper right corner is a solved problem.
-# Scratches and text do not get there: neither training had thin lines.
+# **What to see.** In our run, at equal steps, varied damage costs 0.11 to 0.13 IoU on noise cells and gains 0.18 to
+# 0.22 on flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds: F16. Below, a curve that reaches
+# the upper right corner is a solved problem. Scratches and text do not get there: neither training had thin lines.
 
 # %% tags=["picture"]
 two = slice(0, 2)
@@ -552,8 +558,8 @@ show_rows(rows, titles=titles, width=10, heading="What is found, in magenta: two
 #
 # ## 8 · Cross-entropy, or Dice beside it?
 #
-# Lesson 7 adds the Dice loss to the cross-entropy of its locator. Does it help? The same varied damage, the same seeds, the
-# same steps.
+# Lesson 7 adds the Dice loss to the cross-entropy of its locator. Does it help? The same varied damage, the same
+# seeds, the same steps.
 
 
 # %% tags=["train"]
@@ -578,8 +584,8 @@ for name in exams:
     print(f"{name:12} Dice adds to the IoU, per seed:", ", ".join(f"{x:+.2f}" for x in gains))
 
 # %% [markdown]
-# In our run Dice adds 0.01 to 0.02 on both kinds of cells in all three seeds, nothing on scratches, and costs up to 0.02 on
-# text: here a loss for small damage is no substitute for showing small damage.
+# In our run Dice adds 0.01 to 0.02 on both kinds of cells in all three seeds, nothing on scratches, and costs up to
+# 0.02 on text: here a loss for small damage is no substitute for showing small damage.
 
 # %% [markdown]
 # ## 9 · What this adds
@@ -594,5 +600,5 @@ for name in exams:
 # | F16, one kind of damage | costs most where the damage is another |
 # | F17, the noise level | a label other than 1 has no sensible minimum |
 #
-# So of the README's three causes, one holds in part: too little variety, but of damage, not of faces. Back to
-# [lesson 7](07_blind.ipynb), or on to lesson 8.
+# So of the README's three causes, one holds in part: too little variety, but of damage, not of faces. Back to [lesson
+# 7](07_blind.ipynb), or on to lesson 8.
