@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 7 · Blind inpainting: repairing a failed project
 #
-# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; then one row a repair, ever closer to the true faces in the last row.](pictures/07_blind.jpg)
+# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; then one row per repair, ever closer to the true faces in the last row.](pictures/07_blind.jpg)
 #
 # Until now somebody told the network where the holes are. In **blind** inpainting nobody does: find the
 # damage, then fill it. The project we rebuild, genFill, tried, failed, and was published *as* a failure,
