@@ -42,7 +42,7 @@ class BlindConfig:
     steps: int = 60_000
     batch_size: int = 16
     learning_rate: float = 5e-4  # stays for most of each period, then falls linearly to 0
-    warm_up: int = 50  # steps over which it rises, in each period
+    warm_up: int = 50  # steps over which it rises, at the beginning
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
 
 
