@@ -46,7 +46,7 @@ from inpaintlib.images import apply_mask, Batch, composite, hide, paint_holes
 from inpaintlib.measure import classical
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.viz import BLUE, ORANGE, error_map, outlined, show_curves, show_images
 from inpaintlib.notebook.viz import show_map, show_points, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
@@ -375,6 +375,7 @@ assert abs(in_hole - metrics.psnr(*pair, patch_mask).item()) < 1e-4
 # The error is the same at each of its pixels. By how many decibels does the whole-picture score fall?
 
 # %% tags=["predict"]
+guess_first()
 sides = range(4, 65, 4)
 holes = torch.cat([masks.centre(1, 64, 64, generator=stream(0), side=side) for side in sides])
 flat = torch.zeros_like(holes)
@@ -884,11 +885,13 @@ show_map(
 # **Predict before you open the output:** what will the PSNR in the hole be?
 
 # %% tags=["predict", "nbval-check-output"]
+guess_first()
 grey = torch.zeros_like(astronaut)
 swapped = composite(grey, astronaut, 1 - eye)
 print(f"in the hole: {hole_psnr(swapped, astronaut, eye).item()} dB")
 
 # %% tags=["predict"]
+guess_first()
 panels = torch.cat([paint_holes(astronaut, eye), swapped])
 titles, told = ["given", "completed with 1 − mask"], "All grey but the hole: a perfect score"
 show_images(panels, titles=titles, columns=2, width=4, heading=told)

@@ -49,7 +49,7 @@ from inpaintlib.models import gan
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.viz import PARTS, show_curves, show_images, show_rows, use_style
 from inpaintlib.photos import shipped
 from inpaintlib.seeding import stream
@@ -76,6 +76,7 @@ quiz = torch.cat([held_out.floats(slice(8)), invented])[order]
 show_images(quiz, titles=[str(number + 1) for number in range(16)])
 
 # %% tags=["predict"]
+guess_first()
 answers = [number + 1 for number in range(16) if order[number] >= 8]
 print("invented:", ", ".join(str(number) for number in answers))
 
@@ -635,6 +636,7 @@ for name in ("generator", "discriminator"):
 # score from becoming steep.)
 
 # %% tags=["predict"]
+guess_first()
 RULES = {
     "both at once": lambda x, y, r: (x - r * y, y + r * x),
     "in turns, y first": lambda x, y, r: (x - r * (y + r * x), y + r * x),
@@ -705,6 +707,7 @@ show_rows(moments, heading=f"The same eight noise vectors: noise becomes digits 
 # *Predict.* Here are the two losses. Which of them falls while the pictures improve?
 
 # %% tags=["predict"]
+guess_first()
 levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows nothing
 told = "Neither loss says how good the pictures are"
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500), heading=told)
@@ -864,6 +867,7 @@ else:
     assert max(found["slow"]) <= 4 < min(found["quick"]), "the settings do not differ"
 
 # %% tags=["predict"]
+guess_first()
 figure, axes = plt.subplots(2, 3, figsize=(7.5, 5.4), layout="constrained")
 for row, name in zip(axes, rings, strict=True):
     for axis, points, count in zip(row, rings[name], found[name], strict=True):

@@ -53,7 +53,7 @@ from inpaintlib.models import dcgan, gan
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import (
@@ -234,6 +234,9 @@ for size in (2, 3, 4, 5, 6):
 
 
 # %% tags=["predict"]
+guess_first()
+
+
 @torch.no_grad()
 def grow(make_layer):
     """An even grey through three untrained layers: the middle of the result, (1, 1, 48, 48)."""
@@ -659,6 +662,7 @@ gains = [1 - end / start for start, end in zip(starts, outcome["spectral norm"],
 assert max(gains) > run.pick(ci=0.1, laptop=0.3, gpu=0.3), f"nothing was learned: {gains}"
 
 # %% tags=["predict"]
+guess_first()
 told = "In our run spectral norm comes nearer with two of three seeds"
 notes = {name: [f"distance {value:.1f}" for value in outcome[name]] for name in outcome}
 rows = {name: torch.stack(pairs) for name, pairs in looks.items()}
@@ -805,6 +809,7 @@ show_rows(rows, titles=titles, width=10, heading=told)
 # have afterwards?
 
 # %% tags=["predict"]
+guess_first()
 exponents = torch.linspace(-3, 1, 41)
 sizes = {}
 for name, layer in {

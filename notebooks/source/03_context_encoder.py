@@ -60,7 +60,7 @@ from inpaintlib.models import context_encoder
 from inpaintlib.models.contract import count_parameters, schedule
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import show_curves, show_dots, show_images
@@ -499,6 +499,7 @@ print(f"each score looks at a patch of {seen} × {seen} pixels; pix2pix: 70 × 7
 # score −6. Which of these four losses gives the generator the smallest gradient?
 
 # %% tags=["predict"]
+guess_first()
 prices = {
     "Sigmoid, then squared": lambda score: (torch.sigmoid(score) - 1) ** 2,
     "−log σ (lesson 1)": lambda score: F.softplus(-score),
@@ -794,6 +795,7 @@ assert loud["sharpness"] > soft["sharpness"], "the discriminator made nothing sh
 assert run.profile == "ci" or loud["PSNR (dB)"] < soft["PSNR (dB)"], "sharper at no cost"
 
 # %% tags=["predict"]
+guess_first()
 others = [measure for measure in soft if measure != "PSNR (dB)"]
 told = "The more weight the discriminator has, the sharper the fills and the lower their PSNR"
 show_planes(points, [("PSNR (dB)", measure) for measure in others], heading=told)
@@ -875,6 +877,7 @@ assert fixed[0] - fixed[1] > redrawn[0] - redrawn[1] + 0.2, "fixed holes are lea
 assert fixed[1] < redrawn[1], "and help with no other hole"
 
 # %% tags=["predict"]
+guess_first()
 told = "Fixed holes are learned by heart, and that helps with no other hole"
 show_dots(quality, ylabel="PSNR in the hole (dB)", heading=told)
 

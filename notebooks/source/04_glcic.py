@@ -56,7 +56,7 @@ from inpaintlib.models import glcic
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import show_curves, show_dots, show_images, show_planes, show_rows
@@ -336,6 +336,7 @@ def learn_strips(dilations, seed):
 
 
 # %% tags=["train", "predict"]
+guess_first()
 both = [(1, 1, 1, 1), (2, 4, 8, 16)]
 filled = {d: torch.stack([learn_strips(d, seed) for seed in SEEDS]) for d in tqdm(both)}
 rms = {d: (f - unseen.image).square().mean(dim=(1, 2, 3)).sqrt() for d, f in filled.items()}
@@ -584,6 +585,7 @@ def educate(mistake, blinded, seed):
 
 
 # %% tags=["train", "predict"]
+guess_first()
 blinded = {"global only": ["local"], "local only": ["whole"], "both": []}
 answers = {}
 for who, out in tqdm(blinded.items()):
@@ -865,6 +867,7 @@ for pair in zip(scores["without"], scores["with"], strict=True):
     assert run.profile == "ci" or psnr[1] < psnr[0], "and at no cost"
 
 # %% tags=["predict"]
+guess_first()
 pca = classical.PCA(faces.floats(slice(run.pick(ci=300, laptop=2000, gpu=4000))), components=60)
 scores["after period 1"] = [measure(fill(after_period_1[0], test))]
 scores["PCA"] = [measure(pca(*test.holes()))]
@@ -966,6 +969,7 @@ assert metrics.psnr(restored, noisy.image, noisy.mask).min() > 50
 # truth, which is as wrong as can be. *Predict* their scores.
 
 # %% tags=["predict"]
+guess_first()
 impostors = {"grey": torch.zeros_like(answer), "negative": -noisy.image}
 blended = {n: published_blend(p, noisy.image, noisy.mask) for n, p in impostors.items()}
 show_scored(blended, "Without a network it is as perfect")
@@ -1094,6 +1098,7 @@ for process in (composite, our_blend, repaired_blend, published_blend):
 
 
 # %% tags=["predict"]
+guess_first()
 OPTIMISERS = {
     "SGD": partial(torch.optim.SGD, lr=0.1),
     "AdaDelta": partial(torch.optim.Adadelta, lr=1.0, rho=0.9, eps=1e-6),

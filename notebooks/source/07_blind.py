@@ -63,7 +63,7 @@ from inpaintlib.models import blind
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import show_bars, show_curves, show_rows, use_style
@@ -733,6 +733,7 @@ lost = ends["all repairs"] - ends["without L1"]
 assert lost[:, 0].mean() > run.pick(ci=0.0, laptop=0.5, gpu=0.5), "L1 does not matter?"
 
 # %% tags=["predict"]
+guess_first()
 SHOWN = {"in the holes (dB)": 0, "whole picture (dB)": 2, "sharpness in the holes": 3}
 figure, axes = plt.subplots(1, 3, figsize=(9.6, 2.6), sharey=True)
 for axis, (title, column) in zip(axes, SHOWN.items(), strict=True):

@@ -56,7 +56,7 @@ from inpaintlib.models import lama
 from inpaintlib.models.contract import count_parameters, schedule
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.viz import BLUE, show_dots, show_rows, use_style
 from inpaintlib.seeding import stream
 
@@ -321,6 +321,9 @@ FourierUnit = check(FourierUnit, FourierUnit_reference, test_fourier_unit)
 
 
 # %% tags=["nbval-check-output", "predict"]
+guess_first()
+
+
 def pixels_that_matter(layer, size=8):
     """On how many pixels of a random picture the output at row 2, column 1 depends."""
     x = torch.randn(1, 1, size, size, generator=stream(3), requires_grad=True)
@@ -578,6 +581,7 @@ assert 10 < score(lambda *holes: mean_colour(*holes).expand(-1, 3, 64, 64), 64, 
 
 
 # %% tags=["train", "predict"]
+guess_first()
 trained, scores = {name: [] for name in KINDS}, {name: [] for name in KINDS}
 for seed in tqdm(range(run.pick(ci=1, laptop=3, gpu=3))):
     for name, (block, channels) in KINDS.items():
@@ -625,6 +629,7 @@ plt.show()
 # of its lead does the Fourier network keep?
 
 # %% tags=["predict"]
+guess_first()
 larger = {name: {"64 × 64": values} for name, values in scores.items()}
 for size, count in {128: 8, 256: 2}.items():
     for name, networks in trained.items():
@@ -814,6 +819,9 @@ show_rows(given | fills | {"truth": test.image[:6]}, width=9)
 
 
 # %% tags=["nbval-check-output", "predict"]
+guess_first()
+
+
 def public_inverse(half, width):
     """A real row from its half spectrum."""
     mirrored = half[..., 1:-1].flip(-1).conj()

@@ -59,7 +59,7 @@ from inpaintlib.models import flow
 from inpaintlib.models.contract import count_parameters, schedule
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import Watched
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import BLUE, GREEN, ORANGE, show_curves
@@ -627,6 +627,7 @@ show_rows(
 # while, so the best of six should be clearly better than one. *Predict*: which of the three PSNRs is highest?
 
 # %% tags=["predict"]
+guess_first()
 found = {name: values.mean() for name, values in variety(drawn, many.image, many.mask).items()}
 alone = metrics.psnr(single, many.image, many.mask).mean()
 sharp = metrics.sharpness(drawn[0], many.image, many.mask).nanmedian()
