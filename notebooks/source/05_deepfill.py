@@ -361,7 +361,7 @@ def test_gated_conv(layer):
 
     assert answer(1.0, 100.0) == 1, "the first half are features; a gate of σ(100) is 1"
     assert abs(answer(1.0, -100.0)) < 1e-6, "a gate of σ(-100) lets nothing through"
-    assert abs(answer(-1.0, 100.0) + 0.6321) < 1e-3, "ELU(-1) = -0.632, on the features alone"
+    assert abs(answer(-1.0, 0.0) + 0.3161) < 1e-3, "ELU(-1) · σ(0) = -0.316: ELU, then the gate"
 
     def package(inputs, outputs, kernel, stride=1, dilation=1):
         return GatedConv2d(inputs, outputs, kernel, stride=stride, dilation=dilation)
