@@ -17,7 +17,7 @@ from inpaintlib.notebook.network_checks import builds
 # second half gates. The activation $\varphi$ is ELU, $\sigma$ the sigmoid. Zero padding keeps the size at stride 1,
 # dilation included.
 #
-# A gate that starts at $\sigma(0) = ½$ halves the signal: 17 such layers leave $2^{-17}$ of it. So let gates start open, with
+# A gate that starts at $\sigma(0) = ½$ halves the signal: 16 such layers leave $2^{-16}$ of it. So let gates start open, with
 # bias 1.5, and nearly equal, with half of torch's own start for their weights. The features' weights start as
 # He et al. say, `nn.init.kaiming_normal_(…, nonlinearity="relu")`, with bias 0.
 
