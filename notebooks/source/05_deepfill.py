@@ -900,7 +900,7 @@ for line, sample in zip(axes, (1, 4), strict=True):
 for axis, title in zip(axes[0], ["given", "coarse", "from where", "the copies"], strict=True):
     axis.set_title(title)
 figure.suptitle("Copies come from places that look alike", x=0.01, ha="left", fontsize=11)
-figure.tight_layout(pad=0.4)
+figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.97))
 plt.show()
 
 # %% [markdown]

@@ -46,7 +46,7 @@ from inpaintlib.models.contract import count_parameters
 # %%
 from inpaintlib.notebook import session
 from inpaintlib.notebook.memory import deal
-from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_intervals
+from inpaintlib.notebook.viz import PARTS, show_bars, show_curves, show_images, show_intervals
 from inpaintlib.notebook.viz import show_rows, use_style
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.shipped import load, weights_for
@@ -282,18 +282,18 @@ print(f"through a last LeakyReLU(0.2): -1 becomes {leaky[0]:.1f}, -5 becomes {le
 
 # %%
 logits = torch.linspace(-3, 3, 121)
-paid = {
-    "discriminator, real": F.relu(1 - logits),
-    "discriminator, fake": F.relu(1 + logits),
-    "generator, fake": -logits,
-}
-show_curves(
-    {name: loss.tolist() for name, loss in paid.items()},
-    x=logits,
-    xlabel="score (right: called real)",
-    ylabel="loss",
-    heading="Beyond the margin the discriminator's loss is zero; the generator's never is",
-)
+_, axis = plt.subplots(figsize=(7, 2.8))
+for name, loss, line in [
+    ("discriminator, real", F.relu(1 - logits), "-"),
+    ("discriminator, fake", F.relu(1 + logits), "--"),
+    ("generator, fake", -logits, "--"),
+]:
+    axis.plot(logits, loss, line, color=PARTS[name.partition(",")[0]], label=name)
+axis.set(xlabel="score (right: called real)", ylabel="loss")
+heading = "Beyond the margin the discriminator's loss is zero; the generator's keeps its slope"
+axis.set_title(heading, loc="left", fontsize=11)
+axis.legend()
+plt.show()
 
 # %% [markdown]
 # A picture scored right by more than the margin gives no loss and no gradient: the discriminator learns from those in
@@ -469,13 +469,16 @@ answers = {
 per_face = {n: metrics.psnr(answer, many.image, many.mask) for n, answer in answers.items()}
 share = masks.hole_fraction(many.mask)
 ahead = {}
-figure, axis = plt.subplots(figsize=(6, 3))
+figure, axis = plt.subplots(figsize=(7, 3))
 axis.axhline(0, color="0.45", linestyle="--", linewidth=1)
 for name, mark in (("DeepFill", "o"), ("blended", "+")):
     better = per_face[name] - per_face["biharmonic"]
     ahead[name] = paired(per_face[name].tolist(), per_face["biharmonic"].tolist())
     axis.plot(100 * share, better, mark, alpha=0.7, label=f"{name}: {better.mean():+.2f} dB")
 axis.set(xlabel="share of the picture hidden (%)", ylabel="ahead of biharmonic by (dB)")
+axis.set_title(
+    "Most faces gain, and blending gains most where little is hidden", loc="left", fontsize=11
+)
 axis.legend()
 plt.show()
 
@@ -498,7 +501,10 @@ gains = {
     for name, system in (("as it is", "deepfill-celeba"), ("blended", "deepfill-celeba blended"))
 }
 show_intervals(
-    gains["blended"], xlabel="blended, ahead of biharmonic, photographs (dB)", level=("equal", 0)
+    gains["blended"],
+    xlabel="ahead of biharmonic (dB)",
+    heading="On photographs the blended fills win everywhere",
+    level=("equal", 0),
 )
 
 print(f"{'':10} {'as it is':>12} {'blended':>12}")
@@ -523,7 +529,7 @@ worst = per_face["DeepFill"].argsort()[:4]
 rows = {"given": paint_holes(many.image, many.mask)[worst]}
 rows |= {name: answer[worst] for name, answer in answers.items()} | {"truth": many.image[worst]}
 notes = {n: [f"{v:.1f} dB" for v in values[worst].tolist()] for n, values in per_face.items()}
-show_rows(rows, notes=notes, width=5.5)
+show_rows(rows, notes=notes, width=6.4, heading="The four worst fills of all, by PSNR")
 
 # %% [markdown]
 # ## 8 · What we have
