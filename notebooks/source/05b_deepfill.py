@@ -199,6 +199,8 @@ with torch.no_grad():
     rough = composite(shipped.shared(look)[0], look.observed, look.mask)
 guess, gap = F.avg_pool2d(rough, 2), F.max_pool2d(look.mask, 2)  # 64 × 64: 32 × 32 patches
 small = F.max_pool2d(gap, 2).flatten(1)
+
+# %%
 picture, mine, first = guess[[5]], gap[[5]], gap[[0]]
 copies, titles = [], ["given"]
 for name, mask in {"own mask": mine, "the first sample's": first}.items():
@@ -316,6 +318,7 @@ def blurred(batch):
     return composite(soft, batch.image, batch.mask)
 
 
+# %%
 def train_discriminator(sees_mask, seed, rate=2e-3):
     """Train a discriminator; returns the share of unseen pairs that it ranks right."""
     torch.manual_seed(seed)
@@ -507,6 +510,7 @@ show_intervals(
     level=("equal", 0),
 )
 
+# %%
 print(f"{'':10} {'as it is':>12} {'blended':>12}")
 for hole, row in gains["blended"].items():
     verdict = "network" if row["low"] > 0 else "formula" if row["high"] < 0 else "too close to call"
