@@ -776,7 +776,7 @@ print(
 # %% [markdown]
 # A test at $\gamma = 0$ tests $x + 0$: set $\gamma$ to 1 in tests. It is a trap for *training*, too: the gradients of query,
 # key and value all carry the factor $\gamma$, so at first $\gamma$ alone can learn. (In 05b networks learn the card game:
-# attention masters it, and from $\gamma = 0$ it takes longer.)
+# attention learns it, and from $\gamma = 0$ it takes longer.)
 #
 # ## 7 · Does the shipped network look?
 #

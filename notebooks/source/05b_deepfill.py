@@ -10,7 +10,7 @@
 # whole: what attention can learn; a mask that is shared by mistake; how the discriminator scores; what *source 000*
 # trained, and what each of its choices costs. Optional: nothing later needs it.
 #
-# **Time** about 70 minutes to read and try; the cells themselves run in about three minutes on two CPU cores. **Before
+# **Time** about 70 minutes to read and try; the cells themselves run in about four minutes on two CPU cores. **Before
 # this** lesson 5, whose words are used here. **Data** faces: drawn by the course, or CelebA where it is in `data/`
 # (research use only).
 #
