@@ -114,10 +114,10 @@ for network in networks:
 return result""",
 }
 
-VALUES = ["00-2", "00-3", "00-6", "01-1", "02-1", "04-1", "05-2", "05-4"]
+VALUES = ["00-2", "00-3", "00-6", "01-1", "02-1", "04-1", "05-4"]
 VALUES += ["05-6", "06-3", "06-4", "07-1", "07-5", "08-2"]
 STEPS = ["01-2", "01-3"]
-LEARNS = ["00-3", "01-1", "04-1", "05-2", "05-3", "05-4", "05-6", "07-5"]
+LEARNS = ["00-3", "01-1", "04-1", "05-3", "05-4", "05-6", "07-5"]
 PICTURES = ["00-2", "00-3", "00-6", "06-3", "07-1", "08-2"]
 MASKS = ["00-2", "00-3", "00-6", "07-4", "07-5", "06-5"]
 NETWORKS = ["05-3", "06-5", "07-2"]
@@ -137,8 +137,8 @@ APPLIES = {
     "loses the gradient": [*LEARNS, "03-3"],
     "doubles the gradient": [*LEARNS, "03-3"],
     "knows three channels": [*PICTURES, "04-1"],
-    "knows batches of more than one": [*PICTURES, "07-5", "05-2", "05-3"],
-    "takes height for width": [*PICTURES, "07-5", "05-2"],
+    "knows batches of more than one": [*PICTURES, "07-5", "05-3"],
+    "takes height for width": [*PICTURES, "07-5"],
     "turns a mask of more than half": MASKS,
     "leaves a network in the other mode": NETWORKS,
     "freezes a network": NETWORKS,

@@ -31,8 +31,8 @@ class GatedConv2d(nn.Module):
 
     Source:
         Yu et al. 2019 (DeepFillV2), section 3.1. The initialisation is ours: a gate that starts at
-        σ(0) = ½ halves the signal at every layer, 2^-17 after the 17 of one stage. Gates therefore
-        start three quarters open (bias 1.5) and nearly equal (weights halved), and features keep
+        σ(0) = ½ halves the signal at every layer, 2^-16 after the 16 of one stage. Gates therefore
+        start four fifths open (bias 1.5) and nearly equal (weights halved), and features keep
         their variance (He et al. 2015). On faces it was worth 1.3 dB after 200 steps.
     """
 

@@ -4,40 +4,61 @@ import torch.nn.functional as F
 from torch import nn
 
 from inpaintlib.notebook.agreement import agrees
+from inpaintlib.notebook.network_checks import builds
 
 
 # %% [markdown] tags=["task:05-2"]
-# ### Exercise 1 · Gated convolution
+# ### Exercise 1 · A gated layer
 #
-# ●○○ · 10 minutes · 3 points
+# ●●○ · 20 minutes · 5 points
 #
-# Feature and gate are one convolution with twice the outputs, split: the first half are features. Write
-# `gated_convolution`; the activation $\varphi$ is ELU. Zero padding keeps the size at stride 1, dilation
-# included. It is a layer: gradients flow to `x`, `weight` and `bias`.
+# A gated convolution computes $y = \varphi(W_f * x + b_f) \odot \sigma(W_g * x + b_g)$: features, multiplied by gates. Write
+# it as a layer. **One** `nn.Conv2d`, its attribute `conv`, has twice the outputs: the first half are features, the
+# second half gates. The activation $\varphi$ is ELU, $\sigma$ the sigmoid. Zero padding keeps the size at stride 1,
+# dilation included.
+#
+# A gate that starts at $\sigma(0) = ½$ halves the signal: 16 such layers leave $2^{-16}$ of it. So let gates start open, with
+# bias 1.5, and nearly equal, with half of torch's own start for their weights. The features' weights start as
+# He et al. say, `nn.init.kaiming_normal_(…, nonlinearity="relu")`, with bias 0.
 
 
 # %% tags=["hidden:05-2"]
 # without: inpaintlib.layers.GatedConv2d
-def hidden_gated_convolution(function):
-    def two_convolutions(x, weight, bias, stride=1, dilation=1):
-        half, padding = len(weight) // 2, dilation * (weight.shape[-1] // 2)
-        where = {"stride": stride, "dilation": dilation, "padding": padding}
-        feature = F.conv2d(x, weight[:half], bias[:half], **where)
-        gate = F.conv2d(x, weight[half:], bias[half:], **where)
+class HiddenGate(nn.Module):
+    """Two convolutions with the halves of one's weights."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        self.where = {"stride": stride, "dilation": dilation, "padding": dilation * (kernel // 2)}
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel)
+
+    def forward(self, x):
+        halves = zip(self.conv.weight.chunk(2), self.conv.bias.chunk(2), strict=True)
+        feature, gate = (F.conv2d(x, weight, bias, **self.where) for weight, bias in halves)
         return F.elu(feature) * torch.sigmoid(gate)
 
-    source = torch.Generator().manual_seed(101)
-    cases = []
-    for kernel, stride, dilation, batch, inputs, outputs in [
-        *((1, 1, 1, 2, 2, 3), (7, 3, 1, 1, 3, 1), (5, 1, 3, 3, 1, 2), (3, 2, 2, 2, 5, 4)),
-        *((5, 2, 2, 1, 1, 5), (3, 1, 5, 2, 2, 2)),
-    ]:
-        x = 3 * torch.randn(batch, inputs, 17, 14, generator=source)
-        weight = torch.randn(2 * outputs, inputs, kernel, kernel, generator=source)
-        cases.append((x, weight, torch.randn(2 * outputs, generator=source), stride, dilation))
-    cases.append(cases[0][:3])  # stride and dilation are 1 when they are not named
-    told = "ELU(feature) · σ(gate), each argument handed to the convolution"
-    agrees(function, two_convolutions, *cases, told=told, learns=[0, 1, 2], rtol=1e-3, atol=1e-4)
+
+def hidden_gated_conv(layer):
+    def inputs(channels, *_):
+        source = torch.Generator().manual_seed(101)
+        sizes = [(2, channels, 17, 14), (1, channels, 9, 22)]
+        return [(3 * torch.randn(size, generator=source),) for size in sizes]
+
+    told = "a gated convolution with inputs, outputs, kernel, stride, dilation = {}"
+    for case in [(2, 3, 1), (3, 1, 7, 3), (1, 2, 5, 1, 3), (5, 4, 3, 2, 2), (1, 5, 5, 2, 2)]:
+        builds(layer, HiddenGate, case, inputs=inputs, told=told.format(case))
+    for outputs, kernel in [(48, 5), (80, 3)]:
+        start = layer(24, outputs, kernel).state_dict()
+        (features, gates), bias = start["conv.weight"].chunk(2), start["conv.bias"]
+        assert (bias[:outputs] == 0).all(), "the features' biases start at 0"
+        assert (bias[outputs:] == 1.5).all(), "the gates' biases start at 1.5"
+        seen = 24 * kernel**2
+        he, own = features.std() / (2 / seen) ** 0.5, gates.std() / (0.25 / (3 * seen)) ** 0.5
+        assert abs(he - 1) < 0.05, f"the features start {he:.2f} times as large as He et al. say"
+        assert features.abs().max() > 3 * features.std(), (
+            "He et al. draw from a normal distribution"
+        )
+        assert abs(own - 1) < 0.05, f"the gates start {own:.2f} times as large as they should"
 
 
 # %% [markdown] tags=["task:05-3"]

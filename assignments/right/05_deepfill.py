@@ -1,59 +1,82 @@
 # %% 05-2 by hand
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    o2, i, k, _ = weight.shape
-    p = dilation * (k // 2)
-    cols = F.unfold(x, k, dilation=dilation, padding=p, stride=stride)
-    y = weight.reshape(o2, -1) @ cols + bias[:, None]
-    h = (x.shape[2] + 2 * p - dilation * (k - 1) - 1) // stride + 1
-    w = (x.shape[3] + 2 * p - dilation * (k - 1) - 1) // stride + 1
-    y = y.view(x.shape[0], o2, h, w)
-    feature, gate = y[:, : o2 // 2], y[:, o2 // 2 :]
-    feature = torch.where(feature > 0, feature, torch.expm1(feature))
-    return feature / (1 + torch.exp(-gate))
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel)
+        self.outputs, self.stride, self.dilation = outputs, stride, dilation
+        seen = inputs * kernel * kernel
+        self.conv.weight.data[:outputs] = torch.randn(outputs, inputs, kernel, kernel) * (2 / seen) ** 0.5
+        self.conv.weight.data[outputs:] /= 2
+        self.conv.bias.data = torch.tensor([0.0] * outputs + [1.5] * outputs)
+
+    def forward(self, x):
+        weight, d, s = self.conv.weight, self.dilation, self.stride
+        k = weight.shape[-1]
+        p = d * (k // 2)
+        cols = F.unfold(x, k, dilation=d, padding=p, stride=s)
+        y = weight.flatten(1) @ cols + self.conv.bias[:, None]
+        h, w = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n in x.shape[2:])
+        y = y.view(len(x), -1, h, w)
+        feature, gate = y[:, : self.outputs], y[:, self.outputs :]
+        feature = torch.where(feature > 0, feature, torch.expm1(feature.clamp(max=0)))
+        return feature / (1 + torch.exp(-gate))
 
 
 # %% 05-2 place by place
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    outs = weight.size(0) // 2
-    reach = dilation * (weight.size(2) - 1) // 2
-    padded = F.pad(x, (reach,) * 4)
-    feat = F.conv2d(padded, weight[:outs], bias[:outs], stride, 0, dilation)
-    gate = F.conv2d(padded, weight[outs:], bias[outs:], stride, 0, dilation)
-    return torch.nn.ELU()(feat).mul(gate.sigmoid())
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs * 2, kernel, stride, dilation * (kernel - 1) // 2, dilation)
+        own = self.conv.weight.detach().clone()
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+        with torch.no_grad():
+            self.conv.weight[outputs:] = own[outputs:] * 0.5
+        nn.init.zeros_(self.conv.bias[:outputs])
+        nn.init.constant_(self.conv.bias[outputs:], 1.5)
+        self.act = nn.ELU()
+
+    def forward(self, x):
+        feature, gate = torch.tensor_split(self.conv(x), 2, dim=1)
+        return self.act(feature).mul(gate.sigmoid())
 
 
 # %% 05-2 piece by piece
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    """Sum of shifted pictures, one for each tap."""
-    b, _, h, w = x.shape
-    k = weight.shape[-1]
-    r = dilation * (k // 2)
-    big = F.pad(x, (r, r, r, r))
-    y = 0
-    for dy in range(k):
-        for dx in range(k):
-            piece = big[:, :, dy * dilation: dy * dilation + h, dx * dilation: dx * dilation + w]
-            y = y + torch.einsum("oi,bihw->bohw", weight[:, :, dy, dx], piece)
-    y = (y + bias.view(1, -1, 1, 1))[:, :, ::stride, ::stride]
-    half = y.shape[1] // 2
-    return F.elu(y[:, :half]) * torch.sigmoid(y[:, half:])
+class GatedConv(nn.Module):
+    """The package's way, written with functions."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        self.step, self.apart = stride, dilation
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel)
+        features, gates = self.conv.weight.data.split(outputs)
+        torch.nn.init.kaiming_normal_(features)
+        gates.mul_(0.5)
+        self.conv.bias.data[:] = 0
+        self.conv.bias.data[outputs:] += 1.5
+
+    def half(self, x, which):
+        weight, bias = self.conv.weight.chunk(2)[which], self.conv.bias.chunk(2)[which]
+        reach = self.apart * (weight.size(2) - 1) // 2
+        return F.conv2d(F.pad(x, (reach,) * 4), weight, bias, self.step, 0, self.apart)
+
+    def forward(self, x):
+        return F.elu(self.half(x, 0)) * torch.sigmoid(self.half(x, 1))
 
 
 # %% 05-2 a module, or in float64
-class Gated(torch.nn.Module):
-    def __init__(self, weight, bias, stride, dilation):
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
         super().__init__()
-        self.args = dict(stride=stride, dilation=dilation, padding=(weight.shape[2] // 2) * dilation)
-        self.w, self.b = weight, bias
+        where = dict(stride=stride, dilation=dilation, padding=(kernel // 2) * dilation)
+        features, gates = (nn.Conv2d(inputs, outputs, kernel, **where) for _ in range(2))
+        nn.init.normal_(features.weight, std=(2 / features.weight[0].numel()) ** 0.5)
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel, **where)
+        self.conv.weight = nn.Parameter(torch.cat([features.weight.detach(), gates.weight.detach() / 2]))
+        self.conv.bias = nn.Parameter(torch.cat([torch.zeros(outputs), torch.full((outputs,), 1.5)]))
 
     def forward(self, x):
-        y = F.conv2d(x, self.w, self.b, **self.args)
-        a, g = torch.tensor_split(y, 2, dim=1)
-        return F.elu_(a.clone()) * g.sigmoid()
-
-
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    return Gated(weight, bias, stride, dilation)(x)
+        a, g = self.conv(x).double().chunk(2, 1)
+        return (F.elu(a) * g.sigmoid()).to(x.dtype)
 
 
 # %% 05-3 by hand

@@ -301,12 +301,14 @@ def show_intervals(
     *,
     xlabel: str,
     level: tuple[str, float] | None = None,
+    heading: str = "",
 ) -> None:
     """Show one dot and one interval a name, under each other, the first on top.
 
     Args:
         summaries: name to "mean", "low" and "high"; names without a mean are left out.
         level: name and place of a thin dashed line, such as a rival's mean.
+        heading: what the figure shows, as one sentence above it.
     """
     rows = {name: row for name, row in summaries.items() if row["mean"] is not None}
     _figure, axis = plt.subplots(figsize=(7.0, 0.6 + 0.28 * len(rows)))
@@ -320,6 +322,7 @@ def show_intervals(
         axis.axvline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="best")
     axis.set(xlabel=xlabel, yticks=places, yticklabels=list(rows))
+    axis.set_title(heading, loc="left", fontsize=11)
     axis.set_ylim(len(rows) - 0.5, -0.5)  # the first one on top
     axis.tick_params(axis="y", length=0)
     plt.show()

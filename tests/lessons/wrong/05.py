@@ -21,27 +21,70 @@ def tilt(drawn):
 
 
 # %% 05-2 the gates first
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    padding = dilation * (weight.shape[-1] - 1) // 2
-    both = F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
-    gate, feature = both.chunk(2, dim=1)
-    return F.elu(feature) * torch.sigmoid(gate)
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        where = {"stride": stride, "dilation": dilation, "padding": dilation * (kernel - 1) // 2}
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel, **where)
+        with torch.no_grad():
+            nn.init.kaiming_normal_(self.conv.weight[:outputs], nonlinearity="relu")
+            self.conv.weight[outputs:] *= 0.5
+            self.conv.bias[:outputs] = 0
+            self.conv.bias[outputs:] = 1.5
+
+    def forward(self, x):
+        gate, feature = self.conv(x).chunk(2, dim=1)
+        return F.elu(feature) * torch.sigmoid(gate)
 
 
 # %% 05-2 the dilation is not in the padding
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    padding = weight.shape[-1] // 2
-    both = F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
-    feature, gate = both.chunk(2, dim=1)
-    return F.elu(feature) * torch.sigmoid(gate)
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        where = {"stride": stride, "dilation": dilation, "padding": kernel // 2}
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel, **where)
+        with torch.no_grad():
+            nn.init.kaiming_normal_(self.conv.weight[:outputs], nonlinearity="relu")
+            self.conv.weight[outputs:] *= 0.5
+            self.conv.bias[:outputs] = 0
+            self.conv.bias[outputs:] = 1.5
+
+    def forward(self, x):
+        feature, gate = self.conv(x).chunk(2, dim=1)
+        return F.elu(feature) * torch.sigmoid(gate)
 
 
 # %% 05-2 ELU over the product
-def gated_convolution(x, weight, bias, stride=1, dilation=1):
-    padding = dilation * (weight.shape[-1] - 1) // 2
-    both = F.conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
-    feature, gate = both.chunk(2, dim=1)
-    return F.elu(feature * torch.sigmoid(gate))
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        where = {"stride": stride, "dilation": dilation, "padding": dilation * (kernel - 1) // 2}
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel, **where)
+        with torch.no_grad():
+            nn.init.kaiming_normal_(self.conv.weight[:outputs], nonlinearity="relu")
+            self.conv.weight[outputs:] *= 0.5
+            self.conv.bias[:outputs] = 0
+            self.conv.bias[outputs:] = 1.5
+
+    def forward(self, x):
+        feature, gate = self.conv(x).chunk(2, dim=1)
+        return F.elu(feature * torch.sigmoid(gate))
+
+
+# %% 05-2 gates that start half open
+class GatedConv(nn.Module):
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1):
+        super().__init__()
+        where = {"stride": stride, "dilation": dilation, "padding": dilation * (kernel - 1) // 2}
+        self.conv = nn.Conv2d(inputs, 2 * outputs, kernel, **where)
+        with torch.no_grad():
+            nn.init.kaiming_normal_(self.conv.weight[:outputs], nonlinearity="relu")
+            self.conv.weight[outputs:] *= 0.5
+            self.conv.bias[:] = 0
+
+    def forward(self, x):
+        feature, gate = self.conv(x).chunk(2, dim=1)
+        return F.elu(feature) * torch.sigmoid(gate)
 
 
 # %% 05-3 softmax over the places that ask
