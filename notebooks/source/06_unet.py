@@ -272,7 +272,7 @@ def he_start(network):
 # way down, `unet.double` doubles on the way up. A decoder block gets what comes from below, joined with the skip, in this
 # order. End `__init__` with `he_start(self)`.
 #
-# With `skips=False` (ours) the skips carry zeros, and the network keeps its size. All small networks below are *yours*.
+# With `skips=False` (ours) the skips carry zeros, and the network keeps its size. Section 7 trains *yours*.
 
 
 # %% tags=["exercise:06-2"]
@@ -340,10 +340,11 @@ def test_unet(network):
         for name in wanted | found:
             counts = f"base 8: {name} has {wanted[name]:,} parameters, yours {found[name]:,}"
             assert found[name] == wanted[name], counts
-        weights, kinds = built.state_dict(), "DoubleConv, SelfAttention2d, in dec1 one Sequential"
-        assert weights.keys() == right.state_dict().keys(), kinds
+        weights, kinds = built.state_dict(), "DoubleConvs, a SelfAttention2d, dec1 a Sequential"
+        assert weights.keys() == right.state_dict().keys(), f"the blocks are {kinds}"
         scale = weights["bottleneck.2.weight"].std().item() / (2 / 1.04 / (9 * 32)) ** 0.5
         assert abs(scale - 1) < 0.1, f"weights start {scale:.2f} times as large as by he_start"
+        weights["attention.gamma"].fill_(1.0)  # at its start, 0, attention does nothing
         right.load_state_dict(weights)
         for block, below in ((right.dec3, 32), (right.dec2, 32), (right.dec1, 16)):
             block[0].weight.data[:, below:] *= skips  # closed: it takes nothing from its skip
@@ -730,7 +731,7 @@ for loss, (metric, sign) in product(ON, GOOD.items()):
 #
 # ## 7 · Train
 #
-# Now all losses together, at 64 pixels, with the published weights. Halfway the discriminator enters; it scores
+# Now your network, with all losses together, at 64 pixels and with the published weights. Halfway the discriminator enters; it scores
 # patches of 22 × 22 pixels. The loop is the package's (lesson 4).
 
 # %%
@@ -740,7 +741,9 @@ config = replace(
     steps=STEPS, adversarial_start=STEPS // 2,
 )  # fmt: skip
 torch.manual_seed(run.seed)
-family = unet.UNet(config).to(run.device)
+family = unet.UNet(config)  # the package's losses and discriminator
+family.generator = UNet(config.base)  # your network
+family.to(run.device)
 PRECISION, times = quickest(family, batch.to(run.device))
 print(f"a step takes: {times} → {PRECISION}")
 view = fixed_batch(validation, [3, 11, 14, 20, 31, 42, 47, 55], mask=box, seed=3)
@@ -765,7 +768,7 @@ assert after < run.pick(ci=0.9, laptop=0.6, gpu=0.5) * before, "the network has 
 
 # %% tags=["picture"]
 rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": view.image}
-show_rows(rows)
+show_rows(rows, width=9.5)
 
 # %% [markdown]
 # **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much
