@@ -333,7 +333,7 @@ def test_unet(network):
 
     right, source = unet.Generator(unet.UNetConfig(base=8)), torch.Generator().manual_seed(6)
     seen = [torch.rand(2, channels, 24, 40, generator=source) for channels in (3, 1)]
-    same = "the same weights give another picture: what is joined, and in which order?"
+    same = "same weights, another picture: mask and skips last? attention, then bottleneck? a Tanh?"
     shut = "with skips=False each skip carries zeros"
     for built, skips, told in ((network(8), 1, same), (network(8, False), 0, shut)):
         wanted, found = by_block(right), by_block(built)
