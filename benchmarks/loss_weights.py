@@ -14,24 +14,18 @@ The card goes to data/cards/experiments: loss_weights.json for drawn faces, loss
 for the photographs that INPAINTLIB_DATA names.
 """
 
-import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 import torch
+from experiment import Run, arguments, conduct
 from torch import Tensor
 
 from inpaintlib import masks, metrics
-from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
-from inpaintlib.data.writing import write_whole
+from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
-from inpaintlib.measure.cards import folder_of
 from inpaintlib.models.unet import PAPER, UNet
 from inpaintlib.training.loop import eval_mode, train
 
@@ -54,7 +48,7 @@ def settings() -> list[Setting]:
     return switches + [(PUBLISHED_SOBEL, PUBLISHED_SSIM, weight) for weight in ADVERSARIAL]
 
 
-def make_run(setting: Setting, seed: int, training: ImageSet, look: Batch) -> dict[str, Any]:
+def make_run(setting: Setting, seed: int, training: ImageSet, look: Batch) -> Run:
     """Train one U-Net and measure it: its weights, its seed, its mean metrics in the hole."""
     sobel_weight, ssim_weight, adversarial = setting
     config = replace(
@@ -107,64 +101,31 @@ def measure(filled: Tensor, look: Batch) -> dict[str, float]:
     return {name: round(value.mean().item(), 5) for name, value in values.items()}
 
 
-def path_of(folder: Path, setting: Setting, seed: int) -> Path:
-    """Where a run is kept."""
-    return folder / ("-".join(f"{weight:g}" for weight in (*setting, seed)) + ".json")
-
-
-def write_json(path: Path, content: dict[str, Any], indent: int | None = None) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=indent, allow_nan=False) + "\n"
-    write_whole(path, lambda part: part.write_text(text, "utf-8"))
-
-
-def missing(folder: Path, seeds: list[int]) -> Iterator[tuple[Setting, int]]:
-    """The runs still to be made: first the switches with every seed, then what stands beside."""
-    for part in (settings()[:4], settings()[4:]):
-        for seed, setting in product(seeds, part):
-            if not path_of(folder, setting, seed).is_file():
-                yield setting, seed
-
-
-def write_card(path: Path, data: str, folder: Path, seeds: list[int]) -> None:
-    """Collect the runs into one card."""
-    runs = [
-        json.loads(path_of(folder, s, seed).read_text("utf-8"))
-        for seed in seeds
-        for s in settings()
-    ]
+def main(words: list[str] | None = None) -> None:
+    """Make what is missing; write the card when nothing is."""
+    options = arguments("The experiment over the U-Net's loss weights.").parse_args(words)
+    training = load_faces("train", size=SIZE)
+    look = fixed_batch(load_faces("validation", size=SIZE), PICTURES, mask=HOLE, seed=6)
+    jobs = {
+        "-".join(f"{weight:g}" for weight in (*setting, seed)): partial(
+            make_run, setting, seed, training, look
+        )
+        for seed in options.seeds
+        for setting in settings()
+    }
     facts = {
-        "data": data,
+        "data": training.name,
         "pictures": PICTURES,
         "size": SIZE,
         "base": BASE,
         "steps": STEPS,
         "precision": PRECISION,
         "l1_weight": L1,
-        "seeds": seeds,
+        "seeds": options.seeds,
     }
-    write_json(path, {**facts, "runs": runs}, indent=1)
-
-
-def main() -> None:
-    """Make what is missing; write the card when nothing is."""
-    parser = argparse.ArgumentParser(description="The experiment over the U-Net's loss weights.")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--runs", type=int, help="stop after so many")
-    options = parser.parse_args()
-    training = load_faces("train", size=SIZE)
-    look = fixed_batch(load_faces("validation", size=SIZE), PICTURES, mask=HOLE, seed=6)
     drawn = training.kind == "drawn"
-    folder = runs_folder() / "loss_weights" / ("drawn" if drawn else "celeba")
-    for setting, seed in list(missing(folder, options.seeds))[: options.runs]:
-        run = make_run(setting, seed, training, look)
-        write_json(path_of(folder, setting, seed), run)
-        print(setting, seed, run["metrics"], flush=True)
-    if not list(missing(folder, options.seeds)):
-        card = folder_of("experiments") / f"loss_weights{'' if drawn else '_celeba'}.json"
-        write_card(card, training.name, folder, options.seeds)
-        print(f"card: {card}")
+    folder = Path("loss_weights") / ("drawn" if drawn else "celeba")
+    conduct(folder, jobs, f"loss_weights{'' if drawn else '_celeba'}", facts, options.runs)
 
 
 if __name__ == "__main__":

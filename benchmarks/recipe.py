@@ -12,24 +12,18 @@ The card goes to data/cards/experiments: recipe.json for drawn faces, recipe_cel
 photographs that INPAINTLIB_DATA names.
 """
 
-import argparse
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
 from pathlib import Path
-from typing import Any
 
 import torch
+from experiment import Run, arguments, conduct
 from torch import Tensor
 
 from inpaintlib import metrics
-from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
-from inpaintlib.data.writing import write_whole
+from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
 from inpaintlib.images import Batch
 from inpaintlib.masks import centre
-from inpaintlib.measure.cards import folder_of
 from inpaintlib.measure.features import (
     FaceFeatures,
     features_for,
@@ -74,7 +68,7 @@ SETTINGS: dict[str, Setting] = {
 
 def make_run(
     name: str, seed: int, steps: int, training: ImageSet, look: Batch, eyes: FaceFeatures | None
-) -> dict[str, Any]:
+) -> Run:
     """Train one U-Net and measure its average: setting, seed, metrics in the centre hole."""
     kind, changes = SETTINGS[name]
     config = replace(LESSON, steps=steps, **changes)
@@ -104,62 +98,33 @@ def measure(filled: Tensor, look: Batch, eyes: FaceFeatures | None) -> dict[str,
     return {name: round(value, 5) for name, value in values.items()}
 
 
-def path_of(folder: Path, name: str, seed: int) -> Path:
-    """Where a run is kept."""
-    return folder / f"{list(SETTINGS).index(name)}-{seed}.json"
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that appears whole or not at all."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(path, lambda part: part.write_text(text, "utf-8"))
-
-
-def missing(folder: Path, seeds: list[int]) -> Iterator[tuple[str, int]]:
-    """The runs still to be made: every setting with the first seed, then with the next."""
-    for seed, name in product(seeds, SETTINGS):
-        if not path_of(folder, name, seed).is_file():
-            yield name, seed
-
-
-def write_card(path: Path, training: ImageSet, folder: Path, steps: int, seeds: list[int]) -> None:
-    """Collect the runs into one card."""
-    pairs = product(seeds, SETTINGS)
-    facts = {
-        "data": training.name,
-        "training pictures": len(training),
-        "pictures": PICTURES,
-        "size": LESSON.size,
-        "steps": steps,
-        "batch_size": LESSON.batch_size,
-        "precision": PRECISION,
-        "seeds": seeds,
-    }
-    runs = [json.loads(path_of(folder, name, seed).read_text("utf-8")) for seed, name in pairs]
-    write_json(path, {**facts, "runs": runs})
-
-
 def main(words: list[str] | None = None) -> None:
     """Make what is missing; write the card when nothing is."""
-    parser = argparse.ArgumentParser(description="What makes fills sharp: one factor at a time.")
+    parser = arguments("What makes fills sharp: one factor at a time.")
     parser.add_argument("--steps", type=int, default=STEPS, help="of each run")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--runs", type=int, help="stop after so many")
     options = parser.parse_args(words)
     training = load_faces("train", size=LESSON.size, large=True)
     hole = partial(centre, side=1 / 2)
     look = fixed_batch(load_faces("validation", size=LESSON.size), PICTURES, mask=hole)
     eyes = features_for(training)
-    kind = training.kind
-    folder = runs_folder() / "recipe" / f"{kind}-{options.steps}"
-    for name, seed in list(missing(folder, options.seeds))[: options.runs]:
-        run = make_run(name, seed, options.steps, training, look, eyes)
-        write_json(path_of(folder, name, seed), run)
-        print(name, seed, run["metrics"], flush=True)
-    if not list(missing(folder, options.seeds)):
-        card = folder_of("experiments") / f"recipe{'' if kind == 'drawn' else '_celeba'}.json"
-        write_card(card, training, folder, options.steps, options.seeds)
-        print(f"card: {card}")
+    jobs = {
+        f"{place}-{seed}": partial(make_run, name, seed, options.steps, training, look, eyes)
+        for seed in options.seeds
+        for place, name in enumerate(SETTINGS)
+    }
+    facts = {
+        "data": training.name,
+        "training pictures": len(training),
+        "pictures": PICTURES,
+        "size": LESSON.size,
+        "steps": options.steps,
+        "batch_size": LESSON.batch_size,
+        "precision": PRECISION,
+        "seeds": options.seeds,
+    }
+    folder = Path("recipe") / f"{training.kind}-{options.steps}"
+    card = f"recipe{'' if training.kind == 'drawn' else '_celeba'}"
+    conduct(folder, jobs, card, facts, options.runs)
 
 
 if __name__ == "__main__":

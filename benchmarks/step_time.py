@@ -1,13 +1,15 @@
 """Claim: a training step of the package is faster, and smaller, than a naive one of the same maths.
 
 For each family's lesson preset: the median time of a whole step (all phases) and its peak memory.
-`naive` is float32, channels first, with every pair of positions of the attention in memory;
-`float32` has fused attention and channels last, and `bfloat16` is that under autocast: the two that
-`python -m inpaintlib train` chooses between. Weights, batch and losses are the same.
+`naive` is float32, channels first, with every pair of positions of the attention in memory, and
+runs the generator in every phase; `float32` has fused attention, channels last and one prediction
+for both networks, and `bfloat16` is that under autocast: the two that `python -m inpaintlib train`
+chooses between. Weights, batch and losses are the same.
 """
 
 import functools
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any
 from unittest.mock import patch
 
@@ -18,37 +20,38 @@ from measure import arguments, devices, medians, peak_memory, report
 from inpaintlib.images import Batch, apply_mask
 from inpaintlib.layers import SelfAttention2d
 from inpaintlib.masks import rectangle
-from inpaintlib.training.loop import run_phase
+from inpaintlib.models.contract import Model
+from inpaintlib.training.loop import run_phase, train
 from inpaintlib.training.recipes import RECIPES, make, preset
 from inpaintlib.training.run import channels_last, prepare
 
 VARIANTS = ("naive", "float32", "bfloat16")
+Step = Callable[[], object]
 LATE = 10**9  # a step at which every network of the last period takes part
 
 
-def one_step(name: str, which: str, changes: dict, variant: str, device: str) -> Callable[[], None]:
+def one_step(
+    name: str, which: str, changes: dict, variant: str, device: str
+) -> Callable[[], object]:
     """A training step of a family."""
     torch.manual_seed(0)
     family = make(name, which, **changes).train()
     batch = pictures(preset(name, which, **changes).config)
     if variant == "naive":
-        family = family.to(device)
-    else:
-        family, batch = prepare(family, torch.device(device)), channels_last(batch)
-    batch = batch.to(device)
+        family, batch = family.to(device), batch.to(device)
+        return functools.partial(naive_step, family, batch)
+    family, batch = prepare(family, torch.device(device)), channels_last(batch).to(device)
     precision = "bfloat16" if variant == "bfloat16" else "float32"
+    steps = train(family, repeat(batch), steps=2 * LATE, start=LATE, precision=precision)
+    return functools.partial(next, steps)
 
-    def step() -> None:
+
+def naive_step(family: Model, batch: Batch) -> None:
+    """Every phase runs the generator for itself."""
+    with patch.object(SelfAttention2d, "forward", materialised):
         for phase in family.phases():
             if phase.active(LATE):
-                run_phase(family, phase, batch, LATE, precision=precision)
-
-    return functools.partial(with_all_pairs, step) if variant == "naive" else step
-
-
-def with_all_pairs(step: Callable[[], None]) -> None:
-    with patch.object(SelfAttention2d, "forward", materialised):
-        step()
+                run_phase(family, phase, batch, LATE)
 
 
 def pictures(config: Any) -> Batch:

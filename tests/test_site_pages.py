@@ -89,13 +89,16 @@ def test_every_figure_of_every_lesson_is_told():
 
 def test_lessons_are_those_of_the_folder(tmp_path: Path):
     (tmp_path / "notebooks").mkdir()
-    for name, title in (("00_a", "# 0 · Holes"), ("09_new", "# 9 · A new one")):
+    titles = {"00_a": "# 0 · Holes", "00b_on": "# 0b · Further", "09_new": "# 9 · A new one"}
+    for name, title in titles.items():
         text = json.dumps({"cells": [markdown(title)]})
         (tmp_path / "notebooks" / f"{name}.ipynb").write_text(text, "utf-8")
     picture = '<img src="x" alt="faces with holes">'
     row = f"| 00 | [Holes](notebooks/00_a.ipynb) | masks | 1 | {picture} |\n"
     (tmp_path / "README.md").write_text(row, "utf-8")
-    first, new = site_pages.lessons(tmp_path)
+    first, further, new = site_pages.lessons(tmp_path)
+    assert [row["number"] for row in (first, further, new)] == ["0", "0b", "9"]
+    assert further["title"] == "Further"
     assert (first["title"], first["what"], first["alt"]) == ("Holes", "masks", "faces with holes")
     assert (new["title"], new["what"], new["page"]) == ("A new one", "", "notebooks/09_new")
 

@@ -43,7 +43,11 @@ def lessons(root: Path = ROOT) -> list[dict[str, str]]:
     found = []
     for path in sorted((root / "notebooks").glob("[0-9][0-9]*_*.ipynb")):
         row = {"title": title_of(json.loads(path.read_text("utf-8"))), "what": "", "minutes": ""}
-        row |= {"alt": "", "number": path.stem.partition("_")[0], "page": f"notebooks/{path.stem}"}
+        row |= {
+            "alt": "",
+            "number": path.stem.partition("_")[0].removeprefix("0"),
+            "page": f"notebooks/{path.stem}",
+        }
         has_picture = (root / "notebooks" / "pictures" / f"{path.stem}.jpg").is_file()
         found.append(row | rows.get(path.stem, {}) | {"picture": path.stem if has_picture else ""})
     return found
@@ -57,7 +61,7 @@ def _alt_in(html: str) -> str:
 def title_of(notebook: Cell) -> str:
     """The notebook's first heading, without its number."""
     for cell in notebook["cells"]:
-        found = re.search(r"^# +(?:\d+ · )?(.+)$", _text(cell), re.M)
+        found = re.search(r"^# +(?:\d+b? · )?(.+)$", _text(cell), re.M)
         if cell["cell_type"] == "markdown" and found:
             return found.group(1)
     return "Untitled"
@@ -295,7 +299,7 @@ def taught(system: str) -> str:
     family = re.sub(r"-(drawn|celeba|mnist)$", "", system.removesuffix(" blended"))
     for lesson in lessons():
         if lesson["page"].partition("_")[2] == family.replace("-", "_"):
-            return f"{lesson['title']} (lesson {int(lesson['number'])})"
+            return f"{lesson['title']} (lesson {lesson['number']})"
     return family
 
 

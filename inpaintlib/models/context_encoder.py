@@ -7,17 +7,24 @@ Ours differs from the source: the loss is divided by the hole's area (the source
 adversarial term; it is an option, to see it do so); the discriminator gives logits (the source's
 loss takes a Sigmoid's output for them) and is shown the completed picture, not the raw one.
 In LESSON and SHIPPED the discriminator, unlike the source's, sees the mask, under spectral
-normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched.
+normalisation, with the hinge loss, a tenth of the L1's weight, and its features matched. SHIPPED
+doubles by repeated pixels: transposed convolutions answer the adversary with chequered noise.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from inpaintlib.images import Batch
-from inpaintlib.layers import PatchDiscriminator, check_multiple, initialise_normal
+from inpaintlib.layers import (
+    PatchDiscriminator,
+    ResizeConv2d,
+    check_multiple,
+    initialise_normal,
+)
 from inpaintlib.losses import masked_l1
 from inpaintlib.models.contract import AdversarialInpainting, Terms
 
@@ -29,6 +36,7 @@ class ContextEncoderConfig:
     channels: int = 3
     size: int = 256  # pixels a side in training; any multiple of 2^levels works
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
+    resize_convolution: bool = False  # up-sampling; False: transposed convolution as in the paper
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
     discriminator_sees_mask: bool = False  # and is under spectral normalisation
     reconstruction_sum: bool = False  # True: the source's plain sum over hole values
@@ -63,7 +71,8 @@ LESSON = ContextEncoderConfig(
     batch_size=16,
     steps=1500,
 )
-SHIPPED = replace(LESSON, size=128, batch_size=8, steps=1_500)
+SHIPPED_64 = replace(LESSON, resize_convolution=True, steps=4_000)
+SHIPPED = replace(SHIPPED_64, size=128, batch_size=8, steps=2_000)
 
 
 class Generator(nn.Module):
@@ -81,15 +90,12 @@ class Generator(nn.Module):
         for narrow, wide in pairwise((config.channels + 1, *config.widths)):
             layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         self.encoder = nn.Sequential(*layers)
+        transposed = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
+        up = ResizeConv2d if config.resize_convolution else transposed  # doubles height and width
         layers = []
         for wide, narrow in pairwise(reversed(config.widths)):
-            layers += [
-                nn.ConvTranspose2d(wide, narrow, 4, stride=2, padding=1),
-                nn.BatchNorm2d(narrow),
-                nn.ELU(),
-            ]
-        last = nn.ConvTranspose2d(config.widths[0], config.channels, 4, stride=2, padding=1)
-        layers += [last, nn.Tanh()]
+            layers += [up(wide, narrow), nn.BatchNorm2d(narrow), nn.ELU()]
+        layers += [up(config.widths[0], config.channels), nn.Tanh()]
         self.decoder = nn.Sequential(*layers)
 
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:

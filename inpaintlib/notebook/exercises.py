@@ -41,6 +41,11 @@ def check(attempt: T, reference: T, test: Callable[[T], None]) -> T:
     return reference
 
 
+def guess_first() -> None:
+    """Begin an output that is folded: JupyterLab shows its first line, which must tell nothing."""
+    print("Guess first. Then open this output: click on the three dots.")
+
+
 def check_alone(
     attempt: Callable, test: Callable[[Callable], None], without: Sequence[str] = ()
 ) -> None:

@@ -126,14 +126,17 @@ EVERY_KIND_OR_ALL = mixture([*KINDS, partial(centre, side=1.0)])
 
 
 def presets(
-    lesson: Any, shipped: Any, paper: Any, mask: MaskSampler | None = None
+    lesson: Any, shipped: Any, paper: Any, mask: MaskSampler | None = None, small: Any = None
 ) -> dict[str, Preset]:
-    """All presets; lessons all have the same kind of hole, so that they can be compared."""
+    """All presets; lessons all have the same kind of hole, so that they can be compared.
+
+    `small` is what `shipped-64` learns with; as a rule that of the lesson.
+    """
     found = {"lesson": Preset(lesson), "shipped": Preset(shipped), "paper": Preset(paper)}
     if mask:
         found = {
             "lesson": Preset(lesson, ONE_BOX),
-            "shipped-64": Preset(lesson, EVERY_KIND, jitter=0.05),
+            "shipped-64": Preset(small or lesson, EVERY_KIND, jitter=0.05),
             "shipped": Preset(shipped, EVERY_KIND, jitter=0.05),
             "paper": Preset(paper, mask),
         }
@@ -145,7 +148,13 @@ RECIPES: dict[str, Recipe] = {
     "dcgan": Recipe(dcgan.DCGAN, presets(dcgan.LESSON, dcgan.SHIPPED, dcgan.PAPER)),
     "context-encoder": Recipe(
         context_encoder.ContextEncoder,
-        presets(context_encoder.LESSON, context_encoder.SHIPPED, context_encoder.PAPER, ONE_BOX),
+        presets(
+            context_encoder.LESSON,
+            context_encoder.SHIPPED,
+            context_encoder.PAPER,
+            ONE_BOX,
+            small=context_encoder.SHIPPED_64,
+        ),
     ),
     "glcic": Recipe(glcic.GLCIC, presets(glcic.LESSON, glcic.SHIPPED, glcic.PAPER, ONE_BOX)),
     "deepfill": Recipe(

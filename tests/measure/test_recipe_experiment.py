@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
+import experiment
 import pytest
+import recipe
 import tiny
 import torch
 
-from benchmarks import recipe
 from inpaintlib.images import hide
 from inpaintlib.models.unet import LESSON, UNet
 
@@ -20,7 +21,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setattr(recipe, "load_faces", tiny.pictures)
     monkeypatch.setattr(recipe, "PRECISION", "float32")
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr(recipe, "folder_of", lambda name: tmp_path / "cards" / name)
+    monkeypatch.setattr(experiment, "folder_of", lambda name: tmp_path / "cards" / name)
     return tmp_path
 
 

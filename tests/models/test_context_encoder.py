@@ -9,7 +9,13 @@ from torch import nn
 from inpaintlib.images import composite, hide
 from inpaintlib.losses import masked_l1
 from inpaintlib.masks import rectangle
-from inpaintlib.models.context_encoder import LESSON, PAPER, ContextEncoder, ContextEncoderConfig
+from inpaintlib.models.context_encoder import (
+    LESSON,
+    PAPER,
+    SHIPPED_64,
+    ContextEncoder,
+    ContextEncoderConfig,
+)
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.training.loop import train
 
@@ -39,6 +45,14 @@ def test_parameter_counts_layer_by_layer():
     assert counts(family.discriminator, nn.Conv2d) == patches
     assert count_parameters(family.discriminator) == 2_761_153
     assert not list(family.discriminator.buffers())
+
+
+def test_what_is_shipped_doubles_by_repeated_pixels():
+    family = ContextEncoder(SHIPPED_64).eval()
+    assert not counts(family.generator, nn.ConvTranspose2d)
+    assert len(counts(family.generator.decoder, nn.Conv2d)) == len(SHIPPED_64.widths)
+    assert family.generate(batch(2, 64, 64)).shape == (2, 3, 64, 64)
+    assert counts(ContextEncoder(LESSON).generator, nn.ConvTranspose2d)
 
 
 def test_shapes_at_the_sources_size():

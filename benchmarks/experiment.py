@@ -1,0 +1,52 @@
+"""What the stored experiments share: runs that are kept one by one, and their card at the end."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from inpaintlib.data import runs_folder
+from inpaintlib.data.writing import write_whole
+from inpaintlib.measure.cards import folder_of
+
+Run = dict[str, Any]
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """The options of every experiment."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--runs", type=int, help="stop after so many")
+    return parser
+
+
+def conduct(
+    folder: Path, jobs: Mapping[str, Callable[[], Run]], card: str, facts: Run, limit: int | None
+) -> None:
+    """Make the runs that are missing, in order; when none is, collect them into the card.
+
+    Args:
+        folder: of the kept runs, below that of all runs.
+        jobs: file's stem -> what makes the run.
+        card: its name in data/cards/experiments.
+        facts: what the card says besides its runs.
+        limit: how many to make at most.
+    """
+    paths = {name: runs_folder() / folder / f"{name}.json" for name in jobs}
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    for name in missing[:limit]:
+        run = jobs[name]()
+        write_json(paths[name], run)
+        print(json.dumps(run, ensure_ascii=False)[:300], flush=True)
+    if all(path.is_file() for path in paths.values()):
+        runs = [json.loads(path.read_text("utf-8")) for path in paths.values()]
+        made = folder_of("experiments") / f"{card}.json"
+        write_json(made, {**facts, "runs": runs})
+        print(f"card: {made}")
+
+
+def write_json(path: Path, content: Run) -> None:
+    """Write a file that appears whole or not at all."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(path, lambda part: part.write_text(text, "utf-8"))
