@@ -381,9 +381,9 @@ rows |= {"skips closed": fills[False], "truth": look.image}
 show_rows(rows, heading="What a face has comes from the depth, its colours through the skips")
 
 # %% [markdown]
-# The counts by block are those of source 001's table. And with the shipped weights *your* network paints what
-# section 2 showed. Close its skips, and the eyes stay in their places, but grey and with a seam: the deepest level
-# decides *what*, colours come through the skips. (The rest had learned beside them; notebook 6b trains without.)
+# The counts are those of source 001's table. And with the shipped weights *your* network paints what section 2 showed.
+# Close its skips, and the eyes stay in their places, but grey and with a seam: the deepest level decides *what*, colours
+# come through the skips. (It had learned with them; notebook 6b trains without.)
 #
 # ## 5 · Four things to ask of a fill
 #
@@ -802,11 +802,11 @@ for kind in ("drawn", "celeba"):
 
 # %% [markdown]
 # In our run the U-Net has 18.1 dB and PCA 20.1: after 500 steps **the network loses to a linear formula by 2 dB**, and
-# its fills are blurred, as the picture above shows. It is undertrained. Does the shipped one, trained for 8,400 steps
+# its fills are blurred, as the picture above shows. Does the shipped one, trained for 8,400 steps
 # (5,400 on photographs) and up to 128 pixels, pass PCA? The lower lines, from the metric cards: in PSNR it no longer
 # loses. On squares it is ahead by 0.8 dB in photographs and 0.3 on drawn faces, with intervals that begin at 0; at the
 # centre of photographs the interval contains 0. To the eye the two are far apart: trained with ten times source 001's
-# adversarial weight (lesson 3), its fills have sharp eyes, and PCA's have none.
+# adversarial weight (lesson 3), its fills have sharp eyes, PCA's none.
 
 # %% [markdown]
 # ## 9 · The metric that lied
