@@ -383,7 +383,7 @@ show_rows(rows, heading="What a face has comes from the depth, its colours throu
 # %% [markdown]
 # The counts are those of source 001's table. And with the shipped weights *your* network paints what section 2 showed.
 # Close its skips, and the eyes stay in their places, but grey and with a seam: the deepest level decides *what*, colours
-# come through the skips. (It had learned with them; notebook 6b trains without.)
+# come through the skips. (Notebook 6b trains without.)
 #
 # ## 5 · Four things to ask of a fill
 #
@@ -803,10 +803,10 @@ for kind in ("drawn", "celeba"):
 # %% [markdown]
 # In our run the U-Net has 18.1 dB and PCA 20.1: after 500 steps **the network loses to a linear formula by 2 dB**, and
 # its fills are blurred, as the picture above shows. Does the shipped one, trained for 8,400 steps
-# (5,400 on photographs) and up to 128 pixels, pass PCA? The lower lines, from the metric cards: in PSNR it no longer
-# loses. On squares it is ahead by 0.8 dB in photographs and 0.3 on drawn faces, with intervals that begin at 0; at the
-# centre of photographs the interval contains 0. To the eye the two are far apart: trained with ten times source 001's
-# adversarial weight (lesson 3), its fills have sharp eyes, PCA's none.
+# (5,400 on photographs) and up to 128 pixels, pass PCA? The lower lines, from the metric cards: it no longer
+# loses. It is ahead by 0.8 dB on squares in photographs, and by 0.3 on drawn faces, where the intervals begin at 0; at
+# the centre of photographs the interval contains 0. To the eye the two are far apart: trained with ten times source
+# 001's adversarial weight (lesson 3), its fills have sharp eyes.
 
 # %% [markdown]
 # ## 9 · The metric that lied
