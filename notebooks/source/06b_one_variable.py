@@ -244,7 +244,8 @@ small_exam = fixed_batch(
     load_faces("validation", size=32), run.pick(ci=24, laptop=100, gpu=100), mask=box, seed=2
 ).to(run.device)
 SMALL = replace(
-    unet.PAPER, size=32, base=16, ring=2, batch_size=8, learning_rate=5e-4, betas=(0.5, 0.99), decay=True
+    unet.PAPER, size=32, base=16, ring=2,
+    batch_size=8, learning_rate=5e-4, betas=(0.5, 0.99), decay=True,
 )  # fmt: skip
 
 
