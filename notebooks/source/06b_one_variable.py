@@ -189,7 +189,7 @@ for metric in ("PSNR", "SSIM", "L1", "gradient error", "sharpness"):
 # the second to come brings less than it would alone. Sharpness is the other way round: only beside Sobel does SSIM
 # raise it, by winning back some of what Sobel takes.
 #
-# Then read the last two columns together. Sobel brings the slopes nearer to the truth *and* makes the fill less
+# Then look once more at lesson 6's figure: Sobel brings the slopes nearer to the truth *and* makes the fill less
 # sharp. Both follow from an absolute error on slopes: where the place of an edge cannot be known, the slope with the
 # smallest expected error is none.
 
@@ -197,7 +197,8 @@ for metric in ("PSNR", "SSIM", "L1", "gradient error", "sharpness"):
 # ### The Pareto picture
 #
 # With several goals there is no best mix. But some are **dominated**: another is at least as good in both
-# goals and better in one. What remains is the Pareto front; choosing on it is taste.
+# goals and better in one. What remains is the Pareto front; choosing on it is taste. Six more runs join the twelve: the
+# published pair (10 and 1), without and with a discriminator at ten times its weight.
 
 # %%
 GOALS = ("PSNR", "SSIM", "sharpness")
