@@ -7,7 +7,7 @@ taking turns on one thread, and kept, so a busy machine is fair to all. At every
 generator fills the same validation pictures. Every run is kept under runs/families: a stopped
 experiment goes on.
 
-    python benchmarks/families.py [--minutes 5] [--seeds 0 1 2] [--runs N]
+    python benchmarks/families.py [--minutes 3] [--seeds 0 1 2] [--runs N]
 
 The card goes to data/cards/experiments: families.json for drawn faces, families_celeba.json for the
 photographs that INPAINTLIB_DATA names.
@@ -40,7 +40,7 @@ from inpaintlib.training.ema import EMA
 from inpaintlib.training.loop import train
 from inpaintlib.training.preview import Viewer
 
-FAMILIES = ("context-encoder", "glcic", "deepfill", "unet", "unet-whole")
+FAMILIES = ("context-encoder", "glcic", "deepfill", "unet")
 SIZE, PICTURES, REFRESHED, TIMED = 64, 102, 16, 7
 PRECISION = "bfloat16"
 
@@ -131,7 +131,7 @@ def kept_costs(path: Path, training: ImageSet) -> dict[str, float]:
 def main(words: list[str] | None = None) -> None:
     """Make what is missing; write the card when nothing is."""
     parser = arguments("Every family with the same pictures, or the same time.")
-    parser.add_argument("--minutes", type=float, default=5.0, help="of each run")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of each run")
     options = parser.parse_args(words)
     torch.set_num_threads(1)
     training = load_faces("train", size=SIZE, large=True)

@@ -63,7 +63,7 @@ def surroundings(drawn: bool) -> dict[str, str]:
 def make(name: str, recipe: Shipped) -> Path:
     """All runs of one name; returns the file of the weights."""
     made = None
-    begun = recipe.ancestor and ancestor(name, recipe.ancestor)
+    begun = recipe.ancestor and beginning(name, recipe.ancestor)
     last = None
     for stage, (folder, options) in zip(recipe.stages, runs(name, recipe), strict=True):
         before = begun
@@ -75,10 +75,12 @@ def make(name: str, recipe: Shipped) -> Path:
     return made
 
 
-def ancestor(name: str, commit: str) -> Path:
-    """The file of a name as an earlier commit had it, taken from git."""
-    path = runs_folder() / "weights" / f"{name}-{commit}.safetensors"
-    shown = ["git", "show", f"{commit}:data/weights/{name}.safetensors"]
+def beginning(name: str, ancestor: str) -> Path:
+    """Another name's file, or the file of a name as an earlier commit had it, taken from git."""
+    if ancestor in SHIPPED:
+        return target(ancestor)
+    path = runs_folder() / "weights" / f"{name}-{ancestor}.safetensors"
+    shown = ["git", "show", f"{ancestor}:data/weights/{name}.safetensors"]
     content = subprocess.run(shown, check=True, cwd=ROOT, stdout=subprocess.PIPE).stdout
     write_whole(path, lambda part: part.write_bytes(content))
     return path

@@ -115,7 +115,8 @@ def text(name: str) -> str:
         "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",
     }
     if made.ancestor:
-        facts["steps"] += f", after those of the file in commit {made.ancestor}"
+        of = "" if made.ancestor in shipped.SHIPPED else "the file in commit "
+        facts["steps"] += f", after those of {of}{made.ancestor}"
     lines = [f"# {name}", "", f"![What {name} makes]({name}.jpg)", "", "| | |", "|---|---|"]
     lines += [row([key, value]) for key, value in facts.items()]
     lines += ["", *metrics(name), *curve(logs), "Settings:", "", "```json"]

@@ -3,7 +3,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from inpaintlib.models import blind
 from inpaintlib.notebook.agreement import agrees, untouched
+from inpaintlib.notebook.network_checks import builds
 
 
 # %% tags=["hidden:07-1"]
@@ -103,6 +105,34 @@ def hidden_company(function):
 
 
 # %% tags=["hidden:07-3"]
+# without: inpaintlib.models.blind.MaskedUNet
+def hidden_masked_unet(network):
+    def right(inputs, outputs, widths, masked):
+        return blind.MaskedUNet(inputs, outputs, widths, masked=masked)
+
+    def given(inputs, outputs, widths, masked):
+        source = torch.Generator().manual_seed(175)
+        least, found = 2 ** (len(widths) - 1), []
+        for batch, rows, columns in [(3, 3, 2), (2, 1, 4), (1, 2, 2)]:
+            size = (batch, 1, rows * least, columns * least)
+            image = torch.randn(size[0], inputs, *size[2:], generator=source)
+            mask = (torch.rand(size, generator=source) < 0.4).float()
+            found.append((image, mask) if masked else (image,))
+        return found
+
+    told = "the network of the table for inputs={}, outputs={}, widths={}, masked={}"
+    for case in [
+        *((4, 2, (16, 8, 24), True), (3, 1, (8, 16, 16), False), (1, 5, (24, 8), True)),
+        *((2, 3, (8, 8, 16, 8), True), (5, 1, (16, 8), False)),
+    ]:
+        built = builds(network, right, case, inputs=given, told=told.format(*case))
+        tensors = given(*case)[0]
+        with torch.no_grad():
+            together, alone = built(*tensors)[:1], built(*(tensor[:1] for tensor in tensors))
+        assert torch.allclose(together, alone, atol=1e-4), "its answer depends on the others' (F10)"
+
+
+# %% tags=["hidden:07-4"]
 def hidden_score_mask(function):
     def counted(probability, mask, threshold=0.5):
         pairs = [
@@ -131,7 +161,7 @@ def hidden_score_mask(function):
     agrees(function, counted, *cases, told=told, rtol=1e-4, atol=1e-5)
 
 
-# %% tags=["hidden:07-4"]
+# %% tags=["hidden:07-5"]
 def hidden_dice_loss(function):
     def one_by_one(logits, mask):
         costs = []

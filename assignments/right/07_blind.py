@@ -85,7 +85,107 @@ def company(network, pictures):
     return sorted(gaps)[-1]
 
 
-# %% 07-3 with NumPy
+# %% 07-3 lists, the coarsest pair first on the way up
+class MaskedUNet(nn.Module):
+    def __init__(self, inputs, outputs, widths, masked):
+        super().__init__()
+        more = 1 if masked else 0
+        pairs = list(zip(widths[:-1], widths[1:]))
+
+        def same(before, after):
+            return blind.stage(nn.Conv2d(before, after, (3, 3), padding="same"), after)
+
+        self.stem = same(inputs + more, widths[0])
+        self.downs = nn.ModuleList(
+            [blind.stage(nn.Conv2d(a + more, b, 4, 2, 1), b) for a, b in pairs]
+        )
+        self.ups = nn.ModuleList([blind.stage(ResizeConv2d(b, a), a) for a, b in reversed(pairs)])
+        self.joins = nn.ModuleList([same(a + a + more, a) for a, _ in reversed(pairs)])
+        self.head = nn.Conv2d(widths[0], outputs, 3, 1, 1)
+
+    def forward(self, image, mask=None):
+        def joined(x):
+            if mask is None:
+                return x
+            size = mask.shape[-1] // x.shape[-1]
+            return torch.cat((x, F.avg_pool2d(mask, size) if size > 1 else mask), 1)
+
+        x = self.stem(joined(image))
+        kept = []
+        for layer in self.downs:
+            kept = [joined(x), *kept]
+            x = layer(kept[0])
+        for i, skip in enumerate(kept):
+            x = self.joins[i](torch.cat((self.ups[i](x), skip), 1))
+        return self.head(x)
+
+
+# %% 07-3 one level calls the next
+class MaskedUNet(nn.Module):
+    def __init__(self, inputs, outputs, widths, masked):
+        super().__init__()
+        extra, levels = bool(masked), len(widths) - 1
+        first = nn.Conv2d(inputs + extra, widths[0], 3, padding=1)
+        self.stem = blind.stage(first, widths[0])
+        self.downs = nn.ModuleList()
+        self.ups = nn.ModuleList()
+        self.joins = nn.ModuleList()
+        for i in range(levels):
+            halve = nn.Conv2d(widths[i] + extra, widths[i + 1], 4, stride=2, padding=1)
+            self.downs.append(blind.stage(halve, widths[i + 1]))
+        for i in range(levels - 1, -1, -1):
+            fine = widths[i]
+            self.ups.append(blind.stage(ResizeConv2d(widths[i + 1], fine), fine))
+            join = nn.Conv2d(2 * fine + extra, fine, 3, padding=1)
+            self.joins.append(blind.stage(join, fine))
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def level(self, x, mask, depth):
+        if depth == len(self.downs):
+            return x
+        skip = torch.cat([x, mask], dim=1)
+        smaller = F.avg_pool2d(mask, 2) if mask.shape[1] else mask[..., ::2, ::2]
+        below = self.level(self.downs[depth](skip), smaller, depth + 1)
+        up, join = self.ups[-1 - depth], self.joins[-1 - depth]
+        return join(torch.cat([up(below), skip], dim=1))
+
+    def forward(self, image, mask=None):
+        mask = image[:, :0] if mask is None else mask
+        return self.head(self.level(self.stem(torch.cat([image, mask], dim=1)), mask, 0))
+
+
+# %% 07-3 masks of all sizes first
+class MaskedUNet(nn.Module):
+    def __init__(self, inputs, outputs, widths, masked):
+        super().__init__()
+        self.masked = masked
+        self.stem = blind.stage(nn.Conv2d(inputs + masked, widths[0], 3, padding=1), widths[0])
+        downs, ups, joins = [], [], []
+        for a, b in pairwise(widths):
+            downs += [blind.stage(nn.Conv2d(a + masked, b, 4, stride=2, padding=1), b)]
+            ups += [blind.stage(ResizeConv2d(b, a), a)]
+            joins += [blind.stage(nn.Conv2d(a + a + masked, a, 3, padding=1), a)]
+        self.downs = nn.ModuleList(downs)
+        self.ups, self.joins = nn.ModuleList(ups[::-1]), nn.ModuleList(joins[::-1])
+        self.head = nn.Conv2d(widths[0], outputs, 3, padding=1)
+
+    def forward(self, image, mask=None):
+        masks = [mask]
+        for _ in self.downs:
+            masks.append(F.interpolate(masks[-1], scale_factor=0.5, mode="area") if self.masked else None)
+        x = self.stem(torch.cat([image, mask], 1) if self.masked else image)
+        stack = []
+        for down, small in zip(self.downs, masks):
+            if self.masked:
+                x = torch.cat([x, small], 1)
+            stack.append(x)
+            x = down(x)
+        for up, join in zip(self.ups, self.joins):
+            x = join(torch.cat([up(x), stack.pop()], 1))
+        return self.head(x)
+
+
+# %% 07-4 with NumPy
 import numpy as np
 
 
@@ -99,7 +199,7 @@ def score_mask(probability, mask, threshold=0.5):
     return divide(np.logical_or(p, m).sum()), divide(p.sum()), divide(m.sum())
 
 
-# %% 07-3 counts as tensors
+# %% 07-4 counts as tensors
 def score_mask(probability, mask, threshold=0.5):
     found = (probability > threshold).float()
     tp, fp, fn = (found * mask).sum(), (found * (1 - mask)).sum(), ((1 - found) * mask).sum()
@@ -110,7 +210,7 @@ def score_mask(probability, mask, threshold=0.5):
     return ratio(tp, tp + fp + fn), ratio(tp, tp + fp), ratio(tp, tp + fn)
 
 
-# %% 07-3 sets of places
+# %% 07-4 sets of places
 def score_mask(probability, mask, threshold=0.5):
     P = set(map(tuple, torch.nonzero(probability > threshold).tolist()))
     M = set(map(tuple, torch.nonzero(mask).tolist()))
@@ -118,14 +218,14 @@ def score_mask(probability, mask, threshold=0.5):
     return tuple(both / len(s) if s else 1.0 for s in (P | M, P, M))
 
 
-# %% 07-4 einsum
+# %% 07-5 einsum
 def dice_loss(logits, mask):
     p = torch.sigmoid(logits)
     both = torch.einsum("bchw,bchw->b", p, mask)
     return torch.mean(1 - (2 * both + 1) / (p.sum((1, 2, 3)) + mask.sum((1, 2, 3)) + 1))
 
 
-# %% 07-4 sample by sample
+# %% 07-5 sample by sample
 def dice_loss(logits, mask):
     total = 0
     for l, m in zip(logits, mask):
@@ -134,7 +234,7 @@ def dice_loss(logits, mask):
     return total / len(logits)
 
 
-# %% 07-4 a module in float64
+# %% 07-5 a module in float64
 class Dice(nn.Module):
     def __init__(self, smooth=1.0):
         super().__init__()

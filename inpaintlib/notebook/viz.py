@@ -20,7 +20,7 @@ from inpaintlib.images import check_image, to_unit
 BLUE, ORANGE, GREEN = "#0072b2", "#e69f00", "#009e73"
 RED, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 SIGNS = "osD^vP"
-PARTS = {"discriminator": GREEN, "generator": RED, "reconstruction": BLUE}  # in every lesson
+PARTS = {"discriminator": GREEN, "generator": RED, "reconstruction": BLUE, "on new faces": PURPLE}
 TEXT, GAP = 0.26, 0.05  # inches for a line of text, and between pictures
 
 
@@ -185,6 +185,7 @@ def show_points(
     xlabel: str,
     ylabel: str,
     aims: tuple[str, str] = ("", ""),
+    heading: str = "",
     width: float = 6.5,
     height: float = 4.4,
 ) -> None:
@@ -194,6 +195,7 @@ def show_points(
         points: name to (x, y).
         aims: what to write at the right end of the x axis and at the top of the y axis, such as
             "sharper →".
+        heading: what the figure shows, as one sentence above it.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
     wide, high = np.ptp(np.array(list(points.values())), axis=0)
@@ -208,12 +210,18 @@ def show_points(
     small: dict[str, Any] = {"transform": axis.transAxes, "color": "0.4", "fontsize": 9}
     axis.text(1.0, 0.02, aims[0], ha="right", va="bottom", **small)
     axis.text(0.01, 1.0, aims[1], ha="left", va="top", **small)
+    axis.set_title(heading, loc="left", fontsize=11)
     axis.margins(x=0.18, y=0.15)
     plt.show()
 
 
 def show_map(
-    values: Tensor, *, label: str, beside: Tensor | None = None, titles: Sequence[str] = ("", "")
+    values: Tensor,
+    *,
+    label: str,
+    beside: Tensor | None = None,
+    titles: Sequence[str] = ("", ""),
+    heading: str = "",
 ) -> None:
     """Show numbers over the picture plane as colours, with a bar that says what a colour means.
 
@@ -221,6 +229,7 @@ def show_map(
         values: (H, W), on the scale of `label`; nan stays grey.
         beside: (C, H, W), [-1, 1], drawn to the left: the picture that the map belongs to.
         titles: of the picture and of the map.
+        heading: what the figure shows, as one sentence above it.
     """
     columns = 1 if beside is None else 2
     figure, axes = plt.subplots(1, columns, figsize=(3.4 * columns + 0.6, 3.2), squeeze=False)
@@ -234,6 +243,8 @@ def show_map(
     for one in axes[0]:
         one.set(xticks=[], yticks=[])
         one.spines[:].set_visible(False)
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    axes[0, 0].annotate(heading, (0, 1), (0, 24), fontsize=11, **above)
     plt.show()
 
 

@@ -51,7 +51,8 @@ class Shipped:
         drawn: whether it learns from drawn pictures.
         stages: its runs; each begins with the generator of the one before, at the same size with
             its discriminator too, and the learning rate up again.
-        ancestor: a commit of this repository, if the first run begins with its file of that name.
+        ancestor: what the first run begins with: the file of that name in an earlier commit of this
+            repository, or today's file of another name. None: with new weights.
     """
 
     family: str
@@ -90,10 +91,8 @@ SHIPPED = {
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (*both_sizes(3_000, 2_400), Stage("shipped", 3_000))),
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
-    "unet-whole-drawn": Shipped("unet-whole", True, both_sizes(3_000, 800)),
-    "unet-whole-celeba": Shipped(
-        "unet-whole", False, (Stage("shipped-64", 3_000), *sharp_last(400, 400))
-    ),
+    "unet-whole-drawn": Shipped("unet-whole", True, (Stage("shipped", 600),), "unet-drawn"),
+    "unet-whole-celeba": Shipped("unet-whole", False, (Stage("shipped", 600),), "unet-celeba"),
     "blind-drawn": Shipped("blind", True, (Stage("shipped", 700),), AVERAGES),
     "blind-celeba": Shipped("blind", False, sharp_last(400, 400), AVERAGES),
     "flow-drawn": Shipped("flow", True, (Stage("shipped", 3_000), Stage("shipped", 3_000))),

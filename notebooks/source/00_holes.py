@@ -6,18 +6,15 @@
 # %% [markdown]
 # # 0 · Holes: masks, metrics, and fills without a network
 #
-# ![Five drawn faces, each with a magenta square cut out. Below them the same faces filled by a smooth surface, by copied patches and by a network that learned from faces, and the truth.](pictures/00_holes.jpg)
+# ![Five drawn faces with a square cut out; below them a smooth fill, copied patches, a network's fill, and the truth.](pictures/00_holes.jpg)
 #
 # A piece is missing from a picture. What belongs there? Before any network answers, this lesson defines the
-# question: how a hole is written down, how an answer is scored, and what formulas can do that need no network.
-# Every later lesson is measured against the fills that you build here.
-
-# %% [markdown]
-# **Time** about two hours with the exercises; the cells themselves compute for about three minutes on two CPU
-# cores. **Before this lesson** nothing is needed but Python and a first acquaintance with tensors.
-# **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use
-# only) it takes the photographs. The other pictures come with scikit-image: `astronaut` (NASA, public domain),
-# `brick` and `gravel` (CC0).
+# question: how a hole is written down, how an answer is scored, and what formulas can do. Later lessons are
+# measured against the fills that you build here.
+#
+# **Time** two hours; the cells compute for three minutes on two CPU cores. **You need** Python and a first look at
+# tensors. **Data** faces drawn by the course, or CelebA where it lies in `data/` (research only); `astronaut`
+# (NASA, public domain), `brick`, `gravel` (CC0).
 
 # %% [markdown]
 # ## What you will be able to do
@@ -29,9 +26,8 @@
 #
 # **The map.** Here: the question. Lessons 1 and 2: networks that invent pictures from noise (GAN, DCGAN).
 # Lessons 3 to 6: networks that fill holes (encoder-decoder, GLCIC, DeepFillV2, U-Net). Lesson 7: holes that
-# nobody marked. Lesson 8: all systems in one table.
-
-# %% [markdown]
+# nobody marked. Lesson 8: all systems in one table. Lessons 9 and 10: what came after GANs.
+#
 # ## 1 · Set-up
 
 # %%
@@ -58,7 +54,6 @@ from inpaintlib.seeding import stream
 from inpaintlib.studio.pictures import load_picture
 from inpaintlib.studio.studio import Studio
 
-# %%
 use_style()
 run = session.start(seed=0)
 SIZE = 96  # pixels, of the faces that are measured
@@ -75,7 +70,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # course.
 
 # %% tags=["picture"]
-first = fixed_batch(
+first = fixed_batch(  # these five faces of the set; the seed decides where their holes are
     load_faces("validation", size=128, limit=50),
     [3, 11, 20, 31, 42],
     mask=partial(masks.square, side=52, margin=28),
@@ -87,7 +82,9 @@ firsts = {
     "exemplar": classical.exemplar(first.observed, first.mask),
     "network": network.generate(first),
 }
-show_rows({"given": paint_holes(first.image, first.mask), **firsts, "truth": first.image})
+told = "The network, which has learned from other faces, is nearest to the truth"
+rows = {"given": paint_holes(first.image, first.mask), **firsts, "truth": first.image}
+show_rows(rows, heading=told)
 decibels = {name: metrics.psnr(x, first.image, first.mask).mean() for name, x in firsts.items()}
 assert decibels["network"] > max(decibels["biharmonic"], decibels["exemplar"])
 
@@ -138,7 +135,7 @@ show_diagram(
 # %% [markdown]
 # The fill never receives the image itself, only the observed picture and the mask. The composite takes known
 # pixels from the image and the others from the prediction. Three conventions hold in every lesson; a `batch` holds
-# all three pictures, as `batch.image`, `batch.mask` and `batch.observed`:
+# all three, as `batch.image`, `batch.mask` and `batch.observed`:
 #
 # | what | shape | values |
 # |---|---|---|
@@ -149,6 +146,9 @@ show_diagram(
 # With image $x$, mask $m$, constant $c$ and prediction $\hat y$:
 #
 # $$\text{observed} = (1-m)\,x + m\,c \qquad\qquad \text{completed} = (1-m)\,x + m\,\hat y$$
+#
+# In code each is one `torch.where`, so a known pixel keeps its exact value. A mask that was resized like a photograph
+# has greys between 0 and 1: it is refused.
 
 # %% tags=["nbval-check-output"]
 batch = fixed_batch(validation, 6, mask=partial(masks.rectangle, low=36, high=48))
@@ -166,11 +166,6 @@ except ValueError as error:
     print("ValueError:", error)
 
 # %% [markdown]
-# In code both formulas are one `torch.where`: a known pixel keeps its exact value, and what is observed does not
-# depend on what is hidden. The last line refuses a mask that was resized like a photograph and has greys between
-# 0 and 1.
-
-# %% [markdown]
 # ### Five projects, ten kinds of holes
 #
 # This course grew out of five small public projects. Each left one document behind, and the lessons call these
@@ -184,7 +179,7 @@ except ValueError as error:
 # | 003 | a *blind* inpainter: nobody tells it where the hole is | 7 |
 # | 004 | an encoder-decoder with several kinds of holes | 3 |
 #
-# Hardly two of them draw the same kind of holes, so their scores cannot be compared. Here are all kinds, with the
+# Almost no two of them draw the same kind of holes, so their scores cannot be compared. Here are all kinds, with the
 # mean share of the picture that each hides:
 
 # %%
@@ -194,7 +189,8 @@ for name, sample in masks.KINDS.items():
     titles.append(f"{name}: {masks.hole_fraction(many).mean():.0%}")
     drawn.append(many[:1])
 face = validation.floats([7]).expand(len(drawn), -1, -1, -1)
-show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width=9)
+told = "Ten kinds of holes, and the mean share of the picture that each hides"
+show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width=9, heading=told)
 
 # %% [markdown]
 # *square*: sources 000 and 001. *centre*: Context Encoders (Pathak 2016). *rectangle*: GLCIC (Iizuka 2017).
@@ -202,6 +198,10 @@ show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width
 # *border* ask to continue a picture outwards (outpainting), *pixels* asks for denoising. The share alone does not
 # say how hard a hole is: with *pixels* nearly every missing pixel has a known neighbour, with *half* most have
 # none.
+#
+# **How an exercise works.** Its difficulty is one to three filled circles. Replace the line `raise …`, run the cell,
+# then the check two cells below. If it passes, the lesson goes on with *your* function. Between the two lies a
+# solution, folded.
 
 # %% [markdown]
 # ### Exercise 1 · A sampler of rectangles
@@ -211,8 +211,8 @@ show_images(paint_holes(face, torch.cat(drawn)), titles=titles, columns=5, width
 # Write `random_rectangle`, the sampler of the holes that this lesson measures on. Per sample of the batch:
 #
 # 1. draw the hole's height and, independently, its width: whole pixels from `low` to `high`, **both included**,
-#    each as likely;
-# 2. draw the place: every place where the rectangle lies wholly inside the picture is as likely;
+#    all equally likely;
+# 2. draw the place: all places where the rectangle lies wholly inside the picture are equally likely;
 # 3. write 1 inside the rectangle, 0 outside.
 #
 # Random numbers come from `generator` only, which moves on as it is used: the same seed gives the same holes, the
@@ -273,7 +273,8 @@ random_rectangle = check(random_rectangle, random_rectangle_reference, test_rand
 # From here on the lesson's holes come from your sampler. Six of them:
 rectangles = partial(random_rectangle, low=SIZE * 3 // 8, high=SIZE // 2)
 chosen = fixed_batch(validation, [3, 11, 20, 31, 42, 47], mask=rectangles, seed=3)
-show_images(paint_holes(chosen.image, chosen.mask), columns=6, width=9)
+told = "Six holes from this sampler"
+show_images(paint_holes(chosen.image, chosen.mask), columns=6, width=9, heading=told)
 share = masks.hole_fraction(chosen.mask)
 assert share.min() > 0.12
 assert share.max() < 0.27
@@ -410,13 +411,12 @@ strength = (blurred - calm).square().mean().sqrt()
 versions = {"truth": calm, "blurred": blurred, "brighter": calm + strength}
 versions["noisy"] = calm + noise * strength / noise.square().mean().sqrt()
 
-# %%
 psnrs = {name: metrics.psnr(v, calm).item() for name, v in versions.items()}
 ssims = {name: metrics.ssim(v, calm).item() for name, v in versions.items()}
 notes = [f"PSNR {psnrs[name]:.1f} · SSIM {ssims[name]:.2f}" for name in versions]
 notes[0] = "PSNR ∞ · SSIM 1.00"  # nothing is wrong
-pictures = torch.cat(list(versions.values()))
-show_rows({"": pictures}, titles=list(versions), notes={"": notes}, label_width=0)
+rows, told = {"": torch.cat(list(versions.values()))}, "Three kinds of damage, and one PSNR"
+show_rows(rows, titles=list(versions), notes={"": notes}, label_width=0, heading=told)
 assert max(abs(psnrs[name] - psnrs["blurred"]) for name in ("brighter", "noisy")) < 0.01
 assert ssims["brighter"] > 0.9 > ssims["blurred"] > ssims["noisy"] + 0.1
 
@@ -436,12 +436,13 @@ assert ssims["brighter"] > 0.9 > ssims["blurred"] > ssims["noisy"] + 0.1
 # system, and its answer is a straight line. This is the **harmonic** fill.
 #
 # Ask for the *fourth* difference to vanish instead, and the curve also carries on the slopes at both ends. This
-# is the **biharmonic** fill.
+# is the **biharmonic** fill. The code makes the squared first (or second) differences as small as possible; at the
+# smallest sum, the second (or fourth) difference vanishes in the gap.
 
 
 # %% tags=["nbval-check-output"]
 def fill_line(values, unknown, order):
-    """Unknown entries of a line: the squared differences of half that order are smallest."""
+    """A line whose unknown entries make its differences of this even order vanish there."""
     difference = torch.eye(len(values), dtype=torch.float64)
     for _ in range(order // 2):
         difference = difference.diff(dim=0)
@@ -558,25 +559,28 @@ eye = torch.zeros(1, 1, 128, 128)
 eye[:, :, 42:66, 44:74] = 1
 rounds = [0, 5, 30, 200, 1500]
 grown = [diffuse(apply_mask(astronaut, eye), eye, count) for count in rounds]
-show_images(torch.cat(grown), titles=[f"{count} rounds" for count in rounds], columns=5, width=9)
+titles, told = (
+    [f"{count} rounds" for count in rounds],
+    "Colours flow in from the edge; no eye appears",
+)
+show_images(torch.cat(grown), titles=titles, columns=5, width=9, heading=told)
 harmonic = partial(diffuse, rounds=1500)
 assert (diffuse(grown[-1], eye, 1) - grown[-1]).abs().max() < 1e-3  # nothing moves any more
 
 # %% [markdown]
-# **What to see.** After 1,500 rounds nothing moves any more: the hole is skin, and there is no eye. Other
-# classical fills are relatives of this one:
+# **What to see.** After 1,500 rounds nothing moves: the hole is skin, without an eye. Four relatives stand in the
+# tables below:
 #
-# - **Biharmonic** (scikit-image) solves the equation of the fourth differences.
-# - **Telea** (2004) works inwards in one pass: each pixel becomes a weighted mean of the known pixels near it.
-# - **Navier-Stokes** (Bertalmio 2001) continues lines of equal brightness, as the streamlines of a fluid.
-# - **Image mean** paints the mean colour of the known pixels. It is a control: it shows how hard a hole is.
-
-# %% [markdown]
+# - **biharmonic**: the fourth differences vanish;
+# - **Telea** (2004): weighted means of known pixels near by;
+# - **Navier-Stokes** (Bertalmio 2001): lines of equal brightness go on, as in a fluid;
+# - **image mean**: the known pixels' mean colour, a control that shows how hard a hole is.
+#
 # ## 6 · Exemplars: copy from the same picture
 #
-# Diffusion cannot draw a brick: every pixel it makes is a mean. The other half of classical inpainting copies real
-# pixels. Take a small patch at the hole's edge, half known and half missing. Search the picture for the patch
-# that agrees best with the known half. Copy its pixels into the missing half. Repeat.
+# Diffusion cannot draw a brick: every pixel it makes is a mean. The other half of classical inpainting copies. Take a
+# patch at the hole's edge, half known. Search the picture for the patch that agrees best with it.
+# Copy its pixels into the missing half. Repeat.
 
 # %% [markdown]
 # ### Exercise 4 · The best match
@@ -654,32 +658,29 @@ def by_example(observed, mask, *, size=9, patches=100_000):
     while not known.all() and patches:
         share = functional.avg_pool2d(known.float()[None], size, 1, size // 2)[0]
         place = divmod(share.masked_fill(known, -1).argmax().item(), known.shape[1])
-        top, left = (
-            min(max(p - size // 2, 0), n - size) for p, n in zip(place, known.shape, strict=True)
-        )
-        here = slice(top, top + size), slice(left, left + size)
+        corner = [min(max(place[i] - size // 2, 0), known.shape[i] - size) for i in (0, 1)]
+        here = tuple(slice(start, start + size) for start in corner)
         row, column = best_match(picture, source, picture[:, *here], known[here])
         found = picture[:, row : row + size, column : column + size]
         picture[:, *here] = torch.where(known[here], picture[:, *here], found)
         known[here] = True
         patches -= 1
-    return picture[None], (top, left, size, size), (row, column, size, size)
+    return picture[None], (*corner, size, size), (row, column, size, size)
 
 
-# %%
-brick = load_picture("brick wall", size=256)[:, :, :128, :128]
-wall = torch.zeros(1, 1, 128, 128)
+brick, wall = load_picture("brick wall", size=256)[:, :, :128, :128], torch.zeros(1, 1, 128, 128)
 wall[:, :, 44:84, 44:84] = 1
-_, target, match = by_example(apply_mask(brick, wall), wall, patches=1)
+given = apply_mask(brick, wall)
+_, target, match = by_example(given, wall, patches=1)
 panels = [outlined(paint_holes(brick, wall), {BLUE: target, ORANGE: match}, thickness=2)]
-panels += [by_example(apply_mask(brick, wall), wall, patches=n)[0] for n in (25, 1000)]
+panels += [by_example(given, wall, patches=count)[0] for count in (25, 1000)]
 titles = ["first patch (blue) and match", "after 25 patches", "filled", "truth"]
-show_images(torch.cat([*panels, brick]), titles=titles, columns=4, width=9)
-stain = harmonic(apply_mask(brick, wall), wall)
-assert hole_psnr(panels[-1], brick, wall) > hole_psnr(stain, brick, wall)
+panels, told = torch.cat([*panels, brick]), "Copied patches continue the bricks"
+show_images(panels, titles=titles, width=9, heading=told)
+assert hole_psnr(panels[2:3], brick, wall) > hole_psnr(harmonic(given, wall), brick, wall)
 
 # %% [markdown]
-# **What to see.** The blue patch found the orange one; bricks appear where diffusion paints a stain. The order
+# **What to see.** The blue patch found the orange one; bricks appear where diffusion would paint a stain. The order
 # matters: an edge should be continued first, before flat parts grow over its way. **Criminisi et al. (2004)**
 # therefore take next the patch with the largest
 #
@@ -701,9 +702,8 @@ for name, (image, hole) in cases.items():
     numbers = zip(near[name], sharp[name], strict=True)
     notes[name] = ["", *(f"{db:.1f} dB · sharpness {detail:.2f}" for db, detail in numbers), ""]
 titles = ["given", "diffusion", "exemplar", "truth"]
-show_rows(rows, titles=titles, notes=notes, label_width=0.7)
-
-# %%
+told = "Copying is sharp, diffusion is not; on gravel and face, PSNR prefers diffusion all the same"
+show_rows(rows, titles=titles, notes=notes, label_width=0.7, heading=told)
 gain = {name: (exemplar - diffusion).item() for name, (diffusion, exemplar) in near.items()}
 assert gain["brick"] > 2
 assert gain["gravel"] < 0
@@ -738,7 +738,9 @@ pca = classical.PCA(learned, components=60)
 basis = pca.basis.view(-1, *pca.mean.shape)  # each direction times its standard deviation
 steps = torch.tensor([-2.0, -1, 0, 1, 2]).view(-1, 1, 1, 1)
 walks = {f"$b_{{{k}}}$": (pca.mean + steps * basis[k - 1]).clamp(-1, 1) for k in (1, 2, 30)}
-show_rows(walks, titles=["−2", "−1", "0: the mean", "1", "2"], width=7, label_width=0.6)
+told = "The first directions change large areas, the thirtieth changes little"
+titles = ["−2", "−1", "0: the mean", "1", "2"]
+show_rows(walks, titles=titles, width=7, label_width=0.6, heading=told)
 assert basis[0].square().sum() > 10 * basis[29].square().sum()  # variances
 
 # %% [markdown]
@@ -757,7 +759,7 @@ fills = {"diffusion": harmonic, **classical.CLASSICAL, "mean face": mean_face, "
 rows = {"given": paint_holes(chosen.image, chosen.mask)}
 for name in ("diffusion", "exemplar", "mean face", "PCA"):
     rows[name] = fills[name](chosen.observed, chosen.mask)
-show_rows({**rows, "truth": chosen.image})
+show_rows({**rows, "truth": chosen.image}, heading="PCA is nearest to the truth, and blurred")
 known = {name: hole_psnr(rows[name], chosen.image, chosen.mask).mean() for name in list(rows)[1:]}
 assert known["PCA"] == max(known.values())
 
@@ -765,12 +767,11 @@ assert known["PCA"] == max(known.values())
 # **What to see.** The mean face pastes average features, with a visible seam. Diffusion has no seam and no
 # features. PCA draws features where they belong and has the best PSNR of the four on these faces. All that it draws
 # is blurred, because it is a sum of a few smooth pictures.
-
-# %% [markdown]
+#
 # ## 8 · Measure
 #
 # Now in numbers. Four kinds of holes (the first from your sampler), every fill, and three draws: each draw takes
-# other faces and other holes. The score is your PSNR in the hole, per picture and then averaged. The last column is
+# different faces and different holes. The score is your PSNR in the hole, per picture and then averaged. The last column is
 # the sharpness of the fills of the centre hole.
 
 # %%
@@ -808,27 +809,29 @@ for draw in range(3):
     assert scores["biharmonic"]["pixels"][draw] > scores["PCA"]["pixels"][draw] + 1
     assert scores["exemplar"]["sharpness"][draw] > 2 * scores["PCA"]["sharpness"][draw]
 
-# %% [markdown]
-# **What the table says** (each sentence holds in all three draws; the cell asserts it). Between scattered *pixels*
-# the formulas know enough: biharmonic is more than 1 dB better than PCA. In the *centre* hole whole features are
-# missing, and knowing faces is worth more than 1 dB over every classical fill: **PCA is the bar** for the
-# networks of this course. There too, diffusion is nearer to the truth than the smoother-looking biharmonic fill.
-
 # %%
 points = {name: (line["sharpness"], line["centre"]) for name, line in table.items()}
+sharpest, nearest = (max(points, key=lambda name, at=at: points[name][at]) for at in (0, 1))
 show_points(
     points,
     xlabel="sharpness in the centre hole (1 = as the truth)",
     ylabel="PSNR in the hole (dB)",
     aims=("as sharp as the truth at 1", "nearer to the truth: up"),
+    heading=f"Sharpest: {sharpest}. Nearest to the truth: {nearest}. No fill is both",
 )
+assert (sharpest, nearest) == ("exemplar", "PCA")
 
 # %% [markdown]
-# **What to see.** A good fill would stand at the upper right, near sharpness 1. No fill of this lesson does: PCA has
-# the best PSNR, but less than half of the exemplar fill's sharpness. (*Image mean* and *mean face* owe their sharpness
-# to the seam around the hole, not to detail.) The networks of lessons 3 to 6 aim at that corner.
+# **What the table says** (each sentence holds in all three draws; the cell asserts it). Between scattered *pixels*
+# the formulas know enough: biharmonic is more than 1 dB better than PCA. In the *centre* hole whole features are
+# missing, and knowing faces is worth more than 1 dB over every classical fill: **PCA is the bar** for the
+# networks of this course.
 #
-# Means hide failures, so look at the worst cases first.
+# **What the plane says.** A good fill would stand at the upper right, near sharpness 1. None does: PCA has less than
+# half of the exemplar fill's sharpness. (*Image mean* and *mean face* owe theirs to the seam.) The networks of
+# lessons 3 to 6 aim at that corner.
+#
+# Means hide failures, so look at the worst cases.
 
 # %%
 test = fixed_batch(validation, 3 * count, mask=rectangles)
@@ -838,7 +841,8 @@ bad = Batch(test.image[worst], test.mask[worst], test.observed[worst])
 guess = pca(bad.observed, bad.mask)
 rows = {"given": paint_holes(bad.image, bad.mask), "PCA": guess, "truth": bad.image}
 notes = {"PCA": [f"{value:.1f} dB" for value in per_image[worst].tolist()]}
-show_rows(rows | {"error": error_map(guess, bad.image)}, notes=notes)
+told = f"What PCA gets most wrong: the six worst of its {3 * count} fills"
+show_rows(rows | {"error": error_map(guess, bad.image)}, notes=notes, heading=told)
 
 # %% [markdown]
 # **What to see.** Many failures have a cause that you can name: glasses, a hat, hair or a beard where most faces
@@ -864,14 +868,14 @@ show_map(
     label="mean error, from 0 to 1",
     beside=mean_face.mean,
     titles=("mean face", "PCA's error, place by place"),
+    heading="Skin is easy; eyes, mouth and outlines are hard",
 )
 
 # %% [markdown]
 # **What to see.** The colour bar says what a colour means. Skin is easy, because it goes on as it begins. Eyes,
 # mouth and outlines are harder: faces differ there, and a misplaced edge is penalised twice, where it should be
 # and where it is. A test that hides only centres never asks about the rest of the face.
-
-# %% [markdown]
+#
 # ## 9 · Break it: a perfect score
 #
 # One slip: `1 - mask` where the composite wants `mask`. Some programs mark holes white and others black, so this
@@ -886,7 +890,8 @@ print(f"in the hole: {hole_psnr(swapped, astronaut, eye).item()} dB")
 
 # %% tags=["predict"]
 panels = torch.cat([paint_holes(astronaut, eye), swapped])
-show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, width=4)
+titles, told = ["given", "completed with 1 − mask"], "All grey but the hole: a perfect score"
+show_images(panels, titles=titles, columns=2, width=4, heading=told)
 
 # %% [markdown]
 # The score is infinite: the hole holds the truth, and everything else the grey answer. A score that is too good
@@ -1001,8 +1006,7 @@ show_images(panels, titles=["given", "completed with 1 − mask"], columns=2, wi
 # | averaged weights | the running mean of a network's weights over its last steps |
 #
 # </details>
-
-# %% [markdown]
+#
 # ## 11 · What we have
 #
 # You wrote the sampler, the measure, diffusion and the search for the best match. Diffusion gives smooth fills,

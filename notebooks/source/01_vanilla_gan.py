@@ -6,23 +6,21 @@
 # %% [markdown]
 # # 1 · Vanilla GAN: digits from noise
 #
-# ![Five rows of eight small pictures, the same eight noise vectors at five moments of training: grey noise, dim blobs, ragged strokes, digits with specks, and in the last row clean white digits on black.](pictures/01_vanilla_gan.jpg)
+# ![The same eight noise vectors at five moments of training: grey noise, dim blobs, ragged strokes, digits with specks, clean digits.](pictures/01_vanilla_gan.jpg)
 #
 # Two networks play a game. The generator invents digits; the discriminator says which digits are invented.
-# Nobody tells either of them what a 7 looks like, and yet 7s appear. In this lesson you write the two steps
-# of this game, train with them, and measure what comes out.
-
-# %% [markdown]
-# **Time** about two hours to read and try; the cells themselves compute for about five minutes on two
-# CPU cores. **Before this lesson** you have trained one network in PyTorch; lesson 0 helps but is not
-# needed. **Data** digits of 28 × 28 pixels. Without a download the course *draws* its own; with MNIST
-# in `data/` (CC BY-SA 3.0) it takes those.
+# Nobody tells either of them what a 7 looks like, and yet 7s appear. You write the two steps of this game,
+# train with them, and measure what comes out.
+#
+# **Time** about two hours; the cells compute for five minutes on two CPU cores. **Before this lesson** you have
+# trained one network in PyTorch; lesson 0 helps. **Data** digits of 28 × 28 pixels, drawn by the course, or MNIST
+# where it lies in `data/` (CC BY-SA 3.0).
 
 # %% [markdown]
 # ## What you will be able to do
 #
 # - **implement** the losses and the two training steps of a GAN, and train with them;
-# - **explain** which distance the game minimises, when its gradient vanishes, and why its players circle;
+# - **explain** which distance the game minimises, when its gradient vanishes, and why training circles;
 # - **measure** what a generator leaves out, and whether it copies its training data;
 # - **test** a suspected defect of public code with a fair experiment.
 #
@@ -52,16 +50,14 @@ from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.exercises import check
-from inpaintlib.notebook.viz import show_bars, show_curves, show_images, show_rows, use_style
+from inpaintlib.notebook.viz import PARTS, show_curves, show_images, show_rows, use_style
 from inpaintlib.photos import shipped
 from inpaintlib.seeding import stream
 from inpaintlib.training.ema import EMA
 
-# %%
 use_style()
 run = session.start(seed=1)
-digits = load_digits("train")
-held_out = load_digits("validation")
+digits, held_out = load_digits("train"), load_digits("validation")
 print(f"inpaintlib {inpaintlib.__version__} · {run}\n{digits}")
 
 # %% [markdown]
@@ -84,15 +80,16 @@ answers = [number + 1 for number in range(16) if order[number] >= 8]
 print("invented:", ", ".join(str(number) for number in answers))
 
 # %% [markdown]
-# Some are easy to find: look for specks, and for strokes that lead nowhere. Others are not. From now on we call
-# pictures that a network invents **fakes**. The question of this lesson: how does a network learn to draw digits when
-# its only teacher is another network, which says "real" or "fake"?
+# Some are easy to find: look for specks, and for strokes that lead nowhere. Others are not. From now on, invented
+# pictures are called **fakes**. How does a network learn to draw digits when its only teacher is another network,
+# which says "real" or "fake"?
 #
 # ### The whole system
 #
-# The **generator** turns noise into a picture. The **discriminator** gives each picture a score. Two losses use the
-# same scores and want opposite things. The dashed arrows show how far the gradient of each loss
-# goes: the discriminator's stops at the discriminator, the generator's passes through it.
+# The **generator** turns a vector of random numbers, the **noise** $z$, into a picture. The **discriminator** gives
+# each picture one score, its **logit**: the larger, the more real. Two losses use the same scores and want opposite
+# things. Dashed arrows show how far each loss's gradient goes: the discriminator's stops at the
+# discriminator, the generator's passes through it. (B is the number of pictures in a batch.)
 
 # %%
 show_diagram(
@@ -140,15 +137,21 @@ print("the generator will need", batch.image[0].numel(), "numbers per picture")
 #
 # $$\max_D\; V(D) = \mathbb E_{x\sim p}\,\log D(x) + \mathbb E_{x\sim q}\,\log(1 - D(x)).$$
 #
-# At each single $x$ this is $p \log D + q \log(1-D)$. Set the derivative to zero:
-# $p/D = q/(1-D)$, so the best answer is (Goodfellow et al. 2014, proposition 1)
+# $\mathbb E_{x\sim p}$ is the mean over $x$ drawn from $p$, and $\log$ the natural logarithm (ln). Each $x$ adds
+# $p \log D + q \log(1-D)$ to $V$. The derivative with respect to $D$ is zero where $p/D = q/(1-D)$, so the best
+# answer is (Goodfellow et al. 2014, proposition 1)
 #
 # $$D^*(x) = \frac{p(x)}{p(x)+q(x)}.$$
 
 # %% [markdown]
-# Networks give a **logit** $\ell$, any real number, and $D = \sigma(\ell) = 1/(1+e^{-\ell})$. For our two
-# densities the best logit is a straight line, $\ell^*(x) = \log\frac{p(x)}{q(x)} = \frac{\theta^2}{2} - \theta x$.
-# Check one value by hand: with $\theta = 5$, a fake at $x = 5$ gets $12.5 - 25 = -12.5$.
+# A network gives any real number, the logit $\ell$. The Sigmoid $\sigma$ makes a probability of it:
+# $D = \sigma(\ell) = 1/(1+e^{-\ell})$. At logit 0 this is one half; each unit more multiplies the odds $D/(1-D)$ by
+# $e$. The best odds are $p/q$, so for our two densities the best logit is a straight line:
+#
+# $$\ell^*(x) = \log\frac{p(x)}{q(x)} = \frac{\theta^2}{2} - \theta x .$$
+#
+# Check one value by hand: with $\theta = 5$, a fake at $x = 5$ gets $12.5 - 25 = -12.5$:
+# the discriminator is almost sure.
 
 
 # %% tags=["nbval-check-output"]
@@ -164,39 +167,30 @@ for x in torch.tensor([0.0, 2.5, 5.0]):
     ratio = density(x, 0) / (density(x, 0) + density(x, 5))
     print(f"x = {x:.1f}   p/(p+q) = {ratio:.6f}   logit {best_logit(x, 5):6.1f}")
 
-# %%
-x = torch.linspace(-4, 9, 400)
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.6), sharey=True)
-for axis, shift in zip(axes, (5.0, 1.0), strict=True):
-    axis.plot(x, density(x, 0), x, density(x, shift))
-    axis.plot(x, best_logit(x, shift).sigmoid(), color="0.35", linestyle="--")
-    axis.set(title=f"shift θ = {shift:.0f}", xlabel="x")
-axes[1].legend(["data p", "fakes q", "best D"], loc="upper right")
-plt.show()
-
 # %% [markdown]
-# Left, the fakes are far from the data: the best $D$ is 1 over the data, 0 over the fakes, and nearly flat in both
-# places. Right, the densities overlap and $D$ falls gently. If they were equal, $D$ would be ½ everywhere.
-#
 # ### Which distance the game minimises
 #
 # Put the best $D$ into $V$ (theorem 1 of the paper):
 #
 # $$V(D^*) = 2\,\mathrm{JS}(p, q) - 2 \log 2 .$$
 #
-# $\mathrm{JS}$ is the **Jensen-Shannon divergence**: with $m = (p+q)/2$, the mean of $\mathrm{KL}(p \,\|\, m)$ and
-# $\mathrm{KL}(q \,\|\, m)$, where $\mathrm{KL}(p \,\|\, m) = \mathbb E_{x\sim p} \log \tfrac{p(x)}{m(x)}$. It is 0 only
-# when $p = q$, and never more than $\log 2$. So a generator that makes $V$ as small as possible, against the best
-# discriminator, makes $q$ equal to $p$. We compute both sides.
+# $\mathrm{JS}$ is the **Jensen-Shannon divergence**, a measure of how much two densities differ. With their average
+# $m = (p+q)/2$ it is
+#
+# $$\mathrm{JS}(p, q) = \tfrac12\,\mathbb E_{x\sim p} \log \frac{p(x)}{m(x)} +
+# \tfrac12\,\mathbb E_{x\sim q} \log \frac{q(x)}{m(x)} .$$
+#
+# It is 0 only when $p = q$, and never more than $\log 2$. So a generator that makes $V$ as small as possible, against
+# the best discriminator, makes $q$ equal to $p$. We compute both sides.
 
 # %% tags=["nbval-check-output"]
-grid = torch.linspace(-12, 20, 3201, dtype=torch.float64)
+grid = torch.linspace(-12, 20, 3201, dtype=torch.float64)  # a step is 0.01
 
 
 def jensen_shannon(shift):
     p, q = density(grid, 0), density(grid, shift)
-    kl = [(side * (2 * side / (p + q)).log()).sum() * 0.01 for side in (p, q)]
-    return (kl[0] + kl[1]) / 2
+    means = [(side * (2 * side / (p + q)).log()).sum() * 0.01 for side in (p, q)]
+    return (means[0] + means[1]) / 2
 
 
 for shift in (0.0, 1.0, 5.0):
@@ -206,23 +200,34 @@ for shift in (0.0, 1.0, 5.0):
     print(f"2 JS - 2 ln 2 = {2 * jensen_shannon(shift) - 2 * torch.tensor(2.0).log():.4f}")
 
 # %%
-shifts = torch.linspace(0, 8, 81)
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.6))
-axes[0].plot(shifts, [jensen_shannon(shift.item()) for shift in shifts])
-axes[0].axhline(0.6931, color="0.45", linestyle="--", linewidth=1)
-axes[0].set(title="Jensen-Shannon divergence, at most ln 2", xlabel="shift θ")
-axes[1].plot(shifts, shifts, color="C1")
-axes[1].set(title="Wasserstein distance", xlabel="shift θ")
+x, shifts = torch.linspace(-4, 9, 400), torch.linspace(0, 8, 81)
+figure, axes = plt.subplots(1, 3, figsize=(9.6, 2.9), layout="constrained")
+for axis, shift in zip(axes, (1.0, 5.0), strict=False):
+    axis.plot(x, density(x, 0), label="data p")
+    axis.plot(x, density(x, shift), color=PARTS["generator"], label="fakes q")
+    axis.plot(x, best_logit(x, shift).sigmoid(), "--", color=PARTS["discriminator"], label="best D")
+axes[1].legend(loc="upper right")
+axes[2].plot(shifts, shifts / 8, color="C4", label="Wasserstein distance")
+divergence = torch.stack([jensen_shannon(shift.item()) for shift in shifts])
+axes[2].plot(shifts, divergence / divergence[-1], color="C3", label="Jensen-Shannon")
+axes[2].legend(loc="lower right")
+axes[0].set(title="θ = 1: D falls gently", xlabel="x")
+axes[1].set(title="θ = 5: at the fakes, D is flat", xlabel="x")
+axes[2].set(
+    title="Far away, Jensen-Shannon is flat", xlabel="shift θ", ylabel="share of value at θ = 8"
+)
 plt.show()
 
 # %% [markdown]
-# Left: from about θ = 5 on, the curve is flat. Fakes that are far off get almost no gradient, although they need it
-# most. In high dimensions, data and fakes hardly ever overlap (Arjovsky and Bottou 2017), so this is the usual case.
+# **What to see.** Left, data and fakes overlap and the best $D$ falls gently. Middle, they are far apart, and $D$ is
+# nearly flat at the fakes. Right, from about θ = 5 on Jensen-Shannon is flat, too: fakes that are far off get
+# almost no gradient, although they need it most. In high dimensions data and fakes hardly ever overlap (Arjovsky and
+# Bottou 2017), so this is usual.
 #
-# Right: the **Wasserstein distance** is how far probability must be carried, on average, to turn $q$ into $p$. Here it is
-# $|\theta|$, with slope 1 everywhere. It is the value of another game (Arjovsky et al. 2017): the discriminator gives
-# any score $f(x)$ and maximises $\mathbb E_p f - \mathbb E_q f$, but $f$ may nowhere be steeper than 1. To keep $f$ so
-# is the difficult part; lesson 2 comes back to it.
+# The **Wasserstein distance** says how far probability must be carried, on average, to turn $q$ into $p$: here
+# $|\theta|$, never flat. It is the value of another game (Arjovsky et al. 2017): any score $f(x)$ instead of a
+# probability, and the maximum of $\mathbb E_p f - \mathbb E_q f$, but $f$ may nowhere be steeper than 1. Lesson 2 comes
+# back to it.
 
 # %% [markdown]
 # ### How the generator learns
@@ -230,10 +235,11 @@ plt.show()
 # The generator never sees the data. All it gets is the slope of the discriminator's answer at its own
 # fakes: in which direction to change them so that $D$ grows. There are two losses that ask for a larger $D$:
 #
-# - **minimise** $\log(1 - D(x))$, the other half of the same game (*saturating*);
+# - **minimise** $\log(1 - D(x))$, the generator's part of the same $V$. It is called *saturating*: it becomes flat;
 # - **minimise** $-\log D(x)$ instead (*non-saturating*).
 #
-# Which one has the larger slope when the generator is bad? We ask autograd, at $x = 5$.
+# Which one has the larger slope at a bad fake, $x = 5$? And how far does a generator come with it in 40 steps, if
+# the discriminator is the best there is at every step? It begins at $\theta = 5$.
 
 
 # %% tags=["nbval-check-output"]
@@ -245,41 +251,33 @@ def non_saturating(logits):
     return -F.logsigmoid(logits).mean()
 
 
+def descend(loss, shift=5.0, steps=40, rate=0.2):
+    """The generator's shift after so many steps of gradient descent."""
+    z = torch.distributions.Normal(0, 1).icdf(torch.linspace(0.005, 0.995, 100))  # evenly spread
+    for _ in range(steps):
+        theta = torch.tensor(shift, requires_grad=True)
+        loss(best_logit(theta + z, shift)).backward()
+        shift = (theta - rate * theta.grad).item()
+    return shift
+
+
 for loss in (saturating, non_saturating):
     fake = torch.tensor([5.0], requires_grad=True)
     loss(best_logit(fake, 5.0)).backward()
-    print(f"{loss.__name__:15s} slope at the fake: {fake.grad.item():.6f}")
-
-# %%
-z = torch.distributions.Normal(0, 1).icdf(torch.linspace(0.005, 0.995, 100))
-
-
-def descend(loss, shift=5.0, steps=40, rate=0.2):
-    """The generator learns; after every step the discriminator is the best there is."""
-    path = [shift]
-    for _ in range(steps):
-        theta = torch.tensor(path[-1], requires_grad=True)
-        loss(best_logit(theta + z, path[-1])).backward()
-        path.append((theta - rate * theta.grad).item())
-    return path
-
-
-paths = {"saturating": descend(saturating), "non-saturating": descend(non_saturating)}
-told = "The non-saturating generator arrives, the saturating one hardly moves"
-show_curves(paths, ylabel="shift θ", levels={"the data": 0.0}, heading=told)
-assert paths["saturating"][-1] > 4 > 0.5 > abs(paths["non-saturating"][-1])
+    print(f"{loss.__name__:15s} slope at the fake {fake.grad.item():.6f}", end="   ")
+    print(f"θ after 40 steps {descend(loss):.2f}")
 
 # %% [markdown]
-# With the same discriminator and step size, the non-saturating generator has reached the data after 40 steps; the
-# saturating one is still beyond θ = 4, because its loss is flat exactly where it is worst. The paper proves with the
-# first form and trains with the second. So do we.
+# With the same step size, the non-saturating generator has nearly reached the data after 40 steps;
+# the saturating one is still beyond θ = 4, because its loss is flat exactly where the generator is worst. The paper
+# proves with the first form and trains with the second. So do we.
 #
 # ## 5 · Build the two networks
 #
-# We build the networks of a public project, the course's source 002, with fully connected layers only. The
-# generator widens from 100 numbers to 784, one per pixel; **Tanh** bounds each to (-1, 1). The discriminator
-# goes back to one logit; **Dropout** switches off a random 30 % of its units at every step. (The source adds a
-# Sigmoid; section 6 shows why we do not.)
+# We build the networks of a public project, the course's source 002: fully connected layers. The generator
+# widens from 100 numbers to 784, one per pixel; **Tanh** bounds each to (-1, 1). The discriminator goes back to one
+# logit; **Dropout** switches off a random 30 % of its units at every step. (The source adds a Sigmoid; section 6
+# shows why we do not.)
 
 
 # %%
@@ -324,7 +322,7 @@ fakes = generator(torch.randn(4, 100, generator=stream("one forward pass")))
 print(f"generator      {count_parameters(generator):>9,} parameters, pictures {tuple(fakes.shape)}")
 print(f"discriminator  {count_parameters(discriminator):>9,} parameters, logits", end=" ")
 print([round(value, 3) for value in discriminator(fakes).flatten().tolist()])
-theirs = gan.GAN(gan.GANConfig()).eval()
+theirs = gan.GAN(gan.GANConfig()).eval()  # the package's networks
 theirs.generator.load_state_dict(generator.state_dict())
 theirs.discriminator.load_state_dict(discriminator.state_dict())
 assert torch.equal(theirs.discriminator(fakes), discriminator(fakes))
@@ -346,9 +344,12 @@ print("log(1 - D), naive ", [f"{value:.4f}" for value in torch.log(1 - torch.sig
 print("log(1 - D), stable", [f"{value:.4f}" for value in F.logsigmoid(-logits)])
 
 # %% [markdown]
-# The first line says `inf` and the second `-inf` where the truth is 200 and -20. PyTorch's `BCELoss`, which the
-# source uses, avoids them by clamping the logarithm at -100; then a very certain discriminator gives a *flat* loss,
-# and the generator's gradient is zero. A loss that reads logits can be right everywhere.
+# The first line says `inf` and the second `-inf` where the truth is 200 and -20. The source's `BCELoss`
+# clamps the logarithm at -100: a very certain discriminator gives a *flat* loss, and the generator's gradient is
+# zero. A loss that reads logits can be right everywhere.
+#
+# **How an exercise works.** Replace `raise …`, run the cell, then the check. If it passes, the lesson goes
+# on with *your* function. Between the two lies a solution, folded.
 #
 # ### Exercise 1 · The generator's loss
 #
@@ -395,8 +396,12 @@ def test_generator_loss(function):
             f"at logit {logit}: expected {loss}, got {cost.item()}"
         )
         cost.backward()
-        assert abs(leaf.grad.sum().item() - slope) < 1e-3, (
-            f"at logit {logit} the slope must be {slope}, not {leaf.grad.sum().item()}: "
+        found = leaf.grad.sum().item()
+        assert leaf.grad.isfinite().all(), (
+            f"at logit {logit} the slope is {found}: a part overflows, whether it is used or not"
+        )
+        assert abs(found - slope) < 1e-3, (
+            f"at logit {logit} the slope must be {slope}, not {found}: "
             "a clamped loss is flat, and a flat loss teaches nothing"
         )
 
@@ -553,9 +558,10 @@ generator_step = check(generator_step, generator_step_reference, test_generator_
 # %% [markdown]
 # ### The loop
 #
-# A game needs two networks, two optimizers and one seed. The source uses Adam with its default memory of
-# gradients, $\beta_1 = 0.9$. We take 0.5, as most GANs since Radford et al. (2015): the opponent changes, so
-# old gradients mislead. The loop alternates your two steps, with fresh noise for each.
+# A game needs two networks, two optimizers and one seed. Adam moves along a running mean of past gradients;
+# $\beta_1$ says how slowly it forgets. The source keeps the default, 0.9. We take 0.5, as most GANs since Radford
+# et al. (2015): the opponent changes, so old gradients mislead. The loop alternates your two steps, with fresh noise
+# for each, and gives back both losses after every pair of steps, so that we can look in between.
 
 
 # %%
@@ -582,8 +588,7 @@ def noise(count, *key):
 def play(game, *, steps, scale=lambda pixels: pixels):
     """Alternate the two steps; yields (step, discriminator's loss, generator's loss)."""
     networks = game.generator, game.discriminator
-    source = batches(digits, batch_size=100, seed=game.seed)
-    for step, batch in enumerate(islice(source, steps)):
+    for step, batch in enumerate(islice(batches(digits, batch_size=100, seed=game.seed), steps)):
         real = scale(batch.image).to(run.device)
         z = noise(100, game.seed, "discriminator", step)
         d_loss = discriminator_step(*networks, game.optimizers[1], real, z)
@@ -625,44 +630,47 @@ for name in ("generator", "discriminator"):
 # generator $x$ makes it smaller, the discriminator $y$ makes it larger. The gradient for $x$ is $y$, that for $y$ is $x$,
 # and the solution is $x = y = 0$. They start at $(1, 0)$, with rate $r = 0.1$.
 #
-# *Predict.* Do they arrive, if both move at once? If they take turns? And if the discriminator's loss gets a
-# penalty of $\tfrac12 y^2$ (here $y$ is the slope of its score)?
+# *Predict.* Do they arrive, if both move at once? If they take turns? And if the discriminator's loss also gets a
+# penalty of $\tfrac12 y^2$? ($y$ is the slope of the score $x \cdot y$ with respect to $x$, so the penalty keeps the
+# score from becoming steep.)
 
-# %% tags=["nbval-check-output", "predict"]
+# %% tags=["predict"]
 RULES = {
     "both at once": lambda x, y, r: (x - r * y, y + r * x),
-    "in turns": lambda x, y, r: (x - r * (y + r * x), y + r * x),
+    "in turns, y first": lambda x, y, r: (x - r * (y + r * x), y + r * x),
     "in turns, with penalty": lambda x, y, r: (x - r * (y + r * (x - y)), y + r * (x - y)),
 }
-orbits = {}
-for name, move in RULES.items():
+figure, axes = plt.subplots(1, 3, figsize=(9, 4), layout="constrained")
+distances, averages = [], []
+for axis, (name, move) in zip(axes, RULES.items(), strict=True):
     points = [(1.0, 0.0)]
     for _ in range(200):
         points.append(move(*points[-1], 0.1))
-    orbits[name] = torch.tensor(points)
-    distance, average = orbits[name][-1].norm(), orbits[name].mean(dim=0).norm()
-    print(f"{name:23s} distance at the end {distance:.2f}, of the average {average:.2f}")
-
-# %%
-figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), layout="constrained")
-for axis, (name, points) in zip(axes, orbits.items(), strict=True):
-    axis.plot(*points.T, linewidth=1)
-    axis.plot(*points[-1], "o", color="C0", label="after 200 steps")
-    axis.plot(*points.mean(dim=0), "D", color="C1", label="average of all steps")
-    axis.plot(0, 0, "+", color="0.2", markersize=11, label="solution")
+    points = torch.tensor(points)
+    distances.append(points[-1].norm().item())
+    averages.append(points.mean(dim=0).norm().item())
+    axis.plot(*points.T, color="0.55", linewidth=1)
+    for place, sign, label in [(points[-1], "o", "last step"), (points.mean(0), "D", "average")]:
+        axis.plot(*place, sign, label=f"{label}: {place.norm():.2f} from the solution")
+    axis.plot(0, 0, "k+", markersize=11, label="solution")
     axis.set(title=name, xlabel="generator x", aspect="equal", xlim=(-2.9, 2.9), ylim=(-2.9, 2.9))
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
 axes[0].set_ylabel("discriminator y")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+figure.suptitle("Only with the penalty do both arrive; the average is always near", fontsize=11)
 plt.show()
+assert distances[0] > 2 > 1.1 > distances[1] > 0.9 > 0.1 > distances[2]
+assert max(averages) < 0.15
 
 # %% [markdown]
 # Moving at once, they spiral outwards: each step makes the distance $\sqrt{1 + r^2}$ times larger. In turns, as in your
 # loop, they circle for ever. With the penalty they arrive; the **gradient penalties** of later GANs do this
 # for real networks. Two things follow for us. The last weights are one point of a circle, and
-# their **average** lies near the solution. So we keep a moving average of the generator's weights (EMA:
-# exponential moving average; Yazıcı et al. 2019). It costs one line. It is ours, not the source's.
+# the **average** of all steps lies near the solution, under each rule. So we keep a moving average of the generator's
+# weights (EMA: exponential moving average; Yazıcı et al. 2019). It costs one line. It is ours, not the source's.
 #
 # ## 9 · Train
+#
+# Now your two steps play the game. At four moments we draw the same eight noise vectors.
 
 # %% tags=["train"]
 STEPS = run.pick(ci=45, laptop=2500, gpu=30_000)
@@ -680,14 +688,14 @@ for step, d_loss, g_loss in tqdm(play(game, steps=STEPS), total=STEPS):
             moments[f"step {step + 1}"] = game.generator(fixed).cpu()
 
 with average.applied(), torch.no_grad():
-    moments["average"] = game.generator(fixed).cpu()
+    moments["averaged\nweights"] = game.generator(fixed).cpu()
     samples = game.generator(noise(1000, run.seed, "measure")).cpu()
-ink = {name: pictures.mean().item() for name, pictures in moments.items()}
+ink = [pictures.mean().item() for pictures in moments.values()]  # how bright each row is
 target = digits.floats(slice(1000)).mean().item()
-assert abs(ink["average"] - target) < 0.7 * abs(ink["step 1"] - target), "the ink is not the data's"
+assert abs(ink[-1] - target) < 0.7 * abs(ink[0] - target), "the ink is not the data's"
 
 # %% tags=["picture"]
-show_rows(moments)
+show_rows(moments, heading=f"The same eight noise vectors: noise becomes digits in {STEPS:,} steps")
 
 # %% [markdown]
 # Each column is one noise vector, each row a moment. First the background darkens, then blobs appear, then
@@ -698,7 +706,8 @@ show_rows(moments)
 
 # %% tags=["predict"]
 levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows nothing
-show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500))
+told = "Neither loss says how good the pictures are"
+show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500), heading=told)
 
 # %% [markdown]
 # Neither has to fall. Each loss is a score *against the present opponent*, and both networks improve at once: these
@@ -732,13 +741,10 @@ for name, share in copied.items():
 assert copied["planted"] > 0.8, "the measure does not find copies"
 assert copied["samples"] < copied["unseen"] + 0.1, "the generator copies"
 
-# %%
-show_rows({"samples": samples[:8], "nearest\ntraining digit": ratios(samples[:8])[1]})
-
 # %% [markdown]
-# The measure finds more than 80 % of the planted copies. Of the samples it finds no larger share, up to ten points, than
-# of digits that were never in the training data (both asserted): no sign of copying. (The discriminator might have
-# stored digits; it is the one that sees them.)
+# The measure finds more than 80 % of the planted copies. Among the samples, its share is at most ten points above that
+# among unseen digits (both are asserted): no sign of copying. (The discriminator might have stored digits; it is the
+# one that sees them.)
 #
 # ### Which digits does it draw?
 #
@@ -770,22 +776,36 @@ assert correct > run.pick(ci=0.8, laptop=0.96, gpu=0.97), "too poor a classifier
 
 # %%
 @torch.no_grad()
-def counted(images):
-    """Class counts (10,), and how sure the classifier is on average, 0 to 1."""
+def classified(images):
+    """Per picture, the class that the classifier names and how sure it is, 0 to 1: (B,) each."""
     sure, label = classifier(images).softmax(1).max(1)
-    return torch.bincount(label, minlength=10), sure.mean().item()
+    return label, sure
 
 
-counts, confidence = counted(samples)
+label, sure = classified(samples)
+counts, confidence = label.bincount(minlength=10), sure.mean().item()
 covered = int((counts >= 10).sum())  # classes with at least a tenth of their fair share
-bars = {str(digit): count / 10 for digit, count in enumerate(counts.tolist())}
-show_bars(bars, ylabel="% of 1,000 samples", level=("fair share", 10))
-print(f"classes covered: {covered} of 10; confidence {confidence:.2f} on samples,", end=" ")
-print(f"{counted(held_out.floats())[1]:.2f} on unseen digits")
+seen = counts.nonzero().flatten().tolist()
+surest = [int((sure * (label == digit)).argmax()) for digit in seen]
+doubtful = [int((sure + (label != digit)).argmin()) for digit in seen]
+nearest = ratios(samples[surest])[1]
+rows = {
+    "surest sample": samples[surest],
+    "its nearest\ntraining digit": nearest,
+    "least sure\nsample": samples[doubtful],
+}
+shares = [f"{digit}: {counts[digit] / 10:.1f} %" for digit in seen]
+told = (
+    f"The generator covers {covered} of 10 digits, unequally often"
+    " (10 % of the samples would be fair)"
+)
+show_rows(rows, titles=shares, width=9, heading=told)
+print(f"confidence {confidence:.2f} on samples,", end=" ")
+print(f"{classified(held_out.floats())[1].mean():.2f} on unseen digits")
 
 # %% [markdown]
-# The classifier must name *something*, even for a blob, so read the bars together with its confidence. In our run
-# all digits occur, but unequally often: 1 has twice its fair share, 0 a quarter.
+# The classifier must name *something*, even for a blob (last row), so mind its confidence, too. In our run all digits
+# occur, but 1 has twice its fair share and 0 a quarter.
 #
 # ## 11 · Break it: mode collapse
 #
@@ -844,17 +864,19 @@ else:
     assert max(found["slow"]) <= 4 < min(found["quick"]), "the settings do not differ"
 
 # %% tags=["predict"]
-figure, axes = plt.subplots(2, 3, figsize=(7.5, 5.2), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(7.5, 5.4), layout="constrained")
 for row, name in zip(axes, rings, strict=True):
     for axis, points, count in zip(row, rings[name], found[name], strict=True):
         axis.scatter(*CENTRES.T, s=260, color="0.88")
-        axis.scatter(*points.T, s=3, alpha=0.5)
-        axis.set(title=f"{count} of 8", aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
+        axis.scatter(*points.T, s=3, alpha=0.5, color=PARTS["generator"])
+        axis.set(title=f"{count} of 8 reached", aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
     row[0].set_ylabel(f"{name} discriminator")
+told = "Only the quick discriminator keeps the fakes apart (three seeds each)"
+figure.suptitle(told, fontsize=11, x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# With every seed, the quick discriminator's generator reaches more clusters than the slow one's with any. A slow
+# Every run with the quick discriminator reaches more clusters than any run with the slow one. A slow
 # discriminator hardly changes while the generator moves all its points to the spot with the highest score. When it
 # has learned to reject that spot, all points move on together. Nothing in the loss looks at a *set* of samples; only the
 # discriminator's quick answer keeps them apart (Goodfellow et al. 2014, section 6; Heusel et al. 2017).
@@ -865,7 +887,7 @@ plt.show()
 # anything in [-1, 1]. Is that a defect? First, what a discriminator could use:
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def negative(images):
     """The share of pictures with a negative pixel."""
     return (images < 0).flatten(1).any(dim=1).float().mean().item()
@@ -878,7 +900,6 @@ def accuracy(game, scale, fakes):
     return torch.cat([real, game.discriminator(fakes) < 0]).float().mean().item()
 
 
-# %% tags=["nbval-check-output"]
 untrained = generator(torch.randn(200, 100, generator=stream("bug hunt"))).detach()
 for name, real in {"fed [0, 1]": to_unit(quiz), "fed [-1, 1]": quiz}.items():
     print(
@@ -888,8 +909,8 @@ for name, real in {"fed [0, 1]": to_unit(quiz), "fed [-1, 1]": quiz}.items():
 
 # %% [markdown]
 # Fed [0, 1], one negative pixel proves that a picture is a fake: no digit has any. That is a suspicion, not yet a
-# result. A fair test trains both versions equally long from the same seeds, and shows the data and the fakes of each
-# version on *one* scale, the one that its data was fed on. It reports three numbers: how many fakes have a
+# result. A fair test trains both versions equally long from the same seeds, and draws each version's fakes on the
+# scale of its own data, so that the data's black is black in both. It reports three numbers: how many fakes have a
 # negative pixel, how often the discriminator is right about fakes and unseen digits, and how sure the classifier is.
 #
 # *Predict* them for both versions.
@@ -899,6 +920,7 @@ FAIR = run.pick(ci=20, laptop=300, gpu=3000)
 SCALES = {"fed [0, 1]": to_unit, "fed [-1, 1]": lambda pixels: pixels}
 fair, facts = {}, []
 for name, scale in SCALES.items():
+    drawn = []
     for seed in (1, 2, 3):
         rival = Game(seed)
         before = rival.generator(noise(500, "fair")).detach()
@@ -906,13 +928,16 @@ for name, scale in SCALES.items():
             pass
         fakes = rival.generator(noise(500, "fair")).detach()
         assert (fakes - before).abs().mean() > 0.05, "the generator has learned nothing"
-        shown = (2 * fakes - 1).clamp(-1, 1) if scale is to_unit else fakes
-        fair[f"{name}\nseed {seed}"] = shown[:8].cpu()
-        right, sure = accuracy(rival, scale, fakes), counted(shown.cpu())[1]
+        shown = (2 * fakes - 1).clamp(-1, 1).cpu() if scale is to_unit else fakes.cpu()
+        drawn.append(shown[:3])
+        right, sure = accuracy(rival, scale, fakes), classified(shown)[1].mean()
         facts.append((name, seed, negative(fakes), right, sure))
+    fair[name] = torch.cat(drawn)
 
 # %%
-show_rows({"data": digits.floats(slice(8))} | fair)
+seeds = [f"seed {seed}" if column == 1 else "" for seed in (1, 2, 3) for column in range(3)]
+told = f"Fakes after {FAIR} steps with and without the cue, three per seed, on one scale"
+show_rows(fair | {"data": digits.floats(slice(9))}, titles=seeds, width=9, heading=told)
 print("                     negative   discriminator   classifier")
 for name, seed, share, right, sure in facts:
     print(f"{name:12s} seed {seed}: {share:9.0%} {right:15.0%} {sure:12.2f}")

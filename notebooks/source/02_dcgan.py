@@ -9,9 +9,9 @@
 # ![Rows of faces that one network draws from the same noise vectors at four moments of its training: first grey patterns, then blurred heads, at last different faces with eyes, nose and mouth in place.](pictures/02_dcgan.jpg)
 #
 # Lesson 1 drew digits with fully connected layers. Radford, Metz and Chintala (2016) built both
-# networks from convolutions instead, and faces became possible. In this lesson you write their
-# generator and their discriminator, train them, measure the result, and test whether the
-# generator has only stored its training faces.
+# networks from convolutions instead, and faces became possible. In this lesson you write both
+# networks, train them, measure the result, and test whether the generator has only stored its
+# training faces.
 
 # %% [markdown]
 # **Time** about two and a half hours with the exercises; the cells alone run in about five minutes
@@ -29,8 +29,7 @@
 #
 # **The map.** Lessons 1 and 2 generate whole pictures. From lesson 3 on, the same convolutions,
 # the same normalisation and the same two losses fill holes.
-
-# %% [markdown]
+#
 # ## 1 · Set-up
 
 # %%
@@ -60,7 +59,6 @@ from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import (
     show_bars,
     show_curves,
-    show_dots,
     show_images,
     show_rows,
     use_style,
@@ -90,10 +88,11 @@ def draw(generator, z):
     """What a generator draws for noise (N, 100), in evaluation mode, on the CPU."""
     device = next(generator.parameters()).device
     with torch.no_grad():
-        return torch.cat([generator.eval()(part.to(device)).cpu() for part in z.split(100)])
+        return torch.cat([generator.eval()(part.to(device)).cpu() for part in z.split(250)])
 
 
-show_images(draw(shipped, torch.randn(12, 100, generator=stream("gallery"))), columns=6, width=7.5)
+gallery = draw(shipped, torch.randn(12, 100, generator=stream("gallery")))
+show_images(gallery, columns=6, width=7.5, heading="Each of these faces comes from 100 numbers")
 
 # %% [markdown]
 # No rule says that a face has two eyes on one level above one nose: the generator learned it.
@@ -109,7 +108,7 @@ show_images(draw(shipped, torch.randn(12, 100, generator=stream("gallery"))), co
 sides, channels = (4, 8, 16, 32), (512, 256, 128, 64)
 boxes = {
     "z": Box("noise", "100", 1, 0),
-    "fake": Box("generated face", "3×64×64", 1, 5, height=1.2),
+    "fake": Box("generated face", "layer 5: 3×64×64", 1, 5, height=1.2),
     "real": Box("real face", "3×64×64", 0, 5, height=1.2),
     "D": Box("discriminator", "3×64×64 → 1", 0.5, 6, "network"),
     "d_loss": Box("discriminator's loss", "real high, generated low", 0, 7, "loss"),
@@ -133,17 +132,18 @@ show_diagram(
 # %% [markdown]
 # ## 3 · How a picture grows: the transposed convolution
 #
-# A fully connected layer has a weight for every pair of values: the last layer of lesson 1's
-# generator would need 1024 · 12,288 of them for our faces. DCGAN's last layer has 64 · 3 · 4 · 4.
-# It looks at neighbours only, and uses the same weights everywhere.
+# A fully connected layer has one weight per pair of an input and an output value. Lesson 1's last
+# layer has 1024 inputs; for faces of 3 · 64 · 64 values it would need 1024 · 12,288 weights.
+# DCGAN's last layer has 64 · 3 · 4 · 4: it looks at neighbours only, with the same weights everywhere.
 #
-# A convolution with stride 2 halves a picture. A **transposed convolution** doubles it. It uses
-# its kernel $k$ as a stamp: every input value $x_i$ adds $x_i\,k$ to the output, and each stamp
-# lies $s$ places (the stride) after the one before. Where stamps overlap, they add up:
+# A convolution with stride 2 halves the sides of a picture; a **transposed convolution** doubles
+# them. In one row of values, its kernel $k$ works as a stamp: every input value $x_i$ adds $x_i\,k$ to
+# the output, and each stamp begins $s$ places (the stride) after the one before. Stamps that overlap
+# add up:
 #
 # $$y_{s\,i+j} \mathrel{+}= x_i\,k_j .$$
 #
-# At last the **padding** $p$ cuts $p$ values off each end.
+# The **padding** $p$ cuts $p$ values off each end.
 
 # %% tags=["nbval-check-output"]
 dense = gan.Generator(gan.GANConfig(channels=3, size=64)).layers[-2]
@@ -162,23 +162,21 @@ print("1, 2, 3 stamped with (1, 10, 100) at stride 2:", y.flatten().int().tolist
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write the transposed convolution in one dimension, for any stride and padding. Of PyTorch use
-# only `zeros`, indexing and addition.
-
-
-# %% tags=["exercise:02-1"]
-def stamp(x, kernel, stride, padding):
-    """(N,) values, (K,) kernel to a transposed convolution of (N - 1)·stride + K - 2·padding."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+# Write the transposed convolution of one row of values, for any stride and padding. Of PyTorch use
+# only `zeros`, indexing and arithmetic.
+#
 # <details><summary>Hint</summary>
 #
 # First forget the padding. How long is the output? Find the place where the last stamp begins.
 # Add all stamps into zeros of that length. Cut last, and try `padding = 0`: `y[0:-0]` is empty.
 #
 # </details>
+
+
+# %% tags=["exercise:02-1"]
+def stamp(x, kernel, stride, padding):
+    """(N,) values, (K,) kernel to a transposed convolution of (N - 1)·stride + K - 2·padding."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:02-1"] jupyter={"source_hidden": true}
@@ -235,7 +233,7 @@ for size in (2, 3, 4, 5, 6):
 # deviation.)
 
 
-# %%
+# %% tags=["predict"]
 @torch.no_grad()
 def grow(make_layer):
     """An even grey through three untrained layers: the middle of the result, (1, 1, 48, 48)."""
@@ -250,7 +248,6 @@ def grow(make_layer):
     return picture[..., middle - 24 : middle + 24, middle - 24 : middle + 24]
 
 
-# %% tags=["predict"]
 two_d = partial(nn.ConvTranspose2d, 1, 1, stride=2, bias=False)
 makers = {f"transposed, kernel {k}": partial(two_d, k, padding=(k - 1) // 2) for k in (3, 5, 4)}
 makers["repeat pixels, kernel 3"] = partial(ResizeConv2d, 1, 1, bias=False)
@@ -259,7 +256,9 @@ spread = {name: picture.std().item() for name, picture in grown.items()}
 titles = [f"{name}\nspread {spread[name]:.2f}" for name in grown]
 assert max(spread, key=spread.get) == "transposed, kernel 3", "kernel 3 should be the worst"
 assert min(spread, key=spread.get) == "repeat pixels, kernel 3", "repeating should have none"
-show_images((torch.cat(list(grown.values())) - 1).clamp(-1, 1), titles=titles, columns=4, width=8)
+pictures = (torch.cat(list(grown.values())) - 1).clamp(-1, 1)
+told = "Only repeated pixels keep an even grey even"
+show_images(pictures, titles=titles, columns=4, width=8, heading=told)
 
 # %% [markdown]
 # Kernels 3 and 5 make a checkerboard, and each of the three layers adds one of another size (Odena
@@ -305,13 +304,22 @@ print("a bias of 7 before it changes nothing:", torch.allclose(layer(x + 7), lay
 # | transposed convolution | 4, 2, 1 | w × 32 × 32 | BatchNorm, ReLU |
 # | transposed convolution | 4, 2, 1 | 3 × 64 × 64 | Tanh |
 #
-# No layer has a bias (before BatchNorm it would be useless). With $w = 64$ there are 3,576,704 parameters.
+# No layer has a bias (BatchNorm would subtract it again). $w = 64$ gives 3,576,704 parameters.
 #
 # ### Exercise 2 · The generator
 #
 # ●●○ · 25 minutes · 6 points
 #
 # Write it. It gets noise of shape (B, 100). The faces of this lesson come out of *your* network.
+#
+# <details><summary>Hint</summary>
+#
+# Begin with `super().__init__()`. The five rows differ in few numbers: a loop over the pairs of
+# channels, or a helper that returns one row as a list of layers, goes into one `nn.Sequential`.
+# `z` needs two more axes of length 1 before a two-dimensional layer accepts it. If your count is
+# too large by a few hundred, a bias is left; if it is too small, a BatchNorm is missing.
+#
+# </details>
 
 
 # %% tags=["exercise:02-2"]
@@ -323,17 +331,6 @@ class Generator(nn.Module):
 
     def forward(self, z):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Begin with `super().__init__()`. The five rows differ in few numbers: a loop over the pairs of
-# channels, or a helper that returns one row as a list of layers, goes into one `nn.Sequential`.
-# `z` needs two more axes of length 1 before a two-dimensional layer accepts it. If your count is
-# too large by a few hundred, a bias is left; if it is too small, a BatchNorm is missing.
-#
-# </details>
 
 
 # %% tags=["solution:02-2"] jupyter={"source_hidden": true}
@@ -392,13 +389,21 @@ Generator = check(Generator, Generator_reference, test_generator)
 # No biases: 2,765,568 parameters with $w = 64$. The output is a logit, large for real.
 #
 # Section 7 uses a second form: with `spectral=True` there is no BatchNorm, and every convolution
-# has a bias and is wrapped as `spectral_norm(convolution)`.
+# has a bias and is wrapped as `spectral_norm(convolution)` (what it does: section 9).
 #
 # ### Exercise 3 · The discriminator
 #
 # ●●○ · 20 minutes · 5 points
 #
 # Write both forms in one class.
+#
+# <details><summary>Hint</summary>
+#
+# Make the list of layers in a loop over the widths. Ask `spectral` at three places: for the bias,
+# for the wrapper, for the BatchNorm. The last convolution gives (B, 1, 1, 1): flatten it, but
+# keep the batch axis.
+#
+# </details>
 
 
 # %% tags=["exercise:02-3"]
@@ -410,16 +415,6 @@ class Discriminator(nn.Module):
 
     def forward(self, image):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Make the list of layers in a loop over the widths. Ask `spectral` at three places: for the bias,
-# for the wrapper, for the BatchNorm. The last convolution gives (B, 1, 1, 1): flatten it, but
-# keep the batch axis.
-#
-# </details>
 
 
 # %% tags=["solution:02-3"] jupyter={"source_hidden": true}
@@ -481,7 +476,7 @@ print(tuple(logits.shape), *[f"{count_parameters(network):,}" for network in net
 # ## 7 · Train your networks
 #
 # Your generator plays against the *spectral* form of your discriminator; section 9 compares both.
-# The rest is the package's loop: Adam with the learning rates below, and the **hinge loss**. With
+# The rest is the package's loop: Adam with the settings below, and the **hinge loss**. With
 # the score $D$, the discriminator pays $\max(0, 1 - D)$ for a real face and $\max(0, 1 + D)$ for a
 # generated one (its loss is the mean of the two); the generator pays $-D$. So the discriminator
 # gets no gradient from a real face above 1, nor from a generated one below -1. What we show is a
@@ -489,6 +484,7 @@ print(tuple(logits.shape), *[f"{count_parameters(network):,}" for network in net
 # other weights: `refresh_statistics` measures them anew.
 
 # %%
+# The discriminator's learning rate is twice the generator's; `betas` are Adam's.
 HINGE = {"adversarial": "hinge", "betas": (0.0, 0.99), "discriminator_factor": 2.0}
 
 
@@ -498,7 +494,7 @@ def new_game(width, seed, *, spectral, rate):
     model = recipes.make("dcgan", "lesson", seed=seed, learning_rate=rate, **HINGE)
     model.generator, model.discriminator = Generator(width), Discriminator(width, spectral)
     initialise_normal(model.generator)
-    if not spectral:  # which divides every layer by its own size, so that no start is too large
+    if not spectral:  # spectral norm sets the size of every layer itself
         initialise_normal(model.discriminator)
     return model.to(run.device)
 
@@ -510,7 +506,6 @@ def settled(generator):
     return copy.eval()
 
 
-# %%
 STEPS = run.pick(ci=60, laptop=800, gpu=10_000)
 WIDTH, RATE = run.pick(ci=(8, 2e-3), laptop=(16, 1e-3), gpu=(64, 2e-4))
 model = new_game(WIDTH, run.seed, spectral=True, rate=RATE)
@@ -532,44 +527,48 @@ with average.applied():
 moments["the end,\naveraged"] = draw(yours, columns)
 means = torch.stack([moments["the end,\naveraged"].mean(dim=0), held_out.floats().mean(dim=0)])
 likeness = torch.corrcoef(means.flatten(1))[0, 1].item()
-assert likeness > run.pick(ci=0.3, laptop=0.7, gpu=0.7), "the mean of your faces is no mean face"
+assert likeness > run.pick(ci=0.3, laptop=0.7, gpu=0.7), "your average face looks like no face"
 
 # %% tags=["picture"]
-show_rows(moments, width=7.4)
+told = "The same six noise vectors: grey at first, then heads, then faces"
+show_rows(moments, width=7.4, heading=told)
 
 # %% [markdown]
-# Each column is one noise vector. At first all columns look alike; then they part, and eyes, nose
-# and mouth find their places. These faces come from the network that you wrote, in our run after
-# fewer than a thousand steps; the paper's were trained for many thousands.
+# At first all columns look alike; then they become different, and eyes, nose and mouth find their
+# places. These faces come from the network that you wrote, in our run after fewer than a thousand
+# steps; the paper's were trained for many thousands.
 
 # %%
-show_curves(losses, smooth=run.pick(ci=5, laptop=25, gpu=200))
+told = "In our run the losses stay level after step 100, while the faces improve"
+show_curves(losses, smooth=run.pick(ci=5, laptop=25, gpu=200), heading=told)
 
 # %% [markdown]
 # As in lesson 1, these curves do not tell how good the faces are: each loss is measured against an
-# opponent that changes too.
+# opponent that changes too. We need another measure.
 #
 # ## 8 · Measure: the Fréchet distance
 #
 # Describe every face by 64 **features** of a classifier, which was trained to tell attributes such
 # as glasses or smiles. Then compare two sets of faces through the means $\mu$ and covariances $C$
-# of their features:
+# of their features (tr is the sum of the diagonal):
 #
 # $$d = |\mu_1 - \mu_2|^2 + \operatorname{tr}\left(C_1 + C_2 - 2\,(C_1 C_2)^{1/2}\right).$$
 #
-# Wrong colours change the mean; missing variety shrinks the covariance. The field uses the
-# features of an Inception network ("FID", Heusel et al. 2017). Our numbers use our own features,
-# so compare them with each other only.
+# For a single feature this is $(\mu_1 - \mu_2)^2 + (\sigma_1 - \sigma_2)^2$, $\sigma$ its
+# deviation. Wrong colours change the mean; missing variety shrinks the covariance. The field uses
+# the features of an Inception network ("FID", Heusel et al. 2017). Our numbers use our own
+# features, so compare them with each other only.
 
 # %% tags=["nbval-check-output"]
-# One feature: means 0 and 3, standard deviations 1 and 2. By hand: 3² + (2 - 1)² = 10.
+# One feature: means 0 and 3, deviations 1 and 2. By hand: (3 - 0)² + (2 - 1)² = 10.
+# Then a set of equal faces, deviation 0, beside one of deviation 1: 0² + (1 - 0)² = 1.
 wave = torch.linspace(-1, 1, 1001).view(-1, 1)
 wave = (wave - wave.mean()) / wave.std()
 print("shifted and wider:    ", round(frechet_distance(wave, 3 + 2 * wave), 3))
-print("collapsed to its mean:", round(frechet_distance(wave, 0 * wave), 3))
+print("all equal to the mean:", round(frechet_distance(wave, 0 * wave), 3))
 
 # %%
-classifier = features_for(held_out) or learn_features(faces)
+classifier = features_for(held_out) or learn_features(faces)  # shipped, or learned from yours
 
 
 def features(images):
@@ -609,11 +608,12 @@ show_bars(bars, ylabel="Fréchet distance\nto unseen faces", width=7, heading=to
 # %% [markdown]
 # ## 9 · Limit the discriminator's slope
 #
-# A generator learns from the slope of the discriminator's score. A discriminator that has won is
-# steep in some places and flat in others, and the generator gets no useful gradient. Three
-# methods limit the slope: **WGAN-GP** (Gulrajani et al. 2017) adds $(\lVert\nabla_x D\rVert -
-# 1)^2$ to its loss, at points between real and generated pictures; **R1** (Mescheder et al. 2018)
-# adds $\lVert\nabla_x D\rVert^2$ at real pictures; both need a second gradient per step.
+# A generator learns from the slope of the discriminator's score: $\nabla_x D$ says how the score
+# changes with the picture $x$. A discriminator that has won is steep in some places and flat in
+# others, and the generator gets no useful gradient. Three methods limit the slope: **WGAN-GP**
+# (Gulrajani et al. 2017) adds $(\lVert\nabla_x D\rVert - 1)^2$ to the discriminator's loss, at
+# points between real and generated pictures; **R1** (Mescheder et al. 2018) adds
+# $\lVert\nabla_x D\rVert^2$ at real pictures; both need a second gradient per step.
 # **Spectral norm** (Miyato et al. 2018) costs nearly nothing: it divides each layer's weights by
 # their largest gain, the factor by which the layer can lengthen a vector at most.
 
@@ -628,12 +628,13 @@ print(f"largest gain: before {gains[0]:.2f}, after spectral norm {gains[1]:.2f}"
 print(f"of 1000 random vectors none becomes longer: {longest <= 1 + 1e-4}")
 
 # %% [markdown]
-# **Experiment.** One switch: your discriminator with BatchNorm, or with spectral norm. Everything
-# else is equal: the narrow generator, the learning rates, the losses, the batches, the number of
-# steps. Three seeds each. *Predict:* which comes nearer to the real faces, and do all seeds agree?
+# **Experiment.** One switch: your discriminator with BatchNorm, or with spectral norm; each form has
+# its usual first weights. All else is equal: the narrow generator, the learning rates, the losses,
+# the batches, the number of steps. Three seeds each. *Predict:* which comes nearer to the real faces,
+# and do all seeds agree?
 
 
-# %%
+# %% tags=["train"]
 def short_game(spectral, seed, steps):
     """The generator after so many steps of a short training."""
     game = new_game(run.pick(ci=8, laptop=16, gpu=16), seed, spectral=spectral, rate=1e-3)
@@ -643,15 +644,14 @@ def short_game(spectral, seed, steps):
     return settled(game.generator)
 
 
-# %% tags=["train"]
 ROUNDS = run.pick(ci=50, laptop=200, gpu=1000)
 outcome, looks = {}, {}
 for name, spectral in (("BatchNorm", False), ("spectral norm", True)):
-    outcome[name] = []
+    outcome[name], looks[name] = [], []
     for seed in (1, 2, 3):
         drawn = draw(short_game(spectral, seed, ROUNDS), noise)
         outcome[name].append(frechet_distance(features(drawn), unseen))
-    looks[name] = drawn[:6]
+        looks[name].append(torch.cat(list(drawn[:2]), dim=2))  # side by side
 starts = [
     frechet_distance(features(draw(short_game(True, seed, 0), noise)), unseen) for seed in (1, 2, 3)
 ]
@@ -659,22 +659,19 @@ gains = [1 - end / start for start, end in zip(starts, outcome["spectral norm"],
 assert max(gains) > run.pick(ci=0.1, laptop=0.3, gpu=0.3), f"nothing was learned: {gains}"
 
 # %% tags=["predict"]
-told = "One dot per seed, the line is their mean: lower is nearer to real faces"
-show_dots({"seeds": outcome}, ylabel="Fréchet distance\nto unseen faces", heading=told)
-for name, values in outcome.items():
-    print(f"{name:14s}", *[f"{value:6.1f}" for value in values])
-
-# %%
-show_rows(looks, width=7.4)
+told = "In our run spectral norm comes nearer with two of three seeds"
+notes = {name: [f"distance {value:.1f}" for value in outcome[name]] for name in outcome}
+rows = {name: torch.stack(pairs) for name, pairs in looks.items()}
+show_rows(rows, titles=["seed 1", "seed 2", "seed 3"], notes=notes, width=7.4, heading=told)
 
 # %% [markdown]
-# In our run, spectral norm comes much nearer to the real faces with two seeds; with the third,
-# whose faces are shown above, both distances are nearly equal. One seed alone could have told
-# either story; to decide between the forms we would need more seeds and longer training. The
-# pictures differ clearly, though. With BatchNorm the faces stay pale. A likely reason: its
-# discriminator scales each batch to the same contrast, layer by layer, so it hardly sees that a
-# whole batch is too pale. With spectral norm it sees colours and contrast, and the generator
-# exaggerates them at first.
+# Below each pair of faces stands the Fréchet distance of that run to unseen faces; lower is
+# nearer. In our run, spectral norm comes much nearer with two seeds; with the third both distances
+# are nearly equal. One seed alone could have told either story; to decide between the forms we
+# would need more seeds and longer training. The pictures differ clearly, though. With BatchNorm
+# the faces stay pale. A likely reason: its discriminator scales each batch to the same contrast,
+# layer by layer, so it hardly sees that a whole batch is too pale. With spectral norm it sees
+# colours and contrast, and the generator exaggerates them at first.
 
 # %% [markdown]
 # ## 10 · Did it memorise?
@@ -689,7 +686,15 @@ show_rows(looks, width=7.4)
 #
 # ●●○ · 15 minutes · 4 points
 #
-# `torch.cdist(a, b)` gives all distances from the rows of `a` to the rows of `b`.
+# Write this test. `torch.cdist(a, b)` gives all distances from the rows of `a` to the rows of `b`.
+#
+# <details><summary>Hint</summary>
+#
+# First write "the distance of each row to its nearest training row" as a helper: you need it for
+# two sets. Which axis does the minimum reduce? `torch.quantile` gives the limit. Nothing is
+# compared with the unseen rows themselves: they only set the limit.
+#
+# </details>
 
 
 # %% tags=["exercise:02-4"]
@@ -699,16 +704,6 @@ def too_near(generated, training, unseen, rate=0.05):
     The limit is the quantile `rate` of the unseen rows' distances to their nearest training rows.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# First write "the distance of each row to its nearest training row" as a helper: you need it for
-# two sets. Which axis does the minimum reduce? `torch.quantile` gives the limit. Nothing is
-# compared with the unseen rows themselves: they only set the limit.
-#
-# </details>
 
 
 # %% tags=["solution:02-4"] jupyter={"source_hidden": true}
@@ -745,9 +740,10 @@ def test_too_near(function):
 too_near = check(too_near, too_near_reference, test_too_near)
 
 # %% [markdown]
-# A test that never fires proves nothing. So we make a generator that memorises on purpose: *your*
-# network, without a discriminator. Each of 12 fixed noise vectors has its training face, which the
-# network must return.
+# A test that never reports a copy proves nothing. So we make a generator that memorises on purpose:
+# *your* network, without a discriminator. Each of 12 fixed noise vectors has its training face, which
+# the network must return. Mirrored training faces are copies as well, because the training showed
+# every face in both directions.
 
 # %% tags=["train"]
 torch.manual_seed(run.seed)
@@ -790,21 +786,23 @@ def most_suspicious(images, count=3):
 pairs = [most_suspicious(rows) for rows in list(crowds.values())[:3]]
 above, below = (torch.cat(part) for part in zip(*pairs, strict=True))
 titles = [f"{who} {k}" for who in ("copier", "yours", "shipped") for k in (1, 2, 3)]
-show_rows({"generated": above, "nearest in\ntraining": below}, titles=titles, width=10)
+told = "The copier returns training faces, your generator does not"
+rows = {"generated": above, "nearest in\ntraining": below}
+show_rows(rows, titles=titles, width=10, heading=told)
 
 # %% [markdown]
 # The copier's faces agree with their neighbours in hair, clothes and background at once, and the
-# test fires. Of your generator's faces, fewer than one in ten are too near (the cell above asserts
-# it), and the *most* suspicious ones, shown here, resemble a training face in some features only.
-# Be careful with the conclusion: the test finds copies that our features recognise, and it misses
-# a part even of the mirrored training faces.
+# test reports them. Of your generator's faces, fewer than one in ten are too near (the cell above
+# asserts it), and the *most* suspicious ones, shown here, resemble a training face in some
+# features only. But the test finds only copies that our features recognise; it misses a part even
+# of the mirrored training faces.
 #
 # ## 11 · Break it: the 0.8 in BatchNorm
 #
 # A widely copied collection, PyTorch-GAN, writes `nn.BatchNorm2d(128, 0.8)` in its DCGAN. Its
 # author's Keras version says `BatchNormalization(momentum=0.8)`. But the second argument of
-# PyTorch's layer is $\varepsilon$. *Predict:* which size does a signal of size 0.1 have
-# afterwards?
+# PyTorch's layer is $\varepsilon$. *Predict:* which size (deviation) does a signal of size 0.1
+# have afterwards?
 
 # %% tags=["predict"]
 exponents = torch.linspace(-3, 1, 41)
@@ -869,7 +867,9 @@ def push(face, attribute, strength):
     images, scored = pushed(face, attribute, strength)
     notes = {attribute: [f"score {score:+.1f}" for score in scored]}
     titles = [f"{-strength:+.1f}", "as drawn", f"{strength:+.1f}"]
-    show_rows({attribute: images}, titles=titles, notes=notes, width=5, label_width=1.2)
+    told = f"One face, pushed against and along “{attribute}”"
+    rows, size = {attribute: images}, {"width": 5, "label_width": 1.2}
+    show_rows(rows, titles=titles, notes=notes, heading=told, **size)
 
 
 # %%

@@ -80,7 +80,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The course ships this network with trained weights. Below are faces that it has never seen, each with a box
+# The course ships such a network with trained weights. Below are faces that it has never seen, each with a box
 # cut out; the best formula of lesson 0; and one forward pass of the network.
 
 # %%
@@ -94,7 +94,8 @@ rows = {
     "context\nencoder": shipped.generate(first),
     "truth": first.image,
 }
-show_rows(rows, width=6.4)
+told = "The formula spreads the border's colours, the network paints skin and features"
+show_rows(rows, width=6.4, heading=told)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from other faces what belongs there:
@@ -214,7 +215,8 @@ panels |= {"mean": bars.mean(dim=0), "median": bars.median(dim=0).values}
 gaps = [answer - bars for answer in panels.values()]
 notes = [f"L1 {gap.abs().mean():.2f}, L2 {gap.square().mean():.2f}" for gap in gaps]
 titles = [f"{name}\n{note}" for name, note in zip(panels, notes, strict=True)]
-show_images(torch.stack(list(panels.values())), titles=titles, columns=5, width=6.8)
+told = "The mean keeps a trace of every bar, the median keeps none"
+show_images(torch.stack(list(panels.values())), titles=titles, columns=5, width=6.8, heading=told)
 
 # %% [markdown]
 # The mean keeps a pale trace of every bar. The median has **no bar at all**: at each pixel, two of three
@@ -238,7 +240,8 @@ answers = {
 }
 shown = [paint_holes(one.image, one.mask), candidates[:6], *answers.values(), one.image]
 titles = ["given", *[f"answer {n}" for n in range(1, 7)], *answers, "truth"]
-show_images(torch.cat(shown), titles=titles, columns=5, width=6)
+told = "Six of the nine answers; mean and median of all nine show several faces at once"
+show_images(torch.cat(shown), titles=titles, columns=5, width=6, heading=told)
 
 
 # %%
@@ -273,7 +276,7 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 # place of the map sees most of the face: what is known about the left eye reaches the hole at the right eye.
 #
 # The decoder uses transposed convolutions, as the paper does. Lesson 2 showed the grid that they can leave: look for
-# it while the network trains.
+# it while the network trains. (The shipped one repeats pixels instead, without a grid.)
 
 # %% [markdown]
 # ### Exercise 1 · The encoder-decoder
@@ -387,7 +390,9 @@ titles = [
     f"{patch_scores(picture)[..., 2:8].mean():.1f}"
     for name, picture in fills.items()
 ]
-show_rows({"picture": stack, "score\nper patch": scores}, titles=titles, width=6.4)
+told = "L1 prefers the grey fill, the patches prefer the stripes"
+rows = {"picture": stack, "score\nper patch": scores}
+show_rows(rows, titles=titles, width=6.4, heading=told)
 
 
 # %% [markdown]
@@ -695,22 +700,23 @@ assert hole_error(networks[0], look) < 0.9 * start, "hardly better than at the s
 
 # %% tags=["picture"]
 given = {"given": paint_holes(strip.image, strip.mask)}
-show_rows(given | moments | {"truth": strip.image}, width=6.4)
-
-# %% [markdown]
-# First come skin and hair, in our run under the grid of lesson 2; then the grid fades, and eyes and mouth appear. In
-# our run some faces get marks like glasses that they do not have. Two terms of the loss, and the error in the hole on
-# faces that it never trained on:
+told = "First come skin and hair, at last eyes and mouth"
+show_rows(given | moments | {"truth": strip.image}, width=6.4, heading=told)
 
 # %%
 tenth = STEPS // 10
-shown = {"hole": curves["hole"], "adversarial": curves["adversarial"]}
-shown["hole, validation"] = [value for value in checked.values() for _ in range(tenth)]
-show_curves(shown, smooth=tenth // 2)
+shown = {"reconstruction": curves["hole"], "adversarial": curves["adversarial"]}
+shown["on new faces"] = [value for value in checked.values() for _ in range(tenth)]
+told = "The error in the hole falls on new faces, too"
+show_curves(shown, smooth=tenth // 2, heading=told)
 
 # %% [markdown]
-# Compare *hole* with *hole, validation*: both fall, so the network learns faces and not only these pictures. The
-# adversarial term goes up and down with the discriminator and says nothing about progress, as in lesson 1.
+# At first the grid of lesson 2 covers the skin in our run; then it fades, and eyes and mouth appear. Some faces get
+# marks like glasses that they do not have.
+#
+# *Reconstruction* is the L1 in the hole, and *on new faces* the same on faces that the network never trained on: both
+# fall, so it learns faces and not only these pictures. The adversarial term goes up and down with the discriminator
+# and says nothing about progress, as in lesson 1.
 #
 # ## 9 · Look and measure
 #
@@ -736,10 +742,11 @@ worst = per_face.argsort()[:5]
 rows = {name: fills[name][worst] for name in ("PCA", "your network")}
 rows = {"given": paint_holes(look.image[worst], look.mask[worst])} | rows
 notes = {"your network": [f"{value:.1f} dB" for value in per_face[worst]]}
-show_rows(rows | {"truth": look.image[worst]}, notes=notes, width=6.4)
+told = "Its five worst faces in our run wear sunglasses, which nothing visible announces"
+show_rows(rows | {"truth": look.image[worst]}, notes=notes, width=6.4, heading=told)
 
 # %% [markdown]
-# These are its five worst faces by PSNR. Glasses, hats and unusual hair are rare, and often nothing visible
+# These are your network's five worst faces by PSNR. Glasses, hats and unusual hair are rare, and often nothing visible
 # announces them. In our run PCA has the better PSNR, and the network the sharper fills. The next section makes this
 # trade visible.
 #
@@ -784,10 +791,12 @@ means = {n: {m: sum(v) / len(v) for m, v in part.items()} for n, part in points.
 soft, loud = means["L1 only"], means["adversarial 0.1"]
 assert min(part["PSNR (dB)"] for part in means.values()) > untrained + 1, "learned nothing"
 assert loud["sharpness"] > soft["sharpness"], "the discriminator made nothing sharper"
+assert run.profile == "ci" or loud["PSNR (dB)"] < soft["PSNR (dB)"], "sharper at no cost"
 
 # %% tags=["predict"]
 others = [measure for measure in soft if measure != "PSNR (dB)"]
-show_planes(points, [("PSNR (dB)", measure) for measure in others])
+told = "The more weight the discriminator has, the sharper the fills and the lower their PSNR"
+show_planes(points, [("PSNR (dB)", measure) for measure in others], heading=told)
 
 # %% [markdown]
 # **What to see.** Each dot is a network. With the weight of the sources little changes. At a tenth of L1's weight the
@@ -803,7 +812,8 @@ show_planes(points, [("PSNR (dB)", measure) for measure in others])
 columns = [5, 1, 3, 8, 11]
 rows = {"given": paint_holes(look.image[columns], look.mask[columns])}
 rows |= {name.replace(" ", "\n", 1): results[name, 0][columns] for name in WAYS}
-show_rows(rows | {"truth": look.image[columns]}, width=6.4)
+told = "L1 alone paints several answers at once, a strong discriminator only one"
+show_rows(rows | {"truth": look.image[columns]}, width=6.4, heading=told)
 
 # %% [markdown]
 # The first column is the face of section 4. L1 alone paints several answers at once. The two rows above the truth
@@ -834,7 +844,7 @@ explore(draw, way=list(WAYS), first=range(0, len(look.image) - 4, 5))
 # holes, which one with other holes?
 
 
-# %%
+# %% tags=["train"]
 def fixed_holes(faces, seed):
     """Batches from a set in which every face keeps its hole."""
     files = fixed_batch(faces, len(faces), mask=box, seed=seed)
@@ -847,7 +857,6 @@ def redrawn_holes(faces, seed):
     return batches(faces, batch_size=16, mask=box, seed=seed)
 
 
-# %% tags=["train"]
 few, quality = train.take(slice(64)), {}
 for (name, kind), seed in product({"fixed": fixed_holes, "redrawn": redrawn_holes}.items(), SEEDS):
     pair = fresh((16, 32, 64), seed)
@@ -866,7 +875,8 @@ assert fixed[0] - fixed[1] > redrawn[0] - redrawn[1] + 0.2, "fixed holes are lea
 assert fixed[1] < redrawn[1], "and help with no other hole"
 
 # %% tags=["predict"]
-show_dots(quality, ylabel="PSNR in the hole (dB)")
+told = "Fixed holes are learned by heart, and that helps with no other hole"
+show_dots(quality, ylabel="PSNR in the hole (dB)", heading=told)
 
 # %% [markdown]
 # With fixed holes the score on the training holes is far above that on new ones, and it is worth nothing: move the

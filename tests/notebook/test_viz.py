@@ -169,10 +169,14 @@ def test_a_heading_stands_above_its_figure():
         lambda: viz.show_bars({"a": 1.0}, ylabel="y", heading=told),
         lambda: viz.show_dots({"a": {"b": [1.0]}}, ylabel="y", heading=told, level=("coin", 0.5)),
         lambda: viz.show_planes({"a": {"b": [1.0], "c": [2.0]}}, [("b", "c")], heading=told),
+        lambda: viz.show_points({"a": (1.0, 2.0)}, xlabel="x", ylabel="y", heading=told),
     ):
         plt.figure()
         show()
         assert axes()[0].get_title(loc="left") == told
+    plt.figure()
+    viz.show_map(torch.zeros(2, 2), label="error", titles=("", "where"), heading=told)
+    assert [text.get_text() for text in axes()[0].texts] == [told]
     plt.figure()
     viz.show_dots({"a": {"b": [1.0]}}, ylabel="y", level=("coin", 0.5))
     assert any(list(line.get_ydata()) == [0.5, 0.5] for line in axes()[0].lines)

@@ -196,6 +196,18 @@ def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, t
     load_weights(starts[0], recipes.make("gan").generator)
 
 
+def test_a_first_run_may_begin_with_the_file_of_another_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path))
+    starts = []
+    monkeypatch.setattr(
+        make_weights,
+        "train",
+        lambda recipe, folder, options: starts.append(options[-1]) or folder / "w",
+    )
+    make_weights.make("unet-whole-drawn", shipped.SHIPPED["unet-whole-drawn"])
+    assert starts == [str(shipped.path("unet-drawn"))]
+
+
 def test_making_drawn_weights_leaves_the_photographs_named(folder, monkeypatch):
     monkeypatch.setenv("INPAINTLIB_DATA", "somewhere")
     seen = []
