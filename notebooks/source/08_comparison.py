@@ -31,8 +31,7 @@
 # - **enter** a system of your own into the table.
 #
 # **The map.** Everything before this lesson is on trial here.
-
-# %% [markdown]
+#
 # ## 1 · Set-up
 
 # %%
@@ -78,13 +77,12 @@ print(f"{len(cards['celeba'])} cards on photographs, {len(cards['drawn'])} on dr
 # First with our eyes. The same four faces, the same hole, every system. Cover the names and guess
 # which rows are networks.
 
-# %%
+# %% tags=["picture"]
 LINE_UP = ["Telea", "biharmonic", "PCA", *(n for n, c in here.items() if c["kind"] == "network")]
 line_up = {system.name: system for system in comparison.systems(train, LINE_UP)}
 image, mask = faces.floats(slice(60)), fixed_masks("centre", 0, 60, 128)
 filled = {name: comparison.complete(s, image, mask, "centre", 0) for name, s in line_up.items()}
 
-# %% tags=["picture"]
 SHOWN = [1, 7, 12, 20]
 rows = {"hole": paint_holes(image, mask)[SHOWN]}
 rows |= {
@@ -141,7 +139,6 @@ for kind in HOLES:
         f"{kind:9}  {share.min():.3f} to {share.max():.3f} of the picture, mean {share.mean():.3f}"
     )
 
-# %% tags=["nbval-check-output"]
 same = torch.equal(fixed_masks("free-form", 0, 102, 128), fixed_masks("free-form", 0, 102, 128))
 other = torch.equal(fixed_masks("free-form", 0, 102, 128), fixed_masks("free-form", 1, 102, 128))
 print("seed 0 twice:", same, "· seed 0 and seed 1:", other)
@@ -188,19 +185,15 @@ def ranked(data):
 Markdown(markdown(ranked("celeba")))
 
 # %% [markdown]
-# Look at *half*: no network was trained on such holes. A score holds for the holes that were practised.
+# Look at *half*: no network was trained on such holes. A score holds for the holes that were practised. And read the controls
+# first. The truth must be perfect, or the ruler is broken. Grey must be poor, and it is not even last everywhere: on a large hole
+# a formula that extends one wrong edge colour can lose to plain grey. A score that looks bad may be beaten by nothing at all.
 #
-# The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. Compare a row
-# in the two tables: PCA gains most, in the square, the free-form and the half hole. In the centre hole, where
-# the features are, little changes for those that learned.
+# The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. PCA gains most, in the square,
+# the free-form and the half hole. In the centre hole, where the features are, little changes for those that learned.
 
 # %%
 Markdown(markdown(ranked("drawn")))
-
-# %% [markdown]
-# Read the controls first. The truth must be perfect, or the ruler is broken. Grey must be poor, and it
-# is not even last everywhere: on a large hole a formula that extends one wrong edge colour can lose to
-# plain grey. A score that looks bad may be beaten by nothing at all.
 
 # %% tags=["nbval-check-output"]
 for data, found in cards.items():
@@ -265,7 +258,8 @@ show_intervals(
 # %% [markdown]
 # Many intervals overlap. Is the order then a matter of luck? Not quite: the systems saw the **same**
 # pictures. A hard face is hard for all, and what all share cancels when you subtract picture by picture.
-# The interval of the **paired** difference is much narrower than the two intervals suggest.
+# The interval of the **paired** difference is much narrower than the two intervals suggest. How much, for the two best
+# networks, stands below the figure.
 
 # %%
 networks = [c for c in cards["celeba"].values() if c["kind"] == "network"]
@@ -279,9 +273,6 @@ behind = {
 behind = dict(sorted(behind.items(), key=lambda row: row[1]["mean"]))
 show_intervals(behind, xlabel=f"{champion['system']} is ahead by (dB)", level=("no difference", 0))
 
-# %% [markdown]
-# How much narrower, for the two best networks?
-
 # %% tags=["nbval-check-output"]
 second = max((c for c in networks if c is not champion), key=lambda c: psnr[c["system"]]["mean"])
 difference = behind[second["system"]]
@@ -291,8 +282,7 @@ for label, row in (("alone", psnr[champion["system"]]), ("paired", difference)):
 # %% [markdown]
 # An interval that crosses the dashed line means: on other faces the order could well be the other way
 # round. Say "we cannot tell them apart", not "second".
-
-# %% [markdown]
+#
 # ### Exercise 1 · The bootstrap
 #
 # ●●○ · 15 minutes · 4 points
@@ -388,14 +378,12 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Best system first, in both directions. A *tie* is a pair whose interval contains 0: neither of the two
-# may be called better. Ties stand near the diagonal, between neighbours in the ranking. A table that gives every one of
+# may be called better. Ties stand between neighbours in the ranking. A table that gives every one of
 # these systems a rank of its own claims more than its pictures can show.
-
-# %% [markdown]
+#
 # One more caution. All this is uncertainty over **pictures**. Training again with another seed would
 # move a network too, and no network in this table was trained more than once.
-
-# %% [markdown]
+#
 # ## 7 · By size of the hole
 #
 # One hole is one question. Sort strokes and boxes by the share of the picture that they hide, and ask
@@ -451,12 +439,10 @@ show_intervals(gains, xlabel="gained by blending, photographs (dB)", level=("not
 
 # %% [markdown]
 # **What to see.** On strokes everyone gains, `glcic` most: its loss covers the hole alone, so it was never asked to meet
-# the known pixels. (The loss of `context-encoder` gives them a weight of only 0.2.) In the centre hole these two lose: the
-# step at their edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels
-# with full weight, so the step that they are corrected by is truly their own. (`python -m inpaintlib fill` blends, unless told `--seam hard`.
-# The tables and figures of this lesson show the networks as they are.)
-
-# %% [markdown]
+# the known pixels. (That of `context-encoder` gives them a weight of only 0.2.) In the centre hole these two lose: the
+# step at their edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels too:
+# the step is truly their own error. (`python -m inpaintlib fill` blends; this lesson's tables do not.)
+#
 # ## 8 · What does it cost?
 #
 # A practitioner asks for quality **per second**. One picture of 128 × 128 at a time on the CPU; the
@@ -480,16 +466,16 @@ axis.set(xscale="log", xlabel="milliseconds per picture", ylabel="PSNR in the ce
 plt.show()
 
 # %% [markdown]
-# Formulas are orange, networks blue. Time depends on the machine, the order much less. Note that the
-# formula that solves a linear system for the hole's pixels is no cheap one when the hole is large.
-
-# %% [markdown]
+# Formulas are orange, networks blue. Time depends on the machine, the order much less. The formula that solves a linear system
+# for the hole's pixels is not cheap when the hole is large.
+#
 # ## 9 · For whom does it fail?
 #
 # Source 000 writes that its network fails on faces turned aside, under a mask, or with strong
 # expressions, and that it *removes glasses and hats*. Is it so? CelebA has labels for glasses and hats,
-# none for turned heads. Compare, for the best network, faces that have an attribute with those that
-# have not.
+# none for turned heads. Compare, for the best network, faces with an attribute and without: photographs, then
+# drawn faces. Where fewer than five of a hundred have it there is no verdict: a claim about glasses needs a set with
+# glasses, as the drawn faces are.
 
 
 # %%
@@ -510,20 +496,11 @@ for attribute in WANTED:
     if attribute not in champion["attributes"]["centre"]:
         print(f"{attribute}: fewer than 5 of {champion['pictures']} photographs, no verdict")
 
-# %% [markdown]
-# The intervals are wide, and where fewer than five photographs of a hundred have an attribute there is
-# nothing to say at all: a claim about glasses needs a set with glasses. The drawn faces have one. The same
-# figure for the best network there:
-
-# %%
 drawn_networks = [c for c in cards["drawn"].values() if c["kind"] == "network"]
 drawn_champion = comparison.best(drawn_networks, "centre")
 show_intervals(
     with_and_without(drawn_champion, WANTED), xlabel="PSNR in the centre hole (dB), drawn faces"
 )
-
-# %% [markdown]
-# Here the numbers speak: glasses cost decibels, and so do hats. Look at some of them.
 
 # %%
 wearing = faces.attributes.get("Eyeglasses", torch.zeros(len(faces), dtype=torch.bool))[:60]
@@ -539,16 +516,15 @@ show_rows(
 )
 
 # %% [markdown]
-# Where the hole hides the glasses wholly, nothing visible says that there were any, and the network
-# answers with the most likely face: bare. Where an ear-piece or a rim sticks out, it has a clue. That is
-# not a bug in the network. It is the question that has no single answer, which is why lesson 3 met the
-# median face.
-
-# %% [markdown]
+# On drawn faces glasses cost decibels, and so do hats. Where the hole hides the glasses wholly, nothing visible says that there
+# were any, and the network answers with the most likely face: bare. Where an ear-piece or a rim sticks out, it has a clue. That is
+# no bug: the question has no single answer (lesson 3's median face).
+#
 # ## 10 · The worst twelve
 #
-# Means hide disasters, and a user remembers those. For each system here are its worst cases of the
-# first sixty faces: the hole, what it made of it, and the truth. The slider goes on to better ones.
+# Means hide disasters, and a user remembers those. Of each system here: its worst of the
+# first sixty faces. The slider goes on to better ones. Look for what they share. On drawn faces: glasses, then hats; on
+# photographs hands, microphones, strong side light. These are not hard *faces* but things that faces seldom have.
 
 
 # %%
@@ -566,23 +542,17 @@ draw_worst(rank=6)
 explore(draw_worst, system=list(filled), rank=range(0, 55, 6))
 
 # %% [markdown]
-# Look for what the worst have in common. On drawn faces: glasses, then hats. On photographs: hands,
-# microphones, hats, strong side light, or a background that the hole happened to cover. These are not hard
-# *faces*; they are things that faces seldom have.
-
-# %% [markdown]
 # ## 11 · How to cheat
 #
 # Every metric can be gamed, and its authors need not even know. Three recipes:
 #
 # - **PSNR and L1** love caution. Take the *mean of three* networks, second to fourth: where they disagree, it blurs.
 # - **Fréchet distance** asks whether two crowds look alike: it compares means and covariances of what a
-#   classifier makes of them; 0 is alike (Heusel et al. 2017; ours is small, so compare its numbers with each
-#   other only). It does not ask whose face it is. *Paste the hole from another real face*: sharp, and wrong.
+#   classifier makes of them; 0 is alike (Heusel et al. 2017; ours is small). It does not ask whose face it is. *Paste the hole
+#   from another real face*: sharp, and wrong.
 # - **Whole-image scores** love small holes. Lesson 0 measured that.
-
-# %% [markdown]
-# Why does a mean gain? If two networks' errors were independent and equally large, the error of their mean
+#
+# Why does a mean gain? If two errors were independent and equally large, their mean
 # would have half the power, which is 3 dB:
 
 # %% tags=["nbval-check-output"]
@@ -594,8 +564,7 @@ for label, error in (("one", errors[0]), ("other", errors[1]), ("mean", errors.m
 # Real networks err alike, so they gain less. We add one number that PSNR cannot see: **sharpness**, the mean
 # Sobel gradient in the hole, divided by the truth's. (The package's `metrics.sharpness`, in the other lessons, asks the
 # same of the Laplacian instead of the gradient: compare its values only with each other.)
-
-# %% [markdown]
+#
 # ### Exercise 2 · Sharpness
 #
 # ●○○ · 10 minutes · 3 points
@@ -662,7 +631,6 @@ for name, completed in cheats.items():
     ratio = sharpness(completed, image, mask).mean().item()
     judged[name] = decibels, ratio, frechet_distance(eyes(completed), eyes(image)) if eyes else 0.0
 
-# %%
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.9), sharey=True)
 places = range(len(judged))
 for position, label in enumerate(
@@ -800,15 +768,13 @@ print(f"against {best_here}: {ahead['mean']:+.2f} dB, interval {between}")
 # A table with controls, intervals and pairs; a curve by hole size; slices by attribute; the worst cases;
 # and three ways to cheat. Networks win where a hole hides a feature that only a *seen face* can suggest. A
 # smooth surface holds its ground where every hidden pixel has a known neighbour. And where little is visible,
-# compare with PCA, the average of faces and its variations, before you praise a network.
-
-# %% [markdown]
-# **Three pitfalls** to take along: a ranking without pairs, a metric without its opposite, a gallery
-# without a rule for choosing.
+# compare with PCA before you praise a network.
+#
+# **Three pitfalls:** a ranking without pairs, a metric without its opposite, a gallery without a rule for choosing.
 #
 # **Read on.** Blau and Michaeli 2018, *The perception-distortion tradeoff*: why no system can win PSNR and
-# realism together, proven. Efron 1979 for the bootstrap. And `python -m inpaintlib evaluate --help`: your
-# own weights, your own photographs, the same ruler.
+# realism together. Efron 1979 for the bootstrap. And `python -m inpaintlib evaluate --help`: your
+# own photographs.
 
 # %% tags=["nbval-check-output"]
 run.save_card(
