@@ -64,7 +64,7 @@ from inpaintlib.models.contract import count_parameters
 # %%
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.memory import deal
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.viz import show_curves, show_dots, show_images, show_intervals
@@ -451,7 +451,8 @@ def train_twin(kind, seed, holes=masks.brush, rate=2e-3):
         ]
 
 
-# %% tags=["train"]
+# %% tags=["train", "predict"]
+guess_first()
 arms = {kind: (kind, masks.brush) for kind in BASES} | {"gated, squares only": ("gated", HALF)}
 twins = {
     name: np.array([train_twin(kind, seed, holes) for seed in TWIN_SEEDS])

@@ -46,6 +46,7 @@ from inpaintlib.models.contract import count_parameters
 # %%
 from inpaintlib.notebook import session
 from inpaintlib.notebook.memory import deal
+from inpaintlib.notebook.exercises import guess_first
 from inpaintlib.notebook.viz import PARTS, show_bars, show_curves, show_images, show_intervals
 from inpaintlib.notebook.viz import show_rows, use_style
 from inpaintlib.photos.blending import blended
@@ -129,7 +130,8 @@ chance = masked_l1(torch.zeros_like(exam.image), exam.image, exam.mask).item()
 for seed in PLAYER_SEEDS:
     assert played["γ from 1", seed][1][-1] < 0.93 * chance, "attention did not learn the game"
 
-# %%
+# %% tags=["predict"]
+guess_first()
 figure, axis = plt.subplots(figsize=(7, 3))
 for number, name in enumerate(starts):
     for seed in PLAYER_SEEDS:

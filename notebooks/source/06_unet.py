@@ -68,7 +68,7 @@ from inpaintlib.measure.factorial import effects
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
-from inpaintlib.notebook.exercises import check
+from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.sliders import explore
 from inpaintlib.notebook.viz import GREEN, RED, show_images, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
@@ -570,7 +570,8 @@ def heat(values, largest):
     return torch.from_numpy(colours).float().permute(0, 3, 1, 2) * 2 - 1
 
 
-# %%
+# %% tags=["predict"]
+guess_first()
 truth = validation.floats([20])
 made = torch.cat([equal_l1(make, truth, level=0.04) for make in ERRORS.values()])
 edges, structure = seen(made, truth)

@@ -45,6 +45,7 @@ from inpaintlib.measure.factorial import effects
 from inpaintlib.models import unet
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
+from inpaintlib.notebook.exercises import guess_first
 from inpaintlib.notebook.viz import show_images, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
@@ -358,7 +359,8 @@ rim = [np.mean(values, axis=0)[0] for values in depths.values()]
 blank = np.mean([by_depth(small_run(seed, learning_rate=0.0, steps=1))[0] for seed in SEEDS])
 assert max(rim) < blank, "one of the two has learned nothing"
 
-# %%
+# %% tags=["predict"]
+guess_first()
 figure, axis = plt.subplots(figsize=(5.5, 2.6))
 for number, (name, values) in enumerate(depths.items()):
     axis.plot(range(1, 6), np.transpose(values), "o", color=f"C{number}", ms=4, alpha=0.5)
