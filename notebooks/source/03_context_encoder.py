@@ -94,7 +94,7 @@ rows = {
     "context\nencoder": shipped.generate(first),
     "truth": first.image,
 }
-told = "The formula spreads the border's colours, the network paints skin and features"
+told = "The formula spreads the border's colours, the network paints skin and soft features"
 show_rows(rows, width=6.4, heading=told)
 
 # %% [markdown]
@@ -276,7 +276,7 @@ assert max(scores["mean (L2)"][2], scores["median (L1)"][2]) < scores["one of th
 # place of the map sees most of the face: what is known about the left eye reaches the hole at the right eye.
 #
 # The decoder uses transposed convolutions, as the paper does. Lesson 2 showed the grid that they can leave: look for
-# it while the network trains. (The shipped one repeats pixels instead, without a grid.)
+# it while the network trains.
 
 # %% [markdown]
 # ### Exercise 1 · The encoder-decoder
