@@ -48,5 +48,5 @@ def conduct(
 
 def write_json(path: Path, content: Run) -> None:
     """Write a file that appears whole or not at all."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, lambda part: part.write_text(text, "utf-8"))
