@@ -277,6 +277,8 @@ for axis, label, ticks in (
     axis.set(xlabel=label, yscale="log")
     axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axis.set_xticks([], minor=True)
+axes[1, 0].set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+axes[1, 0].set_yticks([], minor=True)
 figure.suptitle("For three minutes, the cheapest steps win", x=0.02, ha="left")
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 plt.show()
@@ -312,7 +314,7 @@ pairs = {
     for one, other in combinations(sorted(designs, key=lambda n: -per_picture[n].mean()), 2)
 }
 show_intervals(
-    pairs,
+    dict(reversed(pairs.items())),
     xlabel="ahead after three minutes by (dB)",
     level=("no difference", 0),
     heading="One design is ahead; the three others are equals",
