@@ -8,10 +8,10 @@
 #
 # ![Four rows of eight faces: each with a magenta box cut out; filled halfway through the training; filled at its end, closer in tone and still soft; and the true face.](pictures/06_unet.jpg)
 #
-# So far others chose the network and its losses. Now you do: from a requirement to a network within five
-# million parameters, from four losses to four weights. A student project did this, by guesses. We rebuild
-# it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem. Our
-# own short run, pictured above, loses to a linear formula: section 8.
+# So far others chose the network and its losses. Now you do: from a requirement to a network within five million
+# parameters, and from four losses to what their weights do. A student project (source 001) did this, by guesses. We
+# rebuild it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem.
+# Our own short run, pictured above, loses to a linear formula: section 8.
 
 # %% [markdown]
 # **Time** about 145 minutes to read and try; the cells themselves run in about three minutes on two CPU
@@ -19,19 +19,19 @@
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use only)
 # it takes the photographs.
 #
-# **Sources.** Ronneberger et al. 2015, *U-Net*; Wang et al. 2004, *SSIM*; and the public project that the course calls
-# source 001.
+# **Sources.** Ronneberger et al. 2015, *U-Net*; Wang et al. 2004, *SSIM*; and the public student project that the
+# course calls source 001: its report and its code.
 
 # %% [markdown]
 # ## What you will be able to do
 #
 # - **design** a network from requirements, and count its parameters before you build it;
-# - **say** which loss sees which error, because you wrote both losses by hand;
+# - **say** which loss sees which error, because you wrote Sobel and SSIM by hand;
 # - **plan** an experiment that tells what a loss weight does, and how surely;
 # - **catch** a metric that lies and a discriminator that has never learned.
 #
-# **The map.** Lesson 3 squeezed a picture through a narrow middle, lessons 4 and 5 widened the view. Here
-# the fine detail goes round the middle. Lesson 8 compares everyone.
+# **The map.** Lesson 3 squeezed a picture through a narrow middle, lessons 4 and 5 widened the view. Here the fine
+# detail goes round the middle. Lesson 8 compares all networks.
 #
 # ## 1 · Set-up
 
@@ -99,29 +99,31 @@ rows = {
 show_rows(rows, width=7)
 
 # %% [markdown]
-# The formula knows nothing of faces. The network paints sharp eyes where eyes belong; over hair or a hat, which come in
-# many kinds, a dark smear betrays it.
+# The formula knows no faces. The network paints sharp eyes in their places; over hair or a hat, a smear betrays it.
 #
 # ## 3 · From a requirement to a network
 #
-# Wanted: to fill a square hole of 32 pixels in a face of 200, after training on a thousand photographs, on a laptop:
+# Wanted: to fill a hole of 32 × 32 pixels in a face of 200 × 200, after training on a thousand photographs, on a
+# laptop:
 #
 # | requirement | decision |
 # |---|---|
 # | any picture size | convolutions only; three halvings, so a side divisible by 8 |
 # | no seam | **skips**: fine features go round the narrow middle |
-# | the middle of the hole, here 64 pixels wide, must see known pixels | halve three times |
+# | the middle of the hole (ours: up to 64 pixels) must see known pixels | halve three times |
 # | left and right must agree | **self-attention** at the bottleneck |
 # | few photographs, little memory | at most 5 million parameters |
 
 # %% [markdown]
 # ### What a skip can know
 #
-# Three halvings leave one place for 64 pixels: detail must squeeze through. A skip hands the fine features
-# to the decoder at their own place.
+# A **U-Net** is an encoder and a decoder (lesson 3), joined by skips. Three halvings leave one place per 8 × 8
+# pixels: detail must squeeze through. A skip hands the encoder's fine features directly to the decoder, at their own
+# place.
 #
-# That helps where fine features *know* something, and a hole is all the same grey. So take two different
-# faces with one hole: where, in the hole, do a layer's features differ? A place where they agree is blind.
+# That helps where fine features *know* something, and a hole is all the same grey. So take two different faces with
+# the same hole, 64 pixels wide. Where, in the hole, do a layer's features differ? Where they are equal, the layer
+# knows nothing of the face.
 
 
 # %% tags=["nbval-check-output"]
@@ -153,7 +155,8 @@ for level, (inputs, outputs) in enumerate([(4, 16), (16, 32), (32, 64), (64, 64)
 #
 # There, at the bottleneck, sits self-attention, which lets each place gather from all others. With $n$ places that is
 # $n^2$ pairs: of the source's 200 × 200 pixels 1.6 billion, after three halvings 390,625. The layer is lesson 5's
-# `SelfAttention2d`, with query and key an eighth as wide and $\gamma$ starting at 0.
+# `SelfAttention2d`, with query and key an eighth as wide and $\gamma$ starting at 0. In the diagram $b$ is the width
+# of the first block, and the arrow over the top stands for the three skips.
 
 # %%
 show_diagram(
@@ -193,7 +196,7 @@ show_diagram(
 # | bottleneck | 4b → 4b → 4b |
 # | dec3, dec2, dec1 | 8b → 4b → 4b, 6b → 2b → 2b, 3b → b → 3 |
 #
-# Write `parameters(base)`.
+# Write `parameters(base)`: a whole number, of the type `int`; the base is even.
 
 
 # %% tags=["exercise:06-1"]
@@ -244,13 +247,13 @@ fits = max(b for b in range(8, 129, 8) if parameters(b) <= 5_000_000)
 print("the widest within 5,000,000: base", fits)
 
 # %% [markdown]
-# Base 64 is the widest that fits, and the width of the source's text. Its code builds base 16, with 306,292
-# parameters: the reports describe another network than the one that was run.
+# Base 64 is the widest that fits, and the one in source 001's report. Its code builds base 16, with 306,292
+# parameters: the report describes another network than the one that was run.
 #
 # ## 4 · Build it
 #
-# Nothing is normalised, so the signal must be kept alive by the weights' start: He's initialisation (ours;
-# with torch's default it fades).
+# The network has no normalisation, so its first weights must keep the signal from fading. Torch's default lets it
+# fade; we start as He et al. do (lesson 5).
 
 
 # %%
@@ -268,9 +271,10 @@ def he_start(network):
 # ●●○ · 25 minutes · 6 points
 #
 # Write it from the table and the diagram. Its blocks are attributes with the table's names: `DoubleConv`s, but for
-# `attention`, a `SelfAttention2d`, and `dec1`, where a Tanh stands for the last LeakyReLU. `F.max_pool2d` halves on the
-# way down, `unet.double` doubles on the way up. A decoder block gets what comes from below, joined with the skip, in this
-# order. End `__init__` with `he_start(self)`.
+# `attention`, a `SelfAttention2d`, and `dec1`, an `nn.Sequential` of the same layers with a Tanh in place of the last
+# LeakyReLU. Observed picture and mask, joined in this order, enter `enc1`. `F.max_pool2d(x, 2)` halves after each
+# encoder block; then come attention and bottleneck. `unet.double` doubles before each decoder block, which gets what
+# comes from below, joined with the skip, in this order. End `__init__` with `he_start(self)`.
 #
 # With `skips=False` (ours) the skips carry zeros, and the network keeps its size. Section 7 trains *yours*.
 
@@ -381,15 +385,15 @@ rows |= {"skips closed": fills[False], "truth": look.image}
 show_rows(rows, heading="What a face has comes from the depth, its colours through the skips")
 
 # %% [markdown]
-# The counts are those of source 001's table. And with the shipped weights *your* network paints what section 2 showed.
-# Close its skips, and the eyes stay in their places, but grey and with a seam: the deepest level decides *what*, colours
-# come through the skips. (Notebook 6b trains without.)
+# The counts are those of source 001's table. With the shipped weights *your* network paints what section 2 showed.
+# Close its skips: the eyes keep their places, but turn grey, with a seam: the deepest level decides *what*, colours
+# come through the skips. (Notebook 6b *trains* without.)
 #
 # ## 5 · Four things to ask of a fill
 #
-# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the adversarial loss), weighted 100, 10,
-# 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. Ours keeps the text's promise.) The losses are averaged
-# over the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
+# Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the adversarial loss), weighted 100,
+# 10, 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. Ours keeps the report's promise.) The losses are
+# averaged over the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
 
 # %% [markdown]
 # ### Exercise 3 · Edges, by hand
@@ -461,10 +465,12 @@ sobel_distance = check(sobel_distance, sobel_distance_reference, test_sobel_dist
 # fall together? With means $\mu$, variances $\sigma^2$ and covariance $\sigma_{xy}$ in the window,
 # $$\mathrm{SSIM} = \frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1} \cdot \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}, \qquad c_1 = (0.01\,L)^2,\; c_2 = (0.03\,L)^2 .$$
 #
-# (the second quotient asks the last two questions at once). $L$ is the width of a range that begins at 0: 1 for
-# [0, 1], 255 for bytes. Map [-1, 1] to [0, 1] first: around the mean 0 the first quotient takes a trace of
-# brightness for a disaster. $c_1$ and $c_2$ keep the quotients calm where a window is dark or flat. Write it for a
-# single window whose pixels all weigh the same; variances divide by the number of pixels.
+# The second quotient asks the last two questions at once. $L$ is the width of a range that begins at 0: 1 for [0, 1],
+# 255 for bytes. (Pictures in [-1, 1] are mapped *before* the call: around the mean 0 the first quotient takes a trace
+# of brightness for a disaster.) $c_1$ and $c_2$ keep dark or flat windows calm.
+#
+# Write it for one window, with the values as they come. All pixels weigh the same; variances and covariance divide by
+# their number.
 
 
 # %% tags=["exercise:06-4"]
@@ -589,8 +595,9 @@ show_rows(rows, notes=notes, titles=list(ERRORS))
 # must say *how bright*. The blur, which L1 alone rewards (lesson 3), lights up under both. Noise disturbs
 # SSIM where the picture is flat, less in hair: like your eye.
 #
-# The curves are means over sixteen faces, Sobel's by your function. Draw a vertical line at L1 = 0.05: it meets the errors in
-# a loss's order. Both losses put brightness last, SSIM puts noise first.
+# The curves below are means over sixteen faces, Sobel's by your function. Draw a vertical line at L1 = 0.05: a curve
+# that it meets higher up is an error that the loss punishes more. Both losses punish brightness least; SSIM punishes
+# noise most.
 
 # %%
 sixteen = validation.floats(slice(16))
@@ -640,8 +647,8 @@ explore(loss_playground, error=list(ERRORS), strength=(0.0, 0.4, 0.01))
 # %% [markdown]
 # ### A weight is not an importance
 #
-# 100, 10, 1: do colours count a hundred times as much as structure? The optimiser follows the **gradient**. So
-# take blurred fills, as a network makes them, and measure the gradient of each weighted term at the pixels.
+# 100, 10, 1: do colours count a hundred times as much as structure? The optimiser follows the **gradient**. So take
+# blurred faces in place of a network's fills, and measure the gradient of each weighted term at the pixels.
 
 # %%
 LOUD = {"sobel_weight": 100.0, "ssim_weight": 10.0}  # ten times as published
@@ -672,24 +679,24 @@ axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
-# **What to see.** As published, nearly all of the gradient is L1's. At ten times their weight the two others have a
-# share that matters. This check takes one backward pass.
+# **What to see.** As published, L1 has by far the largest share, but not a hundred times SSIM's. At ten times their
+# weight the two others have shares that matter. This check needs no training.
 #
 # ## 6 · A designed experiment instead of a guess
 #
-# Which of the two losses helps which metric? A **factorial design** answers with few runs: each loss *off*
-# or *on* (ten times as published), in all four combinations, with three seeds. Every run serves both
-# questions: of twelve, six have Sobel and six have not; likewise SSIM. Runs that share a seed begin with the
-# same weights and see the same pictures and holes: most of that luck cancels in their *differences*.
+# Does Sobel, does SSIM help, and in which metric? A **factorial design** answers with few runs: each loss *off* or
+# *on* (ten times as published), in all four combinations, with three seeds. Every run serves both questions: of
+# twelve, six have Sobel and six have not; likewise SSIM. Runs that share a seed begin with the same weights and see
+# the same pictures and holes: most of that luck cancels in their *differences*.
 
 # %% [markdown]
-# It is too slow to run here: `python benchmarks/loss_weights.py` made it, and wrote a card. Its 500 steps stay in the
-# blurred beginning of a training, where PCA would win too (section 8); longer ones may rank the losses otherwise. The gradient error
-# is Exercise 3's distance, in the hole; *sharpness* the fill's mean slope over the truth's: below 1 is a blur.
+# Too slow to run here: `python benchmarks/loss_weights.py` wrote a card of 18 runs, our twelve and six for notebook
+# 6b. 500 steps are the blurred beginning of a training; longer ones may rank the losses otherwise. The gradient error
+# is Exercise 3's distance, in the hole; *sharpness* is the fill's mean slope over the truth's: below 1 is a blur.
 #
-# A loss's effect is metric *on* minus metric *off*, over the other loss's two positions: one number per seed. How much of it is
-# luck? Take off every run the mean of its setting and that of its seed: the rest is chance (6 degrees of freedom), and
-# Student's $t$ makes a 95 % interval of it.
+# A loss's effect is metric *on* minus metric *off*, averaged over the other loss *off* and *on*: one number per seed.
+# How much of it is luck? Subtract from every run the mean of its setting and that of its seed: the rest is chance (6
+# degrees of freedom), and Student's $t$ makes a 95 % interval of it.
 
 # %%
 path = cards.folder_of("experiments") / "loss_weights.json"
@@ -726,14 +733,16 @@ for loss, (metric, sign) in product(ON, GOOD.items()):
     print(f"{loss:5} on {metric:14} {mean:+8.4f}  [{low:+8.4f}, {high:+8.4f}]  {verdict}")
 
 # %% [markdown]
-# **What to see.** A dot is a seed, a bar the interval; green helps, red hurts, grey crosses zero. Claim no
-# more than the verdicts do: for this network, these faces, this many steps. And of ten intervals at 95 %, one
-# may well miss by chance. (Notebook 6b asks whether the two losses do the same work, and which mixes nobody should take.)
+# **What to see.** A dot is a seed, a bar the interval; green helps, red hurts, grey crosses zero. The verdicts hold
+# for this network, these faces, this many steps; and of ten intervals at 95 %, one may well miss by chance. (Why a
+# loss on edges makes fills less sharp: notebook 6b.)
 #
 # ## 7 · Train
 #
-# Now your network, with all losses together, at 64 pixels and with the published weights. Halfway the discriminator enters; it scores
-# patches of 22 × 22 pixels. The loop is the package's (lesson 4).
+# Now your network, at base 24 and 64 pixels, with all losses together. Their weights are the published ones: the
+# twelve runs had no discriminator, and cannot say which weights are best beside one. Ours enters halfway: a PatchGAN
+# (lesson 3) with patches of 22 × 22 pixels. The loop is the package's (lesson 4); `quickest` tries two number formats
+# and takes the faster.
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
@@ -772,12 +781,13 @@ rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": vie
 show_rows(rows, width=9.5)
 
 # %% [markdown]
-# **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much
-# of it is the discriminator's work, this figure cannot tell: more steps came with it.
+# **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much of the change is
+# the discriminator's work, this figure cannot tell: more steps came with it.
 #
 # ## 8 · Look and measure
 #
-# The same holes for everyone: the smoothest surface, PCA with 60 components (lesson 0's bar), our network.
+# The same holes for everyone: the smoothest surface (biharmonic), PCA with 60 components (lesson 0's bar), our
+# network.
 
 # %%
 pca = classical.PCA(faces.floats(slice(run.pick(ci=300, laptop=2000, gpu=4000))), components=60)
@@ -815,8 +825,8 @@ for kind in ("drawn", "celeba"):
 # The report's plots show a final SSIM of 0.54 on training pictures and **0.755 on validation pictures**. A
 # network better on faces it has never seen? A score that is too good points to a bug (lesson 0).
 #
-# The code's SSIM helper takes pictures in [-1, 1] and maps them to [0, 1]. Its validation loop maps them,
-# too, before it calls the helper. Our `metrics.ssim` has the same contract, so the bug is one line: hand it
+# The code's SSIM helper takes pictures in [-1, 1] and maps them to [0, 1]: it *normalises* them. Its validation loop
+# does so, too, before it calls the helper. Our `metrics.ssim` has the same contract, so the bug is one line: hand it
 # pictures that are already in [0, 1].
 
 # %%
@@ -844,10 +854,10 @@ axes[2].set_title("what it saw")
 plt.show()
 
 # %% [markdown]
-# **What to see.** Every face lies above the diagonal. The second mapping halves the contrast: washed-out
-# pictures resemble each other. But SSIM is meant to be indifferent to contrast that both pictures lose!
-# It is, up to $c_2 = (0.03\,L)^2$: the variances shrink to a quarter, and $L$ still claims a full range.
-# Your formula shows it:
+# **What to see.** Every face lies above the diagonal. The second mapping halves the contrast: washed-out pictures
+# resemble each other. But SSIM should not care about contrast that both pictures lose! Only $c_2 = (0.03\,L)^2$ makes
+# it care: variances and covariance shrink to a quarter, but $c_2$ stays, because $L$ still claims a full range. So
+# $c_2$ counts for more, and pulls the quotient towards 1. Your formula shows it:
 
 # %% tags=["nbval-check-output"]
 x, y = torch.rand(2, 7, 7, generator=stream(5)) * 0.2 + 0.4  # a quiet window: little contrast
@@ -865,9 +875,10 @@ print("normalised twice:     ", metrics.l1(to_unit(black), to_unit(white)).item(
 #
 # ## 10 · The flat 0.69
 #
-# The report's second plot: the discriminator's loss, a flat line at 0.69 over twenty epochs; its 35,553 parameters, says
-# the text, enable "stable training". Its targets are 0.9 for real and 0 for fake; the loss is the mean of both terms.
-# What is the loss of a discriminator that knows *nothing*, and always answers $p$?
+# The report's second plot shows the discriminator's loss: a flat line at 0.69 over twenty epochs. The report says
+# that its few parameters, 35,553, enable "stable training". Its targets are 0.9 for real and 0 for fake; the loss is
+# the mean of the two cross-entropies. What is the loss of a discriminator that knows *nothing*, and always answers
+# $p$?
 
 # %% tags=["nbval-check-output"]
 answers = torch.linspace(0.01, 0.99, 99)
@@ -876,16 +887,17 @@ cost = 0.5 * (F.softplus(-logits) * 0.9 + F.softplus(logits) * 0.1 + F.softplus(
 print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cost.min():.3f}")
 
 # %% [markdown]
-# So a loss of 0.69 is that of a discriminator that knows nothing. Why? It gives one logit per patch: at 128 pixels, a map
-# of 31 × 31 logits. And the completed picture *is* the real one outside the hole.
+# So a loss of 0.69 is that of a discriminator that knows nothing. Why? It gives one logit per patch: at 128 pixels,
+# 31 × 31. And outside the hole the completed picture *is* the real one: a patch there has nothing to teach. How many
+# are left?
 #
 # ### Exercise 5 · How much can the discriminator see?
 #
 # ●●● · 20 minutes · 5 points
 #
-# Write `sees(discriminator, mask)`: which logits can differ between a picture and the same picture with other
-# content in its hole? Measure; do not derive. It must work for any discriminator that maps (B, 3, H, W) to a map of
-# logits, and must leave it as it was.
+# Write `sees(discriminator, mask)`: which logits can differ between a picture and the same picture with other content
+# in its hole? Measure; do not derive. It must work for any discriminator that maps (B, 3, H, W) to a map of logits,
+# and must leave it as it was (training mode, BatchNorm's statistics).
 
 
 # %% tags=["exercise:06-5"]
@@ -958,12 +970,13 @@ for size in (128, 200):
 
 # %% [markdown]
 # With BatchNorm frozen all other logits are the *same number* for real and fake: whatever it answers there is right
-# once and wrong once, and no training brings the loss below the last number. The project even had a rule that pauses a
-# discriminator that is right in more than 80 % of its answers. At 60 % it can never fire.
+# once and wrong once, and no training brings the loss below the last number of a line. Source 001 even has a rule
+# that pauses a discriminator that is right in more than 80 % of its answers. It reaches 60 % at most, so the rule
+# never acts.
 #
-# **Repair:** count only the logits that see the hole. Two discriminators, published and repaired, from one start,
-# against the same blurred fills, those of Telea's formula (lesson 0). The curves are the loss on the *same* patches for both, those that see
-# the hole.
+# **Repair:** count only the logits that see the hole. For each seed we train two discriminators, published and
+# repaired, from one start, against the same blurred fills of Telea's formula (lesson 0). Both curves are the loss on
+# the *same* patches: those that see the hole.
 
 # %%
 D_STEPS = run.pick(ci=8, laptop=80, gpu=300)
@@ -1022,8 +1035,8 @@ for name, seeds in paid.items():
     print(f"trained on {name:26} last ten steps {np.mean(seeds, axis=0)[-10:].mean():.3f}")
 
 # %% [markdown]
-# **What to see.** A line is a seed. On the patches that see the hole, the published discriminator stays near the loss of
-# one that knows nothing: flat, "stable". The repaired one ends lower, below the dashed line.
+# **What to see.** A line is a seed. On the patches that see the hole, the published discriminator stays near the loss
+# of one that knows nothing: flat, "stable". The repaired one ends lower, below the dashed line: it learns, slowly.
 
 # %% [markdown] tags=["reflect:06-6:4"]
 # ### Question · A colleague's weights
@@ -1049,13 +1062,14 @@ for name, seeds in paid.items():
 # %% [markdown]
 # ## 11 · What we have
 #
-# A network derived from its requirements and counted before it was built; losses whose effect was measured,
-# not guessed; a comparison with a formula, which our run loses.
+# A network derived from its requirements and counted before it was built; losses whose effect was measured, not
+# guessed; a comparison with a formula, which our run loses.
 #
 # **Three pitfalls:** a weight is not an importance; a picture in the wrong range changes a
 # metric without an error; a flat loss may be that of a discriminator that knows nothing.
 #
-# **Further:** [6b](06b_one_variable.ipynb) changes one thing at a time: region, width, skips, attention, augmentation.
+# **Further:** [6b](06b_one_variable.ipynb) changes one thing at a time: the losses' region, width, skips, attention,
+# augmentation.
 #
 # **Read on.** Ronneberger et al. 2015, *U-Net*: figure 1. Wang et al. 2004, *Image quality assessment*:
 # section III. Zhao et al. 2017, *Loss functions for image restoration with neural networks*.

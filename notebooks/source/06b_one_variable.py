@@ -7,9 +7,9 @@
 # # 6b · One variable at a time
 #
 # Lesson 6 built source 001's network, weighed its losses and found two numbers that do not mean what they seem. This
-# notebook goes further, for those who want the whole of the source: its two variants and what each choice costs; whether
-# its attention is "critical"; which mixes of losses nobody should take; and what region, width, skips and augmentation
-# are worth, each changed *alone*.
+# notebook goes further, for those who want the whole of the source: its two variants and what each choice costs;
+# whether its attention is "critical", as its report says; which mixes of losses nobody should take; and what the
+# losses' region, width, skips and augmentation are worth, each changed *alone*.
 
 # %% [markdown]
 # **Time** about an hour to read; the cells themselves run in about three minutes on two CPU cores. **Before this
@@ -60,7 +60,8 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{tiny}")
 # %% [markdown]
 # ## 2 · The source in full
 #
-# Its text describes two variants: losses near the hole, or on the whole picture. Its code has other numbers for the first:
+# Its report (*text*) has two variants: losses near the hole, or on the whole picture. Its code has other numbers for
+# the first:
 #
 # | | hole, text | hole, code | whole |
 # |---|---|---|---|
@@ -71,16 +72,17 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{tiny}")
 # | batch, epochs | 20, 20 | 10, 20 | 20, 30 |
 # | an epoch, in all | 180 s, 1 h | | 80 s, 40 min |
 #
-# Filling a batch takes 0.29 s (Apple's MPS). The hole is "about a quarter of the image": of its side at 128 pixels; at
-# 200 it is a sixth of the side.
+# Filling a batch takes 0.29 s (Apple's MPS). The hole is "about a quarter of the image": its 32 pixels are a quarter
+# of the *side* at 128, a sixth at 200.
 
 # %% [markdown]
-# Its reasons: rate 0.0002, "standard", against mode collapse; Adam's $\beta_1 = 0.5$ for stability; batch 20 between
-# memory and stability; a small discriminator for stability; attention an eighth as wide for speed. None was tested.
+# The report's reasons: a learning rate of 0.0002 is "standard" and prevents mode collapse; Adam's $\beta_1 = 0.5$ and
+# a small discriminator make the training stable; batch 20 is a balance of memory and stability; query and key an
+# eighth as wide make attention fast. None was tested.
 #
 # ### What each choice costs
 #
-# Parameters are memory; what a picture costs is multiplications. Count both, for one picture of each variant's size:
+# Parameters cost memory, multiplications cost time. Count both, for one picture of each variant's size:
 
 
 # %% tags=["nbval-check-output"]
@@ -98,14 +100,14 @@ for name, (base, size) in variants.items():
     print(f"{name:10} {parameters:9,} parameters, {products / 1e9:5.2f} billion multiplications")
 
 # %% [markdown]
-# The network of the text costs 16 times the parameters and 38 times the multiplications of the one that was run. And the
-# whole-picture variant is not faster because of its losses: half the width is a quarter of the work, more than
-# enough for an epoch of 80 s instead of 180.
+# The network of the report costs 16 times the parameters and 38 times the multiplications of the one that was run.
+# And it is not its losses that make the whole-picture variant faster: half the width is a quarter of the work. That
+# is more than enough to explain an epoch of 80 s instead of 180.
 #
 # ### What the network is told
 #
-# The losses are averaged over the hole and a **ring** of four known pixels. The source hands the network hole and ring as
-# one mask, and so never says which of those pixels are facts; ours is told the true hole (magenta).
+# The losses are averaged over the hole and a **ring** of four known pixels. The source hands the network hole and
+# ring as one mask, so the network cannot know which of those pixels are known; ours is told the true hole (magenta).
 
 # %%
 ringed = fixed_batch(load_faces("validation", size=64), [2, 7, 9, 13, 17, 21], mask=box, seed=1)
@@ -119,8 +121,8 @@ show_rows(
 # %% [markdown]
 # ## 3 · Is the attention critical?
 #
-# The report calls self-attention "critical for coherent hole filling". It compares every place with every other, so *where*
-# it sits decides its cost. The source has 200 pixels a side:
+# The report calls self-attention "critical for coherent hole filling". Attention compares every place with every
+# other, so *where* it sits decides its cost. The source's pictures have 200 × 200 pixels:
 
 # %% tags=["nbval-check-output"]
 for halvings in range(4):
@@ -128,8 +130,9 @@ for halvings in range(4):
     print(f"after {halvings} halvings: {tokens:6,} places, {tokens**2:13,} pairs")
 
 # %% [markdown]
-# Hence the bottleneck. But has anyone switched it off? In the shipped network, which the course trained, one number does it:
-# $\gamma$, by which the layer's answer is multiplied before it is added.
+# Hence it sits at the bottleneck. But is it worth anything there? Switch it off. In the shipped network, which the
+# course trained, one number does it: $\gamma$, by which the layer's answer is multiplied before it is added. Set to
+# 0, the layer passes on what it gets.
 
 # %%
 shipped = load(weights_for("unet", large))
@@ -155,14 +158,15 @@ show_rows(
 
 # %% [markdown]
 # In *our* shipped network, on drawn faces, the layer is worth about 0.2 dB, and the interval lies above 0: it helps a
-# little. That says nothing about the source's own network, which nobody tested so. (And it is half a test: the rest had
-# learned beside the layer.)
+# little. (A negative $\gamma$ is nothing special: the values may have the other sign, too.) That says nothing about
+# the source's own network, which nobody tested so. And it is half a test: the other layers had learned to work with
+# this one.
 
 # %% [markdown]
 # ## 4 · The experiment, read twice more
 #
 # Lesson 6 switched Sobel and SSIM off and on. Does SSIM do the same with and without Sobel? If not (an
-# **interaction**), the mean effect is the effect of neither:
+# **interaction**), the mean effect of lesson 6 describes neither case:
 
 # %%
 path = cards.folder_of("experiments") / "loss_weights.json"
@@ -186,20 +190,20 @@ for metric in ("PSNR", "SSIM", "L1", "gradient error", "sharpness"):
     print(f"difference {together.mean:+.4f} ± {half:.4f}")
 
 # %% [markdown]
-# Look where the difference is clear of zero. The two losses do partly the same work: on SSIM and on the gradient error
-# the second to come brings less than it would alone. Sharpness is the other way round: only beside Sobel does SSIM
-# raise it, by winning back some of what Sobel takes.
+# Look where the difference is larger than its ±. The two losses do partly the same work: on SSIM and on the gradient
+# error, the loss that is added second brings less than it would alone. Sharpness is the other way round: only beside
+# Sobel does SSIM raise it, by winning back some of what Sobel takes.
 #
 # Then look once more at lesson 6's figure: Sobel brings the slopes nearer to the truth *and* makes the fill less
-# sharp. Both follow from an absolute error on slopes: where the place of an edge cannot be known, the slope with the
-# smallest expected error is none.
+# sharp. Both follow from an absolute error on slopes: where the place of an edge cannot be known, the smallest error
+# to be expected is that of slope 0, a blur.
 
 # %% [markdown]
 # ### The Pareto picture
 #
-# With several goals there is no best mix. But some are **dominated**: another is at least as good in both
-# goals and better in one. What remains is the Pareto front; choosing on it is taste. Six more runs join the twelve: the
-# published pair (10 and 1), without and with a discriminator at ten times its weight.
+# With several goals there is no best mix. But some are **dominated**: another is at least as good in both goals and
+# better in one. What remains is the Pareto front; choosing on it is taste. Six more runs join lesson 6's twelve:
+# Sobel 10 and SSIM 1, as published, without and with a discriminator at ten times its published weight.
 
 # %%
 GOALS = ("PSNR", "SSIM", "sharpness")
@@ -229,16 +233,17 @@ axes[1].legend(title="beside L1 × 100", loc="upper left", bbox_to_anchor=(1, 1)
 plt.show()
 
 # %% [markdown]
-# **What to see.** A large point is a setting's mean, the small ones its seeds (L1 has weight 100): where clouds
-# overlap, who dominates is luck. Hollow ones are dominated in *this* pair of goals. On the left one mix wins both. On
-# the right there is a front: with the adversarial term fills are sharper and have a lower PSNR.
+# **What to see.** A large point is a setting's mean, the small ones are its seeds (L1 always has weight 100). Where
+# the clouds of seeds overlap, who dominates is luck. Hollow points are dominated in *this* panel's pair of goals; the
+# legend's are those of the right panel. On the left one mix wins both. On the right there is a front: with the
+# adversarial term fills are sharper and have a lower PSNR.
 
 # %% [markdown]
 # ## 5 · Small networks that you can train again
 #
-# Small networks on faces of 32 pixels take seconds: without a discriminator, 120 steps, the published weights of the
-# losses. They cannot replace long runs, but you can repeat them. Closed skips are made from the outside: whatever a block of
-# the decoder gets from its skip is multiplied by 0.
+# Small networks on faces of 32 pixels train in seconds: no discriminator, 120 steps, the losses' published weights.
+# They cannot replace long runs, but you can repeat them. To close the skips of the package's network, we multiply by
+# 0 what each block of the decoder gets from its skip.
 
 # %%
 SMALL_STEPS = run.pick(ci=10, laptop=120, gpu=600)
@@ -287,11 +292,11 @@ def grade(family, batch=small_exam):
 # %% [markdown]
 # ### Hole or whole image?
 #
-# Source 001 has a second variant and reports that it gains from the "full image context". By its report it differs
-# in width (32 against 64), photographs, epochs and the region of the losses, by its code in picture size and batch
-# too. Whichever wins, *which of them did it?* (And both read the complete picture; even the second
-# one's losses never leave the hole.) The repair costs two variants more: change region and width each
-# alone. Ours takes "whole" at its word: losses on every pixel.
+# Source 001 has a second variant and reports that it gains from the "full image context". By its report it differs in
+# width (32 against 64), photographs, epochs and the region of the losses, by its code in picture size and batch too.
+# Whichever wins, *which of them did it?* (And both networks read the complete picture; even the losses of the second
+# one's code never leave the hole.) The repair costs two variants more: change region and width each alone. Our
+# "whole" means what it says: losses on every pixel.
 
 # %% tags=["train"]
 kinds = {"hole, full width": {}, "whole": {"whole": True}, "half width": {"base": 8}}
@@ -326,9 +331,9 @@ cost = {name: means[baseline] - means[name] for name in others}
 assert run.pick(ci=True, laptop=min(cost.values()) > 0.4, gpu=True), "one change costs nothing"
 
 # %% [markdown]
-# **What to see.** A dot is a seed, a line their mean; the baseline is *hole, full width*. In our run the whole region costs
-# 0.75 dB, half the width 1.1, and both together 1.7, in every seed. The published comparison is the last row alone, in which
-# one cannot tell region from width.
+# **What to see.** A dot is a seed, a short line their mean; the baseline is *hole, full width*. In our run the whole
+# region costs 0.75 dB, half the width 1.1, and both together 1.7; every change costs something in every seed. Source
+# 001 has only a comparison like the last row, in which one cannot tell region from width.
 
 # %% [markdown]
 # ### What are the skips worth?
@@ -376,15 +381,17 @@ saved = np.subtract(*[np.mean(depths[name], axis=0) for name in ("without", "wit
 assert run.pick(ci=True, laptop=saved[0] > 0.01 > 0.005 > saved[2:].max(), gpu=True), saved
 
 # %% [markdown]
-# **What to see.** A dot is a seed. At the rim the error is 0.095 with skips and 0.115 without; one pixel further in, 0.114
-# and 0.120. From the third pixel on they bring no gain: there the deep route decides, with or without them.
+# **What to see.** A dot is a seed. At the rim the error is 0.095 with skips and 0.115 without; one pixel further in,
+# 0.114 and 0.120. From the third pixel on they bring next to nothing: there the deep route decides, with or without
+# them. In lesson 6, closed skips made grey fills; a network that *trains* without skips learns to send colours
+# through the deep route.
 
 # %% [markdown]
 # ### Augmentation
 #
-# The source lists "random masking positions and sizes"; its code varies positions only. Pictures can be
-# varied too: a mirrored face is a face, and so is one in slightly other light. Augment by what keeps a face
-# possible (not upside down), and truth and input alike.
+# The source lists "random masking positions and sizes"; its code varies positions only. Pictures can be varied too: a
+# mirrored face is a face, and so is one in slightly other light. Change a face only into another possible face (not
+# upside down), and change truth and input alike.
 
 # %%
 truth = load_faces("validation", size=64).floats([20])
@@ -393,8 +400,8 @@ many = torch.cat([truth, truth.flip(-1), jitter_colours(many, 0.3, generator=str
 show_images(many, columns=8, width=8, titles=["as it is", "mirrored", *["other light"] * 6])
 
 # %% [markdown]
-# It should pay when pictures are few, and could be learned by heart. So: 40 pictures, and the PSNR on these
-# beside that on unseen ones.
+# It should help when pictures are so few that the network can learn them by heart. So: 40 pictures, and the PSNR on
+# these beside that on unseen ones.
 
 # %% tags=["train"]
 few = load_faces("train", size=32, limit=40)
@@ -425,13 +432,14 @@ for name in ("mirrored", "other light"):
     print(f"{name:12} on unseen faces, per seed: {gains[:, 1].round(2)} dB")
 
 # %% [markdown]
-# **What to see.** The colours are other faces in other holes, so compare the *rows*, which share both tests. What counts
-# is blue, further right. In our run mirroring gains 0.04 to 0.07 dB on unseen faces, in every seed; other light gains 0.14
-# in one seed and loses 0.04 in another: not settled. Forty faces stay forty faces.
+# **What to see.** Orange and blue are other faces with other holes, so do not compare the colours but the *rows*,
+# which share both tests. Blue counts: further right is better. In our run mirroring gains 0.04 to 0.07 dB on unseen
+# faces, in every seed; other light gains 0.14 in one seed and loses 0.04 in another: not settled.
 #
 # ## 6 · What we have
 #
-# A network that costs a thirty-eighth of the one described; an attention that helps a little and was called critical; two
-# losses that partly do each other's work; a comparison that changed three things at once, taken apart.
+# A network that costs a thirty-eighth of the one described; an attention, called critical, that helps ours a little;
+# two losses that partly do each other's work; a comparison that changed many things at once; skips that help at the
+# rim; augmentation that brings little.
 #
 # Next, lesson 7: nobody tells the network where the hole is.
