@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 7 · Blind inpainting: repairing a failed project
 #
-# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; then one row per repair, ever closer to the true faces in the last row.](pictures/07_blind.jpg)
+# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; then one row per repair: from the composite on, faces with fills that grow smoother; last, the true faces.](pictures/07_blind.jpg)
 #
 # Until now somebody told the network where the holes are. In **blind** inpainting nobody does: find the
 # damage, then fill it. The project we rebuild, genFill, tried, failed, and was published *as* a failure,
@@ -26,7 +26,7 @@
 # - **rebuild** a published system, a quarter as wide, and see it fail in the same way;
 # - **isolate** a cause: one experiment, one control, one number, three seeds;
 # - **build** the network without the faults that you found, and measure what it finds by IoU, precision and recall;
-# - **repair** a system rung by rung, then drop one repair at a time, and say which ones matter.
+# - **repair** a system step by step, then drop one repair at a time, and say which ones matter.
 #
 # **The map.** Lessons 3 to 6 filled holes that were given. This one finds them. Lesson 8 compares all.
 #
@@ -95,10 +95,13 @@ rows = {"given": given, "found": paint_holes(given, found), "filled": filled}
 show_rows(rows | {"truth": look.image}, width=7.2, heading="The repaired system, told nothing")
 
 # %% [markdown]
-# Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly right; the
-# fill is soft, like every fill from minutes of training.
+# Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly right (in
+# our run it also marks a part of one hat); the fill is soft, like every fill from minutes of training.
 #
-# **Original and repair have the same three networks**, below. What differs is the suspects' list, numbered F1 to F17.
+# The diagram below shows the repaired system. **The original has the same three networks.** It calls its locator
+# *predictor*. The third network, the *discriminator*, judges a **pair**: the damaged picture and a completed one.
+# (*Dice* is a loss; section 9 explains it.) Each difference between original and repair is a **suspect**: it may have
+# caused the failure. They are numbered F1 to F17.
 
 # %%
 show_diagram(
@@ -126,25 +129,25 @@ show_diagram(
 # | | suspect | section |
 # |---|---|---|
 # | F1 | no L1 term | 8 |
-# | F2 | known pixels at half contrast | 3 |
+# | F2 | known pixels at half contrast | 3, 8 |
 # | F3 | the picture shines through its holes | 3, 8 |
 # | F4 | known pixels are redrawn | 8 |
 # | F5, F6 | kernels never overlap, down and up | 5 |
 # | F7 | no skip at full size | 7 |
 # | F8 | the hole map enters at one place | 8 |
-# | F9 | BatchNorm in every second brick | 7 |
+# | F9 | BatchNorm in every second block | 7 |
 # | F10 | a predictor in training mode | 6 |
 # | F12 | a huge discriminator | 8 |
 # | F16 | one kind of damage | 9 |
 #
-# In 07b: more of F2, F4, F5, F12, F16, and the noise level (F17). Only read: 12 blocks saved, 2 loaded (F11); grey
-# photographs fail (F13); the loss shown depends on the batch (F14); a clone does not start (F15).
+# 07b: more of F2, F4, F5, F10, F12, F16, and the noise level (F17). Only read: 12 blocks saved, 2 loaded (F11); grey
+# photographs fail (F13); the loss shown depends on the batch (F14); a copy does not start (F15).
 
 # %% [markdown]
 # ## 3 · The original: its damage
 #
-# genFill (2024) cuts the picture into 8 × 8 cells and damages each with probability 0.2. With picture $x$, hole cells
-# $m$, and $u, n$ uniform noise in $[-1, 1]$, it observes
+# genFill (2024) cuts the picture into 8 rows of 8 cells and damages each with probability 0.2. With picture $x$, hole
+# cells $m$, and $u, n$ uniform noise in $[-1, 1]$, it observes
 #
 # $$o = \tfrac12\big(x + n \odot (m + 0.2\,u)\big) .$$
 #
@@ -199,9 +202,10 @@ for name, answer in controls.items():
 #
 # ## 4 · It fails
 #
-# Three bricks in all networks (`genfill.py`, beside this notebook): **Down** halves by a 2 × 2 convolution with
-# stride 2; **Residual** adds two convolutions to what came in; **Up** halves *first*, then spreads sixteen groups of
-# channels over a 4 × 4 block (`PixelShuffle`). Every second brick has a BatchNorm.
+# All networks are built of three **bricks** (`genfill.py`, beside this notebook): **Down** halves by a 2 × 2
+# convolution with stride 2; **Residual** adds two convolutions to what came in; **Up** halves *first*, then spreads
+# sixteen groups of channels over a 4 × 4 block (`PixelShuffle`). Every second brick has a BatchNorm. The predictor
+# ends in one logit per cell: hole or not.
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):
@@ -213,8 +217,9 @@ print({name: f"{count:,}" for name, count in counts.items()}, f"together {sum(co
 
 # %% [markdown]
 # 136 million parameters are out of reach here; the DCGAN of lesson 2 has about six. Ours: 64 × 64, **a quarter of the
-# width**, 4 residual blocks for 12, 320 steps. Damage, layers, losses and order are the project's. First the
-# predictor learns the cells. Then filler and discriminator play, with the adversarial loss **alone**.
+# width**, 4 residual blocks instead of 12, three halvings instead of four, 320 steps. Damage, layers, losses and
+# order are the project's. First the predictor learns the cells. Then filler and discriminator play, with the
+# adversarial loss **alone**.
 
 
 # %% tags=["train"]
@@ -369,8 +374,9 @@ words = {"xlabel": "period (pixels)", "ylabel": "share of the variance"}
 show_curves(curves, x=periods, **words, heading="The original has a grid of period 4")
 
 # %% [markdown]
-# **What to see.** The truth rises slowly: large blocks see a little of the picture itself. The original has peaks at
-# the periods of its wiring, 4 and its multiples: F6 has left its grid in the answer.
+# **What to see.** The truth rises slowly: the longer the period, the fewer pixels share a phase, and the more of the
+# picture itself is left in their mean. The original has peaks at the periods of its wiring, 4 and its multiples: F6
+# has left its grid in the answer.
 #
 # The way *down* has the same fault (**F5**): its kernels do not overlap either. So the place that must describe a
 # hole cell sees that cell and nothing else (07b shows it); all context must come through the residual blocks.
@@ -378,9 +384,9 @@ show_curves(curves, x=periods, **words, heading="The original has a grid of peri
 # %% [markdown]
 # ## 6 · A locator that listens to its neighbours (F10)
 #
-# The predictor runs inside the project's data loader, which hands the filler picture and map together. That is quick,
-# and hides that nobody puts it into evaluation mode: its BatchNorms use the mean and variance of the *current batch*, so
-# the holes found in your picture depend on the other pictures of the batch.
+# The predictor runs inside the project's data loader, which hands the filler picture and hole map together. That is
+# quick, and hides that nobody puts it into evaluation mode: its BatchNorms use the mean and variance of the *current
+# batch*, so the holes found in your picture depend on the other pictures of the batch.
 #
 # ### Exercise 2 · The company test
 #
@@ -452,8 +458,8 @@ for mode in ("training", "evaluation"):
 
 # %% [markdown]
 # In training mode the same picture gets another hole map when the others change (07b shows the maps). A user has one
-# picture, no batch. Our repair: a normalisation that never looks at a batch (GroupNorm), and a locator that is frozen
-# once it has learned.
+# picture, no batch. Our repair: a normalisation that never looks at a batch (GroupNorm: mean and variance over eight
+# channels of one picture), and a locator that is frozen once it has learned.
 #
 # ## 7 · The network, repaired (F5 to F9)
 #
@@ -466,7 +472,7 @@ for mode in ("training", "evaluation"):
 #
 # ●●● · 30 minutes · 6 points
 #
-# Write it for any number of widths (here three). 3 × 3 convolutions have padding 1.
+# Any number of widths (here a, b, c) must work. 3 × 3 convolutions have padding 1.
 #
 # | attribute | convolution | to (size) |
 # |---|---|---|
@@ -574,8 +580,9 @@ MaskedUNet = check(MaskedUNet, MaskedUNet_reference, test_masked_unet)
 # %% [markdown]
 # ## 8 · The repair ladder (F1 and all)
 #
-# Now the repairs, one on top of the other, in the order in which they become *possible*. To keep one cause apart from
-# another, every rung is told the true holes; finding them has section 9 to itself. Small faces, 32 × 32; three seeds.
+# Now the repairs, one on top of the other; each step is a **rung**. A repair comes after those that it needs: a
+# composite, for example, needs known pixels at full contrast. To keep one cause apart from another, every rung is
+# told the true holes; finding them has section 9 to itself. Small faces, 32 × 32; three seeds.
 #
 # **F1** is the loss. With the adversarial term alone, nothing ties an output pixel to the target: any plausible
 # picture will do. pix2pix (Isola et al. 2017), which the README cites, adds an L1 term with weight 100. It was left
@@ -708,14 +715,14 @@ print(f"one flat colour, the mean of all: {decibels(flat, ladder_test)[0]:.1f} d
 
 # %% [markdown]
 # **What to see.** Two steps are much larger than the rest. The *composite* lifts the whole picture and changes little
-# in the holes. *L1* fills them. Until L1 comes, one flat colour, the mean of all faces, does better there: 13.3 dB.
-# *Overlap* takes away the speckle. *Real holes* gains nothing by these numbers: its holes are harder.
+# in the holes. *L1* fills them. Until L1 comes, one flat colour does better there: 13.3 dB. *Overlap* takes away the
+# speckle. *Real holes* gains nothing by these numbers: its holes are harder (the first row shows the original's).
 #
 # ### Drop one at a time
 #
 # A ladder credits a repair with what it adds at *its* place. The other way round: take the whole repair, leave one
-# part out, train as long, and look at sharpness too (1 is the truth's; noise is sharp as well). *Predict*: which two
-# are missed most?
+# part out (not real holes: they come next), train as long, and look at sharpness too (1 is the truth's; noise is
+# sharp as well). *Predict*: which two are missed most?
 
 # %% tags=["train"]
 ALL = LADDER["+ patch discriminator"]
@@ -753,8 +760,9 @@ for name, change in changes.items():
 # %% [markdown]
 # **What to see.** In our run two parts are needed most, in all three seeds: without L1 the holes lose 5.4 to 6.6 dB,
 # without the composite the whole picture loses 3.2 to 3.5. Without overlap (and all that it exchanges) the holes lose
-# 0.5 to 1.1. Patch discriminator and mask at every scale are not settled. After 66 steps no fill is sharp, so what a
-# discriminator is worth for sharpness stays open here: lesson 3 measures it.
+# 0.5 to 1.1. Patch discriminator and mask at every scale are not settled. The high sharpness without L1 or overlap is
+# speckle. After 66 steps no fill is truly sharp, so a discriminator's worth for sharpness stays open here: lesson 3
+# measures it.
 #
 # ### The trap
 #
@@ -785,10 +793,10 @@ show_bars(
 )
 
 # %% [markdown]
-# **What to see.** On its own damage L1 alone has 16.7 dB, 5 more than 2 × input: it looks like a success. (But the
+# **What to see.** On its own damage L1 alone has 16.7 dB, 5 dB more than 2 × input: it looks like a success. (But the
 # average of section 3, which has never seen a face, has 20.) With opaque holes it falls to 11.9 dB, below one flat
 # colour (13.3): it has learned to look through noise, not to fill. *The good number belonged to a useless network.*
-# That is why F3 stands on the first rung: without it all later numbers are about another task.
+# That is why F3 is repaired first: without that repair all later numbers are about another task.
 
 # %% [markdown]
 # ## 9 · Finding holes (F16)
@@ -857,8 +865,8 @@ score_mask = check(score_mask, score_mask_reference, test_score_mask)
 #
 # ●●○ · 15 minutes · 3 points
 #
-# Where damage is rare, "no damage anywhere" has a low cross-entropy: it averages over pixels, and nearly all are right.
-# The **Dice loss** (Milletari et al. 2016) asks about overlap instead. With
+# Where damage is rare, "no damage anywhere" has a low cross-entropy: it averages over pixels, and nearly all are
+# right. The **Dice loss** (Milletari et al. 2016) asks instead how well found and true damage coincide. With
 # probabilities $p$ and true mask $m$ of one sample,
 #
 # $$1 - \frac{2 \sum p\,m + 1}{\sum p + \sum m + 1},$$
@@ -875,8 +883,8 @@ def dice_loss(logits, mask):
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# `logits.sigmoid()`, three sums over dimensions (1, 2, 3), one division a sample, then the mean. The + 1
-# makes "nothing to find, nothing found" a loss of 0.
+# `logits.sigmoid()`, three sums over dimensions (1, 2, 3), one division per sample, then the mean. The + 1 makes
+# "nothing to find, nothing found" a loss of 0.
 #
 # </details>
 
@@ -917,9 +925,9 @@ def test_dice_loss(function):
 dice_loss = check(dice_loss, dice_loss_reference, test_dice_loss)
 
 # %% [markdown]
-# Four tests on faces that no locator has seen (`blind_exams.py`, beside this notebook): the source's cells with
-# noise; the same cells in one flat colour; thin scratches; and text. Before anything is trained, the two laziest
-# answers:
+# Four tests, `exams` in the code, on faces that no locator has seen (`blind_exams.py`, beside this notebook): the
+# source's cells, with noise that hides everything; such cells in one flat colour; thin scratches; and text. Before
+# anything is trained, the two laziest answers:
 
 # %% tags=["nbval-check-output"]
 exams = blind_exams.exams(validation)
@@ -1014,13 +1022,13 @@ show_rows(
 )
 
 # %% [markdown]
-# **What to see.** Same faces, same cells. It beats every control on its own, harder damage, where no truth shines
-# through. Do not expect it to beat the *biharmonic* formula, which must be told the mask: small cells are what such
-# formulas do best (lesson 0). Thin lines, which it never saw, it finds badly.
+# **What to see.** Same faces, same cells. On its own, harder damage, where no truth shines through, the repaired
+# system beats both controls. Do not expect it to beat the *biharmonic* formula, which must be told the mask: small
+# cells are what such formulas do best (lesson 0). Thin lines, which the locator never saw, are found badly.
 #
 # Damage that was missed counts as *known*, so the filler trusts it and spreads its colour: finding comes before
-# filling. Hence the margin, and hence this last choice, the **threshold**: low, and healthy pixels are redrawn; high,
-# and damage stays.
+# filling. Hence the margin of one pixel, and hence this last choice, the **threshold**: low, and healthy pixels are
+# redrawn; high, and damage stays.
 
 
 # %%
@@ -1060,13 +1068,12 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 #
 # <details><summary>What a good answer contains</summary>
 #
-# *Mode collapse*: measured in section 4, the outputs differ from face to face about as real ones do; what they share is a
-# grid, which untrained bricks draw too. *Too little data*: the repaired system learned from the same
-# faces, and its filler in fewer steps.
-# *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First experiment: 2 × input. It costs a
-# line, needs no training, and would have shown at once that the task was denoising (F2, F3) and that, over the whole
-# picture, the network was worse than nothing. Kindness: pairs and two stages were right; the failure was
-# published. One point a cause, one for the experiment.
+# *Mode collapse*: measured in section 4, the outputs differ from face to face about as real ones do; what they share
+# is a grid, which untrained bricks draw too. *Too little variety*: the repaired system learned from the same faces,
+# and its filler in fewer steps. *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First
+# experiment: 2 × input. It costs a line, needs no training, and would have shown at once that the task was denoising
+# (F2, F3) and that, over the whole picture, the network was worse than nothing. Kindness: pairs and two stages were
+# right; the failure was published. One point per cause, one for the experiment.
 #
 # </details>
 
@@ -1074,10 +1081,11 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # ## 11 · What we have
 #
 # A failed project, rebuilt until it failed alike; its causes, each beside a control; and a system that finds holes
-# and fills them, weak at damage that it was never shown. The suspects once more, each with what this run has found.
-# *Gains* and *costs* stand where all three seeds agree; else the effect is not settled. Sections 5 (F5, F6) and 6
-# (F10) need no number: the grid and the dependence are there or not. F2, a pair for the discriminator (F12) and F16
-# have theirs in 07b.
+# and fills them, weak at damage that it was never shown. Below, what this run has found about the suspects that
+# section 8 tries. *Gains* and *costs* stand where all three seeds agree; else the effect is not settled. The number
+# of F3 compares the whole repair with L1 alone, so other repairs have a share in it. Two need no number: the grid
+# (F6, section 5) and the dependence on the batch (F10, section 6) are there or not. F2, F5 alone, the pair of the
+# discriminator (F12) and F16 are measured in 07b.
 
 
 # %%
@@ -1104,10 +1112,10 @@ for name, found_out in findings.items():
 # **Three pitfalls** to take along: a hole through which the picture can be seen; a number without the control that
 # costs nothing; a BatchNorm left in training mode.
 #
-# **Further:** [07b](07b_blind.ipynb), the project's other suspects, each tried. **Read on.** Isola et al. 2017,
-# *Image-to-image translation with conditional adversarial networks*: L1 and pairs, section 3. Wang et al. 2020,
-# *VCNet: a robust approach to blind image inpainting*: the same problem, at full size. Next, lesson 8: every system
-# on the same holes.
+# **Further:** [07b](07b_blind.ipynb), the project's other suspects, and more about some of these. **Read on.** Isola
+# et al. 2017, *Image-to-image translation with conditional adversarial networks*: L1 and pairs, section 3. Wang et
+# al. 2020, *VCNet: a robust approach to blind image inpainting*: the same problem, at full size. Next, lesson 8:
+# every system on the same holes.
 
 # %%
 variants = {name: values.mean(axis=0).tolist() for name, values in (scores | ends).items()}

@@ -8,9 +8,9 @@
 #
 # ![Eight damaged faces in four pairs: noise cells, flat cells, scratches, text; below, in magenta, what two locators find and what is damaged.](pictures/07b_blind.jpg)
 #
-# Lesson 7 diagnosed genFill by its decisive suspects. The project has more of them, and each deserves a control of
-# its own: the noise that can be set, the way down, half contrast, a predictor in training mode, the pair, what the
-# locator learns from, its loss.
+# Lesson 7 diagnosed genFill by its decisive suspects. Here are the others, and some of the same ones examined more
+# closely, each with a control of its own: the noise that can be set, the way down, half contrast, a predictor in
+# training mode, the discriminator's pair, what the locator learns from, its loss.
 
 # %% [markdown]
 # **For whom** those who want the whole of source 003. Optional: no exercises, no assignment, and nothing later needs
@@ -108,9 +108,9 @@ show_curves(costs, x=logits.tolist(), xlabel="logit", ylabel="cross-entropy", he
 #
 # ## 2 · The original's networks
 #
-# Three bricks. **Down** halves by a 2 × 2 convolution with stride 2. **Residual** adds two convolutions to what came
-# in. **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block (`PixelShuffle`): in all,
-# twice the size.
+# The three bricks of lesson 7, now as code. **Down** halves by a 2 × 2 convolution with stride 2. **Residual** adds
+# two convolutions to what came in. **Up** halves *first*, then spreads sixteen groups of channels over a 4 × 4 block
+# (`PixelShuffle`): in all, twice the size.
 
 
 # %%
@@ -214,10 +214,10 @@ with torch.no_grad():
 print("the same picture as the package's filler:", tuple(ours(package[:2], cells).shape))
 
 # %% [markdown]
-# 136 million parameters; the DCGAN of lesson 2 has about six. Skips join the levels between, not the full size (F7).
-# At 128 × 128 one value of the 8 × 8 map is one 16 × 16 hole cell, which matters for F5, next. The README names
-# "Attention is all you need" as the inspiration of predictor and filler: in the code there is **no attention layer**,
-# only convolutions (lesson 5 builds attention).
+# The same counts as in lesson 7; most of the filler works where a picture is 8 × 8. Skips join the levels between,
+# not the full size (F7). At 128 × 128 one value of the 8 × 8 map is one hole cell of 16 × 16 pixels (at 64 × 64, as
+# below, of 8 × 8), which matters for F5, next. The README names "Attention is all you need" as the inspiration of
+# predictor and filler: in the code there is **no attention layer**, only convolutions (lesson 5 builds attention).
 #
 # ## 3 · The way down (F5)
 #
@@ -258,7 +258,7 @@ show_rows(
 
 # %% [markdown]
 # **What to see.** Without overlap: exactly one cell. All context must come through the 3 × 3 convolutions of the
-# residual blocks, at 8 × 8. With four taps instead of two, the neighbours are in sight from the start.
+# residual blocks, at 8 × 8. With kernels of 4 × 4 instead of 2 × 2, the neighbours are in sight from the start.
 #
 # ## 4 · Copying is hard (F2, F4)
 #
@@ -361,9 +361,8 @@ for name, gradient in complaints.items():
 #
 # ## 5 · A predictor in training mode (F10)
 #
-# The predictor runs inside the project's data loader, which hands the filler picture and map together. That is quick,
-# and hides that nobody puts it into evaluation mode. Here is one face's hole map, three times, beside three sets of
-# others.
+# Lesson 7 found that nobody puts the predictor into evaluation mode, so the holes that it finds in one picture depend
+# on the others of the batch. Here is one face's hole map, three times, each time beside other pictures.
 
 # %%
 first, grey = package[:1], torch.zeros(7, 3, 64, 64)
@@ -388,8 +387,8 @@ show_rows(
 )
 
 # %% [markdown]
-# **What to see.** White cells are "hole". In training mode the same face's map changes with its neighbours in the
-# batch; in evaluation mode it does not.
+# **What to see.** The whiter a cell, the surer is the predictor that it is a hole. In training mode the same face's
+# map changes with its neighbours in the batch; in evaluation mode it does not.
 #
 # ## 6 · What a pair is for (F12)
 #
@@ -445,17 +444,17 @@ for name, values in shares.items():
 # so whatever it says of one list it says of the other. In a pair it can see that the two do not belong together. The
 # idea from pix2pix (Isola et al. 2017) was right.
 #
-# **F12** is about what the pair contained. Beside a picture at half contrast with noise, a discriminator can check
-# whether candidate − 2 × given is *their* noise, pixel by pixel, and win without ever looking at a face. Lesson 7
-# shows it the picture with the holes cut out, and a composite: only the fill is left to talk about.
+# **F12** is not only the size (lesson 7), but also what the pair contained. Beside a picture at half contrast with
+# noise, a discriminator can check whether candidate − 2 × given is *their* noise, and win without ever looking at a
+# face. Lesson 7 shows it the picture with the holes cut out, and a composite: only the fill is left to talk about.
 
 # %% [markdown]
 # ## 7 · What to train a locator on (F16)
 #
 # The README suspects too little variety in the data. In the pictures, or in the damage? We train the same locator, a
-# small U-Net with one logit per pixel, on two kinds of damage for equally many steps: the source's noise cells, or
-# varied holes (cells, boxes, brush strokes), each with noise *or* a flat colour. Neither has a scratch or a letter.
-# Then lesson 7's four exams.
+# small U-Net with one logit per pixel, on two kinds of damage for equally many steps: the source's cells with noise
+# that hides everything, or varied holes (cells, boxes, brush strokes), each with noise *or* a flat colour. Neither
+# has a scratch or a letter. Then lesson 7's four exams.
 
 
 # %% tags=["nbval-check-output"]
@@ -539,8 +538,9 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** In our run, at equal steps, varied damage costs 0.11 to 0.13 IoU on noise cells and gains 0.18 to
-# 0.22 on flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds: F16. Below, a curve that reaches
-# the upper right corner is a solved problem. Scratches and text do not get there: neither training had thin lines.
+# 0.22 on flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds: F16. In the second picture, a
+# curve that reaches the upper right corner is a solved problem. Scratches and text do not get there: neither training
+# had thin lines.
 
 # %% tags=["picture"]
 two = slice(0, 2)
@@ -554,7 +554,9 @@ titles = [name for name in exams for _ in range(2)]
 show_rows(rows, titles=titles, width=10, heading="What is found, in magenta: two faces per exam")
 
 # %% [markdown]
-# Flat colour has a limit of its own: a flat patch in a flat background is invisible, to you as well.
+# **What to see.** Trained on noise cells, the locator misses most of the flat ones. Trained on varied damage, it
+# finds most of them, and thick scratches, but not the thin ones. Flat colour has a limit of its own: on a background
+# of the same colour a flat cell is invisible, to you as well.
 #
 # ## 8 · Cross-entropy, or Dice beside it?
 #
@@ -600,5 +602,5 @@ for name in exams:
 # | F16, one kind of damage | costs most where the damage is another |
 # | F17, the noise level | a label other than 1 has no sensible minimum |
 #
-# So of the README's three causes, one holds in part: too little variety, but of damage, not of faces. Back to [lesson
-# 7](07_blind.ipynb), or on to lesson 8.
+# Dice helped on cells only. Of the README's three causes, one holds in part: too little variety, but of damage, not
+# of faces. Back to [lesson 7](07_blind.ipynb), or on to lesson 8.
