@@ -346,7 +346,7 @@ def test_grid_share(function):
     tile = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     grid = tile.repeat(1, 1, 8, 6)
     share = function(grid, 4)
-    assert share.shape == (2,), "one value a picture"
+    assert share.shape == (2,), "one value per picture"
     torch.testing.assert_close(share, torch.ones(2), msg="a pure grid is explained entirely")
     assert (function(grid, 8) > 0.999).all(), "a grid of period 4 also has period 8"
     assert (function(grid, 3) < 0.2).all(), "a grid of period 4 has no period 3"
