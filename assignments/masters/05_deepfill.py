@@ -66,8 +66,8 @@ def hidden_gated_conv(layer):
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write it with tokens, a vector a place: $(B, C, H, W)$ becomes $(B, HW, C)$ for the dot products, and back. As in
-# SAGAN, the dot product is not divided by a square root, so scores may be large: 200 is no accident. The number
+# Write the lesson's formula. For the dot products the rows and columns become one axis of $N = HW$ places; at the end
+# the shape is $(B, C, H, W)$ again. As in SAGAN, the dot product is not divided by a square root, so scores may be large: 200 is no accident. The number
 # of channels of query and key is whatever their modules give. It is a layer: gradients flow to `x`, to the
 # modules and to `gamma`, which is a float or a tensor that learns.
 
@@ -118,8 +118,8 @@ def hidden_self_attention(function):
 # ●●○ · 15 minutes · 4 points
 #
 # Spectral norm divides a weight by its largest singular value $\sigma$, the most by which it lengthens a vector (Miyato
-# et al. 2018); a k × k convolution of stride 1, laid out as a matrix, can still stretch by k. A full decomposition at
-# every step is too dear. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each scaled to
+# et al. 2018). The weight is taken as a matrix $W$ with a row for each output channel. A full decomposition at every
+# step takes too long. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each scaled to
 # length 1. Then $\sigma \approx u^\top W v$. Return it, after exactly `steps` turns, with the new $u$. Leave the weight
 # and the given $u$ as they are. The network learns through the division: $\sigma$ must have a gradient to the weight
 # (whether it also flows through $u$ and $v$ is up to you).

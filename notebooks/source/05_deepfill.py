@@ -17,10 +17,9 @@
 # cores. **Before this lesson** lessons 1 and 3; lesson 4 helps. **Data** faces: drawn by the course, or
 # CelebA where it is in `data/` (research use only).
 #
-# **Sources.** Yu et al. 2018 and 2019 (DeepFill, DeepFillV2) and their code, "the original" below; a
-# PyTorch port of it, "the port"; the public project *source 000*, and avalonstrel's code, from which it
-# took self-attention (Zhang et al. 2018, *SAGAN*). What source 000 did in full stands in
-# [05b](05b_deepfill.ipynb), which is optional.
+# **Sources.** Yu et al. 2018 and 2019 (DeepFill, DeepFillV2) and their code, "the original" below; a PyTorch port of
+# it, "the port"; the public project *source 000*, and avalonstrel's code, from which source 000 took self-attention
+# (Zhang et al. 2018, *SAGAN*). What source 000 did in full stands in [05b](05b_deepfill.ipynb), which is optional.
 
 # %% [markdown]
 # ## What you will be able to do
@@ -82,7 +81,8 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The shipped DeepFill, on unseen faces with brushed holes; above it the smoothest surface of lesson 0.
+# The shipped DeepFill, on unseen faces with brushed holes; in the row above it *biharmonic*, the smoothest surface of
+# lesson 0.
 
 # %%
 look = fixed_batch(large, [2, 9, 17, 26, 33, 41], mask=masks.brush, seed=1)
@@ -108,14 +108,15 @@ lead = (lead[0] - lead[1]).sort().values
 print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {lead[-1]:+.1f} dB")
 
 # %% [markdown]
-# In our run DeepFill is ahead on five of six faces (four are drawn), most on the first, by 8 dB: there a stroke covers an
-# eye. On the last, a bald head, smoothness wins by 0.8 dB. Smoothness is a good guess where strokes are thin; where they
-# cover a feature, the formula smears.
+# In our run DeepFill is ahead on five of six faces (four are drawn), most on the first, by 8 dB: the formula smears
+# eye and hair, the network draws both. On the last, a bald head, the formula wins by 0.8 dB: skin is smooth, and the
+# network's eye, though there is one, has a wrong colour. Where strokes are thin and cross no feature, smoothness is a
+# good guess.
 #
 # ## 3 · Free-form holes, and a drift
 #
-# The paper trains on *brush* masks: one to three strokes, each a zigzag of a round pen. Here is the
-# original's sampler, rebuilt in NumPy. It contains a defect, which a port copied. Can you find it by reading?
+# The paper trains on *brush* masks: one to three strokes, each a zigzag of a round pen. Here is the original's
+# sampler, rebuilt in NumPy. It contains a defect, which the port copied. Can you find it by reading?
 
 
 # %%
@@ -231,13 +232,13 @@ plt.show()
 #
 # One row of a picture, all 1, with a hole whose pixels are set to 0. Average the neighbours (3 × 3; all rows are
 # equal), in three ways. **Vanilla** takes what is there. **Partial** convolution (Liu et al. 2018) takes the mean of
-# *known* pixels, and marks each pixel that saw one as known from now on. **Gated** convolution multiplies the result by
-# a second, learned convolution, squeezed into (0, 1):
+# *known* pixels, and marks each pixel that saw one as known. **Gated** convolution multiplies the result by a second,
+# learned convolution, squeezed into (0, 1):
 #
 # $$y = \varphi(W_f * x + b_f) \odot \sigma(W_g * x + b_g).$$
 #
-# $\varphi$ is the activation, $\sigma$ the sigmoid. Each layer works its gates out from its features. Our toy takes a
-# short cut: a gate set by hand, open if the whole window is known, and handed on as the next mask.
+# $\varphi$ is the activation, $\sigma$ the sigmoid, $\odot$ a product place by place. Each layer works its gates out
+# from its features. Our toy's gate is set by hand: open if the whole window is known, and handed on as the next mask.
 
 # %%
 BOX = torch.full((1, 1, 3, 3), 1 / 9)
@@ -364,10 +365,10 @@ GatedConv = check(GatedConv, GatedConv_reference, test_gated_conv)
 # %% [markdown]
 # ### Three twins, trained alike
 #
-# Which rule fills better? Three small networks, alike but for their convolutions, with equal numbers of parameters (a
-# gated layer has twice the weights, so it is narrower), equal steps, the same faces and brushed holes, L1 alone, three
-# seeds. The gated one runs on *your* `GatedConv`. A fourth is gated and trained on source 000's holes only:
-# squares of half the side. *Predict* the order.
+# Which rule fills better? Three small networks, alike but for their convolutions, with nearly equal numbers of
+# parameters (a gated layer has twice the weights, so its network is narrower), equal steps, the same faces and
+# brushed holes, L1 alone, three seeds. The gated one runs on *your* `GatedConv`. A fourth is gated and trained on
+# source 000's holes only: squares of half the side. *Predict* the order.
 
 
 # %%
@@ -477,11 +478,10 @@ print("over vanilla, on average over seeds: partial {:+.1f} dB, gated {:+.1f} dB
 assert run.pick(ci=True, laptop=min(better) > 0 > squares[:, 0].max(), gpu=True), "not as below"
 
 # %% [markdown]
-# **What to see.** In our run both rules for unknown pixels beat the vanilla convolution on strokes, on average over three
-# seeds: partial by 0.5 dB, gated by 0.3. Which of the two is better is not settled by so few. The largest effect is that
-# of the *training holes*: trained on squares alone, the gated twin loses 1.7 to 1.9 dB on strokes and gains about 0.5 on
-# squares. Networks are good at the holes they practised.
-#
+# **What to see.** In our run both rules for unknown pixels beat vanilla on strokes, on average over three seeds:
+# partial by 0.5 dB, gated by 0.3. Three seeds do not settle which is better. (On squares, new to all three, partial
+# is the worst.) The *training holes* matter most: trained on squares alone, the gated twin loses 1.7 to 1.9 dB on
+# strokes and gains about 0.5 on squares. Networks are good at the holes they practised.
 #
 # ### What gates have learned
 #
@@ -542,13 +542,15 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Yellow lets through, blue holds back. The first layers draw the hole itself: some channels close
-# there and carry facts, others open there. Deeper, other things appear: hair, outlines, background. There is a
-# gate per pixel and channel, and it opens for whatever lowers the loss.
+# there and carry what is known, others open wider there. Deeper, other things appear: hair, outlines, background.
+# Each pixel has a gate in each channel, and training opens it for whatever lowers the loss.
 #
 # ## 5 · Coarse, then fine
 #
 # Two stages, each an encoder, dilated layers and a decoder. The first gives a rough fill; pasted into the picture, it
-# is refined by the second along two branches: one looks near (convolutions), one far (attention).
+# is refined by the second along two branches: one looks near (convolutions), one far (attention). The input has five
+# channels: the picture, ones (which show where the padding begins) and the mask. (The shipped network works at 128 ×
+# 128.)
 
 # %%
 show_diagram(
@@ -576,8 +578,9 @@ show_diagram(
 )
 
 # %% [markdown]
-# Here is the whole first stage, made of your layers. With the shipped weights it must give the shipped network's rough
-# fill. And what does the second stage add?
+# Here is the whole first stage, made of your layers. With the shipped weights it must give the shipped network's
+# rough fill. Then the parameters of both stages are counted, with the original's attention and with self-attention.
+# And what does the second stage add?
 
 
 # %%
@@ -629,21 +632,23 @@ print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain
 
 # %% [markdown]
 # **What to see.** The coarse fill has place and tone. The change (grey: none) is half broad tint, half thin lines:
-# tones corrected, edges drawn. In brackets stands a 95 % interval for the mean over faces, of the differences face by
-# face (lesson 8): if it contains 0, chance alone may have made the difference.
+# tones corrected, edges drawn. In PSNR two of these four faces lose a little; over 60 faces the second stage gains
+# 0.65 dB on average. In brackets stands a 95 % interval for the mean over faces, of the differences face by face
+# (lesson 8): if it contains 0, chance alone may have made the difference.
 
 # %% [markdown]
 # ## 6 · Self-attention, by hand on 4 × 4
 #
-# A convolution reaches far in many small steps. **Attention** goes there at once. Each place $i$ asks a
-# question $q_i$ and offers a key $k_i$ and a value $v_i$, all 1 × 1 convolutions of $x$:
+# A convolution reaches far in many small steps. **Attention** goes there at once. Each place $i$ has a *query* $q_i$
+# (what it asks for), a *key* $k_i$ (what finds it) and a *value* $v_i$ (what it gives), all 1 × 1 convolutions of
+# $x$:
 #
 # $$a_{ij} = \frac{e^{q_i \cdot k_j}}{\sum_n e^{q_i \cdot k_n}}, \qquad y_i = x_i + \gamma \sum_j a_{ij} v_j .$$
 #
-# Sixteen cards, eight pairs. A pair has one rim colour, always from the same eight, and one inside colour, new in every
-# game. One inside is hidden. Where do you look? By hand: question and key are the same, 6 in the direction of the
-# card's rim colour, 0 in the seven others. Then $q_i \cdot k_j$ is 36 for a pair and 0 otherwise. A hidden card
-# must not answer: subtract 36 from its key's score.
+# Sixteen cards, eight pairs. A pair has one rim colour, always from the same eight, and one inside colour, new in
+# every game. One inside is hidden. Where do you look? By hand: query and key are the same, 6 in the direction of the
+# card's rim colour, 0 in the seven others. Then $q_i \cdot k_j$ is 36 for a pair and 0 otherwise. A hidden card must
+# not answer: subtract 36 from its key's score.
 
 # %% tags=["nbval-check-output"]
 game, pair = deal(1, stream(5, "by hand"))
@@ -684,8 +689,9 @@ plt.show()
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Write it with tokens, a vector a place: $(B, C, H, W)$ becomes $(B, HW, C)$ for the dot products, and back. As in
-# SAGAN, the dot product is not divided by a square root.
+# Write the formula above. For the dot products the rows and columns become one axis of $N = HW$ places; at the end
+# the shape is $(B, C, H, W)$ again. As in SAGAN, the dot product is not divided by a square root. The check compares
+# with the course's layer, at $\gamma = 0$, $1$ and $-½$.
 
 
 # %% tags=["exercise:05-3"]
@@ -741,8 +747,8 @@ self_attention = check(self_attention, self_attention_reference, test_self_atten
 #
 # ### A test that proves nothing
 #
-# $\gamma$ starts at 0, so that a fresh layer changes nothing. Here are three *wrong* layers. Each goes through
-# a natural test: "insert it, the output must stay the same". The last line asks for the gradients at $\gamma = 0$.
+# $\gamma$ starts at 0, so that a fresh layer changes nothing. Here are three *wrong* layers. Each is put to a natural
+# test: "insert it, the output must stay the same". The last line asks for the gradients at $\gamma = 0$.
 
 
 # %% tags=["nbval-check-output"]
@@ -775,13 +781,13 @@ print(
 )
 
 # %% [markdown]
-# A test at $\gamma = 0$ tests $x + 0$: set $\gamma$ to 1 in tests. It is a trap for *training*, too: the gradients of query,
-# key and value all carry the factor $\gamma$, so at first $\gamma$ alone can learn. (In 05b networks learn the card game:
-# attention learns it, and from $\gamma = 0$ it takes longer.)
+# A test at $\gamma = 0$ tests $x + 0$: set $\gamma$ to 1 in tests. It is a trap for *training*, too: the gradients of
+# query, key and value all carry the factor $\gamma$, so at first $\gamma$ alone can learn. (In 05b networks learn the
+# card game by attention; from $\gamma = 0$ most take longer.)
 #
 # ## 7 · Does the shipped network look?
 #
-# Its second stage has one self-attention layer over 32 × 32 places. Its map, for three places each:
+# Its second stage has one self-attention layer over 32 × 32 places. Its map, for three places in each of two faces:
 
 
 # %%
@@ -811,9 +817,9 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# Does the answer depend on who asks? Little: in our run, on four of six faces, more than 60 % of the places look at one
-# spot. One is tempted all the same to write "the network has learned to attend to related regions". Ask the one question
-# that matters: **what happens without?**
+# Does the answer depend on who asks? Little: in our run, on four of six faces, more than 60 % of the places look most
+# at the same spot. One is tempted all the same to write "the network has learned to attend to related regions". Ask
+# the one question that matters: **what happens without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -845,10 +851,11 @@ print(f"switched off, no pixel changes by more than {largest:.1f} of 255 levels"
 # %% [markdown]
 # ## 8 · Contextual attention: copy, don't compute
 #
-# The original's attention learns nothing. It compares 3 × 3 **patches** of the features: each place gathers from
-# *known* patches that look like its own rough fill, most from the best one: neighbours' scores are added, then a
-# softmax of scale 10 (where the paper has a cosine, the code divides by the known patch's length alone). What it
-# gathers are the patches themselves. Here on the pictures, fed with the coarse stage's fill: who copies from where?
+# The original's attention has nothing to learn. It compares 3 × 3 **patches** of the features. Each place asks which
+# *known* patches look like its own rough fill: the score is a dot product, divided by the known patch's length (the
+# paper has a cosine, which divides by both lengths). Scores of neighbours are added, so that neighbours copy from
+# neighbours; a softmax of ten times the scores gives the weights, most to the best patch. What is gathered are the
+# patches themselves. Here on the pictures, fed with the coarse stage's fill: who copies from where?
 
 # %% tags=["nbval-check-output"]
 guess, gap = F.avg_pool2d(rough, 2), F.max_pool2d(look.mask, 2)  # 64 × 64: 32 × 32 patches
@@ -895,17 +902,17 @@ plt.show()
 # %% [markdown]
 # ## 9 · The discriminator
 #
-# A free-form hole has no box to crop, so there is no local discriminator: **SN-PatchGAN** gives a *map* of scores, each
-# with a window of its own (05b). SN is spectral norm.
+# A free-form hole has no box to crop, so there is no local discriminator as in lesson 4. **SN-PatchGAN** gives a
+# *map* of scores; each score sees a window of its own (05b). SN is spectral norm.
 #
 # ### Exercise 4 · Spectral norm by power iteration
 #
 # ●●○ · 15 minutes · 4 points
 #
-# Spectral norm divides a weight by its largest singular value $\sigma$, the most by which it lengthens a vector (Miyato
-# et al. 2018); a k × k convolution of stride 1, laid out as a matrix, can still stretch by k. A full decomposition at
-# every step is too dear. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each scaled to
-# length 1. Then $\sigma \approx u^\top W v$. Return it with the new $u$. Leave the weight alone.
+# Spectral norm divides a weight by its largest singular value $\sigma$, the most by which it lengthens a vector
+# (Miyato et al. 2018). The weight is taken as a matrix $W$ with a row for each output channel. A full decomposition
+# at every step takes too long. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each
+# scaled to length 1. Then $\sigma \approx u^\top W v$. Return it and the new $u$. Leave the weight unchanged.
 
 
 # %% tags=["exercise:05-4"]
@@ -954,9 +961,9 @@ def test_spectral_estimate(function):
 spectral_estimate = check(spectral_estimate, spectral_estimate_reference, test_spectral_estimate)
 
 # %% [markdown]
-# In training one turn a step suffices, for weights move little and $u$ is kept. The port writes the divided weight
-# **over the raw one**, at every forward pass, in evaluation mode too. Give such a discriminator one picture eight
-# times:
+# In training one turn per step suffices, for weights move little and $u$ is kept. (The matrix then has norm 1; as a k
+# × k convolution of stride 1 it can still lengthen a picture, by up to k.) The port writes the divided weight **over
+# the raw one**, at every forward pass, in evaluation mode too. Give such a discriminator one picture eight times:
 
 
 # %%
@@ -996,9 +1003,9 @@ show_curves(asked, x=range(1, 9), heading=HEADING, **labels)
 
 # %% [markdown]
 # **What to see.** Orange: the same answer every time. Blue: the same network, the same face, another answer at each
-# call, until the weights have norm 1. So a saved discriminator depends on how often it was *called*; and in training, a second
-# pass before the backward changes the weights in between. The remedy: keep the raw weight and divide a copy, as torch's
-# `spectral_norm` does. The test: ask twice, in evaluation mode.
+# call, until the weights have norm 1. So a saved discriminator depends on how often it was *called*; and in training,
+# a second forward pass before the backward pass changes the weights in between. The remedy: keep the raw weight and
+# divide a copy, as torch's `spectral_norm` does. The test: ask twice, in evaluation mode.
 #
 # ## 10 · Look and measure
 #
@@ -1017,10 +1024,11 @@ for hole, row in gains.items():
     print(f"{hole:10} {row['mean']:+5.2f} dB ({row['low']:+.2f} to {row['high']:+.2f})")
 
 # %% [markdown]
-# **What to see.** The network leads where much is hidden: by 6.6 dB in the centre, by 1.6 to 2.8 dB from 20 % on. Below
-# 20 % its lead is 0.2 and 0.5 dB, and the interval contains 0: in a thin stroke every hidden pixel has known ones close
-# by, and there a formula is hard to beat. (05b blends the seams, which helps most just there. The paper compares with
-# other networks and copying methods, not with this formula. And PSNR is not fair to a sharp fill: lesson 8.)
+# **What to see.** The network leads where much is hidden: by 6.6 dB in the centre, by 1.6 to 2.8 dB from 20 % on.
+# Below 20 % its lead is 0.2 and 0.5 dB, and both intervals contain 0: in a thin stroke every hidden pixel has known
+# ones close by, and there a formula is hard to beat. (05b blends the seams, which helps most just there. The paper
+# compares with other networks and copying methods, not with this formula. And PSNR is not fair to a sharp fill:
+# lesson 8.)
 
 # %% [markdown]
 # ## 11 · Play: where does it look?
@@ -1053,7 +1061,7 @@ AttentionViewer(
 # | holes | box ∪ brush | one square | boxes or strokes |
 #
 # The original has the same L1: it was not added. New are the attention, the small adversarial weight, a discriminator
-# without the mask, and square holes. What each of these choices costs: 05b.
+# without the mask, and square holes. What they cost: sections 4 and 7 for squares and attention, 05b for the rest.
 
 # %% [markdown] tags=["reflect:05-5:4"]
 # ### Question · What was new?
@@ -1081,9 +1089,9 @@ AttentionViewer(
 # %% [markdown]
 # ## 13 · What we have
 #
-# A convolution with a learned gate; a picture filled twice; attention that learns, and one that copies; a discriminator
-# with a bounded norm. Two silent defects and a trap: a flip thrown away, a weight overwritten, a layer that does nothing
-# while $\gamma = 0$.
+# A convolution with a learned gate; a picture filled twice; attention that learns, and one that copies; a
+# discriminator whose layers' norms are bounded. Two silent defects and a trap: a flip thrown away, a weight
+# overwritten, a layer that does nothing while $\gamma = 0$.
 #
 # **Three pitfalls**: a test at the value where the code has no effect; a beautiful map without an
 # ablation; a sampler nobody has averaged.

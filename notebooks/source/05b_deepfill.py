@@ -65,11 +65,11 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # %% [markdown]
 # ## 2 · Learning to look
 #
-# Lesson 5 played a game of cards by hand: of each pair one card's inside may be hidden, and self-attention finds its twin.
-# Can a network *learn* that look? Three networks learn the game from examples, from several seeds each. All read cards
-# and write cards in the same way. In between: three 3 × 3 **convolutions**, which see the whole table; attention with
-# **γ from 0**, as published; attention with **γ from 1**. The gradients of query, key and value carry the factor
-# $\gamma$: at 0 they are exactly zero. *Predict.*
+# Lesson 5 played a game of cards by hand: of each pair one card's inside may be hidden, and self-attention finds its
+# twin. Can a network *learn* that look? Three networks learn the game from examples, from several seeds each. All
+# read cards and write cards in the same way. In between: three 3 × 3 **convolutions**, which see the whole table;
+# attention with **γ from 0**, as published; attention with **γ from 1**. The gradients of query, key and value carry
+# the factor $\gamma$: at 0 they are exactly zero. *Predict* which of the three learn the game, and in which order.
 
 
 # %%
@@ -149,9 +149,9 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** A line is a seed. Convolutions stay at the dashed line; a likely reason: they must learn the
-# comparison anew for every distance. Attention from $\gamma = 1$ learns the game in all three seeds. From $\gamma = 0$
-# query, key and value get no gradient at first, and in our run two of three seeds still have an
-# error of 0.2 to 0.3 after 400 steps. What does a player look at?
+# comparison anew for every distance. Attention with $\gamma$ from 1 learns the game in all three seeds. With $\gamma$
+# from 0 query, key and value get no gradient at first, and in our run two of three seeds still have an error of 0.2
+# to 0.3 after 400 steps; the third is as quick as those from 1. What does a player look at?
 
 # %%
 expert = played["γ from 1", 0][0]
@@ -187,8 +187,8 @@ for side in (64, 128, 256, 512, 1024):
     print(f"{side:5}{places:11,}{places**2:15,}{places**2 * 4 / 2**20:12,.2f} MiB")
 
 # %% [markdown]
-# Twice the side costs sixteen times the memory. avalonstrel's 4,096 places need 64 MiB a picture, several times over in
-# training.
+# Twice the side costs sixteen times the memory. avalonstrel's 4,096 places (pictures of 256 × 256) need 64 MiB per
+# picture, several times over in training.
 #
 # ## 3 · Whose mask?
 #
@@ -218,9 +218,9 @@ show_images(
 )
 
 # %% [markdown]
-# With the wrong mask the hole's own rough guess counts as a known patch. It looks exactly like what is asked
-# for, so it wins: much of the hole is "filled" with itself. No error, no warning. The test is cheap: the second
-# sample's answer must not depend on the first.
+# With the wrong mask the hole's own rough guess counts as a known patch. It looks exactly like what is asked for, so
+# it wins: here more than half of what fills the hole comes from the hole itself. No error, no warning. The test is
+# cheap: the second sample's answer must not depend on the first.
 
 # %% [markdown]
 # ## 4 · Two codes, one sentence
@@ -246,14 +246,16 @@ attention = count_parameters(SelfAttention2d(128))
 print(f"{coarse:,} + {refine:,} + attention {attention:,} = {coarse + refine + attention:,}")
 
 # %% [markdown]
-# BatchNorm on the RGB output makes a picture's brightness depend on its neighbours in the batch. The course follows the
-# original's layers, with source 000's self-attention.
+# BatchNorm on the RGB output makes a picture's brightness depend on its neighbours in the batch. It has 6.05 million
+# parameters, the original 4.05 (lesson 5, section 5). The course follows the original's layers, with source 000's
+# self-attention.
 #
 # ## 5 · What a score sees
 #
-# A free-form hole has no bounding box to crop, so there is no local discriminator. **SN-PatchGAN** has six 5 × 5
-# convolutions with stride 2, spectral norm, and a *map* of scores (256 a place), each with a window of its own. How
-# large are the windows? (Lesson 4's formula.)
+# **SN-PatchGAN**, the original's discriminator, has six 5 × 5 convolutions with stride 2 and spectral norm. It gives
+# a *map* of scores (256 at each place, for its last layer has 256 channels), and each score sees a window of its own.
+# How large are the windows? (Lesson 4's formula.) The last two lines count its parameters, with the mask as input and
+# without.
 
 
 # %% tags=["nbval-check-output"]
@@ -367,21 +369,24 @@ show_bars(
 # %% [markdown]
 # ## 6 · Train as source 000 did
 #
-# The rest of what source 000 chose, and what it costs:
+# What source 000 chose, and what it costs:
 #
 # | choice | its cost |
 # |---|---|
-# | squares of half the side only, a quarter of 256 × 256 | lesson 5, section 4: nearly 2 dB on strokes |
+# | squares of half the side only, a quarter of the picture | lesson 5, section 4: nearly 2 dB on strokes |
 # | batch 2, for memory | not tested: noisier gradients |
 # | at most 200,000 × 30 steps, "a few epochs" done | 6 million steps of batch 2 are 59 epochs |
-# | 64 validation pictures | section 7: a mean lead is known to ±0.66 dB |
+# | 64 validation pictures | section 7: mean lead known to ±0.66 dB |
 # | hinge × 0.01 | below: hardly a gradient |
 # | self-attention | lesson 5, section 7: next to nothing |
-# | turned heads, covered faces fail; glasses and hats vanish | pictures only, no count; our drawn faces all look ahead, so we cannot test it |
+# | discriminator without the mask | section 5: too easy a test to say |
+# | turned heads, covered faces fail; glasses and hats vanish | pictures only; our drawn faces all look ahead |
 
 # %% [markdown]
-# Our run is short and small: 64 pixels, boxes and strokes together as in the original's code, the discriminator from a
-# third on. Our L1 is that in the hole plus a quarter of the whole's, in both stages.
+# Our run has source 000's attention, its weight 0.01 and its discriminator without the mask. It is short and small,
+# at 64 pixels and batch 8, and its holes are boxes and strokes together, as in the original's code. After a third of
+# the steps the discriminator joins. Our L1 is that in the hole plus a quarter of that of the whole picture, in both
+# stages.
 
 # %%
 STEPS = run.pick(ci=10, laptop=300, gpu=6000)
@@ -432,8 +437,8 @@ awake = family.generator.refinement.attention.gamma.item()
 print(f"γ after {STEPS} steps: {awake:+.4f}")
 
 # %% [markdown]
-# Tone comes first; outlines would come later. And $\gamma$ has hardly left 0, again. Now the weights: how large are the
-# two terms' gradients at the refined picture?
+# Tone comes first; sharp outlines would need more steps. And $\gamma$ has hardly left 0, again. Now the weights: how
+# large are the two terms' gradients at the refined picture?
 
 # %%
 check_batch = next(feed).to(run.device)
@@ -454,9 +459,9 @@ plt.show()
 print(f"with weight 0.01 the hinge loss has {sizes['hinge × 0.01']:.1%} of the L1's gradient")
 
 # %% [markdown]
-# With source 000's weight the hinge loss has a hundredth of the gradient that the original's weight 1 gives it (beside
-# our L1): not nothing, but a few percent of L1's. So the network is trained on L1 for nearly all of its gradient, and
-# lesson 3 has shown what that leaves out.
+# In our run, with the original's weight 1, the hinge loss would have 4.6 times the gradient of our L1; with source
+# 000's 0.01 it has a few percent of it. So nearly all of the gradient is that of L1, and lesson 3 has shown that L1
+# alone blurs.
 
 # %% [markdown]
 # ## 7 · Look and measure
@@ -493,8 +498,8 @@ for count in (64, 2000):
     print(f"{count:5} pictures fix the mean lead to ±{1.96 * spread / count**0.5:.2f} dB")
 
 # %% [markdown]
-# Each mark is a face; above the line the network wins. Then the course's metric cards: photographs, three draws of
-# the holes, and bands by the share hidden.
+# Each mark is a face; above the line the network wins. Then the course's metric cards, as in lesson 5: photographs,
+# three kinds of holes, and bands by the share hidden.
 
 # %%
 cards = {card["system"]: card["values"] for card in read_cards("celeba")}
@@ -520,15 +525,15 @@ for hole, row in gains["blended"].items():
     print(f"{hole:10} {plain:+9.2f} dB {row['mean']:+9.2f} dB   {verdict}")
 
 # %% [markdown]
-# Blended, the network wins everywhere: by about 1 dB on free-form holes and by nearly 7 dB on the centre. In a thin stroke
-# every hidden pixel has known ones close by, and there a formula is hard to beat: as it is, the network is 0.2 dB ahead
-# where least is hidden. (And PSNR is not fair to a sharp fill: lesson 8.)
+# Blended, the network wins everywhere: by about 1 dB on free-form holes and by 6.6 dB on the centre. Where least is
+# hidden its lead grows from 0.2 to 1.25 dB.
 #
-# Blending brings 0.6 dB on free-form holes and less than 0.1 on the centre. Beside known pixels this network lacks not
-# structure but *tone*: its second stage, shown the pasted picture alone, is never told where the hole is. (The paper
-# compares with other networks and copying methods, not with this formula.)
+# Blending brings 0.6 dB on free-form holes and less than 0.1 on the centre. So beside known pixels this network lacks
+# not structure but *tone*. A likely reason: its second stage, shown the pasted picture alone, is never told where the
+# hole is.
 #
-# Worst first:
+# Last, the four faces on which DeepFill's PSNR is lowest. On which of them would you still take its fill before the
+# formula's?
 
 # %%
 worst = per_face["DeepFill"].argsort()[:4]
@@ -540,10 +545,10 @@ show_rows(rows, notes=notes, width=6.4, heading="The four worst fills of all, by
 # %% [markdown]
 # ## 8 · What we have
 #
-# Attention that has to look learns to look, and sooner if $\gamma$ lets it. A mask shared by a batch is a defect without
-# an error. Each score of the discriminator sees nearly the whole picture; whether it should see the mask, our test is too
-# easy to say. With source 000's weight the adversarial loss gives the generator a few percent of its gradient. And where
-# the network loses to a formula, it lacks tone at the seam: blending repairs that.
+# Attention learns the card game, which convolutions do not; mostly sooner if $\gamma$ starts at 1. A mask shared by a
+# batch is a defect without an error. Each score of the discriminator sees nearly the whole picture; whether it should
+# see the mask, our test is too easy to say. With source 000's weight the adversarial loss gives the generator a few
+# percent of its gradient. And where the network loses to a formula, it lacks tone at the seam: blending repairs that.
 #
 # **Read on.** Yu et al. 2018, *Generative image inpainting with contextual attention*: section 3.2. Miyato et al. 2018,
 # *Spectral normalization for GANs*.
