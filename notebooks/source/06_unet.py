@@ -96,7 +96,7 @@ rows = {
     "U-Net": shipped.generate(look),
     "truth": look.image,
 }
-show_rows(rows, width=7)
+show_rows(rows, width=7, heading="The formula smears, the network draws eyes and mouths")
 
 # %% [markdown]
 # The formula knows no faces. The network paints sharp eyes in their places; over hair or a hat, a smear betrays it.
@@ -382,7 +382,7 @@ for skips, network in painters.items():
 torch.testing.assert_close(fills[True], shipped.generate(look))
 rows = {"given": paint_holes(look.image, look.mask), "your U-Net": fills[True]}
 rows |= {"skips closed": fills[False], "truth": look.image}
-show_rows(rows, heading="What a face has comes from the depth, its colours through the skips")
+show_rows(rows, heading="Skips closed: eyes keep their places, colours go")
 
 # %% [markdown]
 # The counts are those of source 001's table. With the shipped weights *your* network paints what section 2 showed.
@@ -587,7 +587,8 @@ notes = {
     "Sobel sees": [f"{value:.3f}" for value in edges.mean((1, 2)).tolist()],
     "SSIM sees": [f"{value:.3f}" for value in structure.mean((1, 2)).tolist()],
 }
-show_rows(rows, notes=notes, titles=list(ERRORS))
+told = "Five errors of one L1: Sobel is blind to brightness, SSIM forgives contrast"
+show_rows(rows, notes=notes, titles=list(ERRORS), heading=told)
 
 # %% [markdown]
 # **What to see.** L1 calls the five errors equal. Sobel is blind to brightness (but for clipped white) and mild with
@@ -620,7 +621,8 @@ assert sobel_order[:2] == mildest, "Sobel is mildest with brightness, then with 
 assert ssim_order[:: len(ERRORS) - 1] == ["brighter", "noisy"], "SSIM: noise first"
 
 strengths = np.linspace(0, 0.4, 9)
-figure, axes = plt.subplots(1, 2, figsize=(8, 2.8))
+figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+figure.suptitle("Both put brightness last; SSIM puts noise first", x=0.02, ha="left")
 for kind in ERRORS:
     l1, edges, structure = zip(*[verdicts(kind, s) for s in strengths], strict=True)
     for axis, values in zip(axes, (edges, structure), strict=True):
@@ -666,14 +668,18 @@ def shares(**weights):
     return {name: 100 * norm / sum(norms.values()) for name, norm in norms.items()}
 
 
+TERMS = {"l1": "L1", "sobel": "Sobel", "ssim": "SSIM"}
 figure, axis = plt.subplots(figsize=(7, 1.5))
 for place, weights in enumerate(({}, LOUD)):
     left = 0
     for number, (name, share) in enumerate(shares(**weights).items()):
-        axis.barh(place, share, left=left, color=f"C{number}", label=name if place == 0 else None)
+        axis.barh(
+            place, share, left=left, color=f"C{number}", label=TERMS[name] if place == 0 else None
+        )
         axis.text(left + share / 2, place, f"{share:.0f}", color="white", ha="center", va="center")
         left += share
 axis.set(yticks=[0, 1], yticklabels=["as published", "Sobel, SSIM × 10"], ylim=(1.5, -0.5))
+axis.set_title("As published, L1 gives most of the gradient", loc="left", fontsize=11)
 axis.set_xlabel("share of the gradient (%)")
 axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
@@ -715,7 +721,8 @@ for metric in GOOD:
     found[metric] = dict(zip(ON, effects(runs), strict=False))
 
 # %%
-figure, axes = plt.subplots(1, len(GOOD), figsize=(11, 1.8), sharey=True)
+figure, axes = plt.subplots(1, len(GOOD), figsize=(11, 2.1), sharey=True, layout="constrained")
+figure.suptitle("Sobel costs sharpness; SSIM helps all five", x=0.01, ha="left")
 for axis, (metric, sign) in zip(axes, GOOD.items(), strict=True):
     for place, effect in enumerate(found[metric].values()):
         colour = (GREEN if effect.mean * sign > 0 else RED) if effect.is_settled else "0.6"
@@ -778,7 +785,7 @@ assert after < run.pick(ci=0.9, laptop=0.6, gpu=0.5) * before, "the network has 
 
 # %% tags=["picture"]
 rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": view.image}
-show_rows(rows, width=9.5)
+show_rows(rows, width=9.5, heading="Halfway and at the end: the tone fits, the features stay soft")
 
 # %% [markdown]
 # **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much of the change is
@@ -840,7 +847,10 @@ for name in fills:
     print(f"{name:11} SSIM {once[name].mean():.3f}, normalised twice {twice[name].mean():.3f}")
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(8.5, 2.8), width_ratios=[1.2, 1, 1])
+figure, axes = plt.subplots(
+    1, 3, figsize=(8.5, 3.1), width_ratios=[1.2, 1, 1], layout="constrained"
+)
+figure.suptitle("Normalised twice, every fill scores higher", x=0.02, ha="left")
 for name in fills:
     axes[0].plot(once[name], twice[name], "o", ms=3, alpha=0.7, label=name)
 axes[0].plot([0, 1], [0, 1], color="0.45", linestyle="--", linewidth=1)
@@ -1029,6 +1039,9 @@ axis.axhline(IGNORANT, color="0.45", linestyle="--", linewidth=1)
 beside = axis.get_yaxis_transform()
 axis.text(1.01, IGNORANT, "knows nothing", transform=beside, va="center", fontsize=8)
 axis.set(xlabel="step", ylabel="loss, patches that see the hole")
+axis.set_title(
+    "Trained on all patches, it learns next to nothing about the hole", loc="left", fontsize=11
+)
 axis.legend()
 plt.show()
 for name, seeds in paid.items():
