@@ -1,6 +1,6 @@
-"""Which design learns most: every family with the same pictures, or the same time, three seeds.
+"""Which design learns most? Four families with the same pictures, or the same time, three seeds.
 
-All families learn at 64×64 with their `shipped-64` settings, but for a learning rate that does not
+They learn at 64×64 with their `shipped-64` settings, but for a learning rate that does not
 fall: so every moment of a run may be compared, and the same runs give both tables. A run lasts
 `--minutes` of the time that its family's steps take; that time is measured first, the families
 taking turns on one thread, and kept, so a busy machine is fair to all. At every mark the averaged
@@ -130,7 +130,7 @@ def kept_costs(path: Path, training: ImageSet) -> dict[str, float]:
 
 def main(words: list[str] | None = None) -> None:
     """Make what is missing; write the card when nothing is."""
-    parser = arguments("Every family with the same pictures, or the same time.")
+    parser = arguments("Four families with the same pictures, or the same time.")
     parser.add_argument("--minutes", type=float, default=3.0, help="of each run")
     options = parser.parse_args(words)
     torch.set_num_threads(1)

@@ -178,14 +178,20 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     assert words[2] == f"--preset shipped --steps 10 --seed 1 --start-from {full}"
 
 
-def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, tmp_path):
+@pytest.fixture
+def starts(monkeypatch, tmp_path):
+    """What `make_weights.train` is told last; nothing is trained, and the runs have a folder."""
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path))
-    starts = []
+    told = []
     monkeypatch.setattr(
         make_weights,
         "train",
-        lambda recipe, folder, options: starts.append(options[-1]) or folder / "w",
+        lambda recipe, folder, options: told.append(options[-1]) or folder / "w",
     )
+    return told
+
+
+def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(starts, tmp_path):
     log = ["git", "log", "-1", "--format=%h", "--", "data/weights/gan-drawn.safetensors"]
     done = subprocess.run(log, cwd=make_weights.ROOT, capture_output=True, text=True)
     if not done.stdout:
@@ -196,14 +202,7 @@ def test_a_first_run_may_begin_with_the_file_of_an_earlier_commit(monkeypatch, t
     load_weights(starts[0], recipes.make("gan").generator)
 
 
-def test_a_first_run_may_begin_with_the_file_of_another_name(monkeypatch, tmp_path):
-    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path))
-    starts = []
-    monkeypatch.setattr(
-        make_weights,
-        "train",
-        lambda recipe, folder, options: starts.append(options[-1]) or folder / "w",
-    )
+def test_a_first_run_may_begin_with_the_file_of_another_name(starts):
     make_weights.make("unet-whole-drawn", shipped.SHIPPED["unet-whole-drawn"])
     assert starts == [str(shipped.path("unet-drawn"))]
 
