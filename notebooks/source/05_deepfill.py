@@ -835,7 +835,7 @@ print(f"attention is worth {worth['mean']:+.3f} dB ({worth['low']:+.3f} to {wort
 # %%
 change = switched_off - filled
 rows = {"as shipped": filled, "switched off": switched_off, "change × 4": (4 * change).clamp(-1, 1)}
-show_fills(rows, "Without its attention the network fills the hole as well")
+show_fills(rows, "Without its attention the network fills the hole just as well")
 added = ((after - before).std() / before.std()).item()
 print(f"γ = {learned:.4f}; the layer adds {added:.2%} of the signal's size")
 largest = change.abs().max().item() * 127.5
