@@ -37,7 +37,7 @@ class Page {
     on("change:message", () => this.say(this.model.get("message")));
     on("change:received", () => {
       clearTimeout(this.clock);
-      this.root.dataset.received = this.model.get("received"); // what the benchmark waits for
+      this.root.dataset.received = this.model.get("received"); // what tests and the benchmark wait for
       this.say(this.model.get("message"));
     });
     on("comm_live_update", () => this.say(GONE));
@@ -172,6 +172,7 @@ class Page {
     const mask = this.mask.slice();
     this.model.set("mask_bytes", new DataView(mask.buffer));
     this.model.set("stroke", this.model.get("stroke") + 1);
+    this.root.dataset.sent = this.model.get("stroke");
     clearTimeout(this.clock);
     this.clock = setTimeout(() => this.say(SILENT), PATIENCE);
     try {

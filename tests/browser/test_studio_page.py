@@ -15,9 +15,10 @@ ZIGZAG = [(20, 20), (60, 35), (25, 70), (100, 90), (104, 30)]
 @pytest.fixture
 def mask(studio, kernel):
     """Reads the mask in the kernel, once every stroke has arrived there."""
+    painter = "document.querySelector('.ip-painter').dataset"
 
     def read():
-        studio.wait_for_timeout(50)
+        studio.wait_for_function(f"{painter}.sent === {painter}.received")
         code = "import base64; print(base64.b64encode(studio.painter.mask_bytes).decode())"
         content = base64.b64decode(kernel(code))
         return np.frombuffer(content, np.uint8).reshape(SIDE, SIDE) == 1
@@ -224,5 +225,6 @@ def test_a_restarted_kernel_is_noticed_and_the_mask_is_kept(studio):
     studio.locator(".ip-painter .ip-message").get_by_text("run this cell again").wait_for()
     share = shown_share(studio)
     drag(studio, [(100, 100), (120, 120)])
-    studio.wait_for_timeout(100)
-    assert shown_share(studio) > share > 0.1
+    grown = "(share) => parseFloat(document.querySelector('.ip-hole strong').textContent) > share"
+    studio.wait_for_function(grown, arg=100 * share)
+    assert share > 0.1
