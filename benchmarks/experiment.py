@@ -2,13 +2,24 @@
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from inpaintlib import metrics
 from inpaintlib.data import runs_folder
 from inpaintlib.data.writing import write_whole
+from inpaintlib.images import Batch
 from inpaintlib.measure.cards import folder_of
+from inpaintlib.measure.features import FaceFeatures, frechet_distance, kernel_distance
+from inpaintlib.models.contract import Inpainting
+from inpaintlib.training.ema import EMA
+from inpaintlib.training.loop import eval_mode, train
+
+PRECISION = "bfloat16"
 
 Run = dict[str, Any]
 
@@ -44,6 +55,35 @@ def conduct(
         made = folder_of("experiments") / f"{card}.json"
         write_json(made, {**facts, "runs": runs})
         print(f"card: {made}")
+
+
+def trained(family: Inpainting, source: Iterator[Batch], steps: int) -> EMA:
+    """Train a family to its end; returns its averaged generator."""
+    average = EMA(family.generator)
+    for _ in train(family, source, steps=steps, ema=average, precision=PRECISION):
+        pass
+    return average
+
+
+def fills(family: Inpainting, average: EMA, look: Batch) -> Tensor:
+    """What the averaged generator puts into the holes, 50 pictures at a time."""
+    with average.applied(), eval_mode(family):
+        parts = zip(*(x.split(50) for x in (look.image, *look.holes())), strict=True)
+        return torch.cat([family.generate(Batch(i, m, o)) for i, o, m in parts])
+
+
+def measure(filled: Tensor, look: Batch, eyes: FaceFeatures | None) -> dict[str, float]:
+    """PSNR (mean), sharpness (median), and the crowds' distances where there are eyes for them."""
+    _, mask = look.holes()
+    values = {
+        "PSNR": metrics.psnr(filled, look.image, mask).mean().item(),
+        "sharpness": metrics.sharpness(filled, look.image, mask).nanmedian().item(),
+    }
+    if eyes is not None:
+        crowds = eyes(filled), eyes(look.image)
+        values["Fréchet"] = frechet_distance(*crowds)
+        values["kernel distance"] = kernel_distance(*crowds)
+    return {name: round(value, 5) for name, value in values.items()}
 
 
 def write_json(path: Path, content: Run) -> None:

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from experiment import Run, arguments, conduct, write_json
+from experiment import PRECISION, Run, arguments, conduct, write_json
 
 from inpaintlib import metrics
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
@@ -42,7 +42,6 @@ from inpaintlib.training.preview import Viewer
 
 FAMILIES = ("context-encoder", "glcic", "deepfill", "unet")
 SIZE, PICTURES, REFRESHED, TIMED = 64, 102, 16, 7
-PRECISION = "bfloat16"
 
 
 def prepared(name: str, seed: int, training: ImageSet) -> tuple[Model, Iterator[Batch], int]:

@@ -17,26 +17,17 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from experiment import Run, arguments, conduct
+from experiment import PRECISION, Run, arguments, conduct, fills, measure, trained
 from torch import Tensor
 
-from inpaintlib import metrics
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
 from inpaintlib.images import Batch
 from inpaintlib.masks import centre
-from inpaintlib.measure.features import (
-    FaceFeatures,
-    features_for,
-    frechet_distance,
-    kernel_distance,
-)
+from inpaintlib.measure.features import FaceFeatures, features_for
 from inpaintlib.models.unet import LESSON, UNet
-from inpaintlib.training.ema import EMA
-from inpaintlib.training.loop import eval_mode, train
 from inpaintlib.training.recipes import EVERY_KIND
 
 STEPS, PICTURES = 1_000, 200
-PRECISION = "bfloat16"
 TENTH, HUNDREDTH = 0.1 * LESSON.l1_weight, 0.01 * LESSON.l1_weight
 
 
@@ -74,28 +65,9 @@ def make_run(
     config = replace(LESSON, steps=steps, **changes)
     torch.manual_seed(seed)
     family = kind(config)
-    average = EMA(family.generator)
     source = batches(training, batch_size=config.batch_size, mask=EVERY_KIND, flip=True, seed=seed)
-    for _ in train(family, source, steps=steps, ema=average, precision=PRECISION):
-        pass
-    with average.applied(), eval_mode(family):
-        parts = zip(*(x.split(50) for x in (look.image, *look.holes())), strict=True)
-        filled = torch.cat([family.generate(Batch(i, m, o)) for i, o, m in parts])
+    filled = fills(family, trained(family, source, steps), look)
     return {"setting": name, "seed": seed, "metrics": measure(filled, look, eyes)}
-
-
-def measure(filled: Tensor, look: Batch, eyes: FaceFeatures | None) -> dict[str, float]:
-    """PSNR (mean), sharpness (median), and the crowds' distances where there are eyes for them."""
-    _, mask = look.holes()
-    values = {
-        "PSNR": metrics.psnr(filled, look.image, mask).mean().item(),
-        "sharpness": metrics.sharpness(filled, look.image, mask).nanmedian().item(),
-    }
-    if eyes is not None:
-        crowds = eyes(filled), eyes(look.image)
-        values["Fréchet"] = frechet_distance(*crowds)
-        values["kernel distance"] = kernel_distance(*crowds)
-    return {name: round(value, 5) for name, value in values.items()}
 
 
 def main(words: list[str] | None = None) -> None:
