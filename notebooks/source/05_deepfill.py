@@ -464,7 +464,7 @@ assert all((values > grey).all() for values in twins.values()), "a twin has lear
 show_dots(
     {n: dict(zip(TESTS, v.T, strict=True)) for n, v in twins.items()},
     ylabel="PSNR in the hole (dB)",
-    heading="A rule for unknown pixels helps; the holes practised on matter more",
+    heading="On strokes a rule for unknown pixels helps; the holes practised on matter more",
 )
 for name in ("partial", "gated"):
     print(
@@ -549,17 +549,16 @@ plt.show()
 #
 # Two stages, each an encoder, dilated layers and a decoder. The first gives a rough fill; pasted into the picture, it
 # is refined by the second along two branches: one looks near (convolutions), one far (attention). The input has five
-# channels: the picture, ones (which show where the padding begins) and the mask. (The shipped network works at 128 ×
-# 128.)
+# channels: the picture, ones (which show where the padding begins) and the mask.
 
 # %%
 show_diagram(
     {
-        "seen": Box("observed + mask", "5 × 64 × 64", row=0, column=0),
+        "seen": Box("observed, ones, mask", "5 × 128 × 128", row=0, column=0),
         "C": Box("coarse stage", "17 layers", row=0, column=1, kind="network"),
-        "rough": Box("rough fill, pasted", "3 × 64 × 64", row=0, column=2),
+        "rough": Box("rough fill, pasted", "3 × 128 × 128", row=0, column=2),
         "R": Box("refinement", "two branches, attention", row=0, column=3, kind="network"),
-        "done": Box("completed picture", "3 × 64 × 64", row=0, column=4),
+        "done": Box("completed picture", "3 × 128 × 128", row=0, column=4),
         "D": Box("discriminator", "a map of logits", row=0, column=5, kind="network"),
         "L": Box("L1, rough", row=1.2, column=2, kind="loss"),
         "M": Box("L1, refined", row=1.2, column=4, kind="loss"),

@@ -424,11 +424,11 @@ rows = {"given": paint_holes(strip.image, strip.mask), **moments, "truth": strip
 show_rows(
     {name: pictures[:5] for name, pictures in rows.items()},
     width=6.6,
-    heading="Tone comes first, outlines later",
+    heading="The tone of the face comes first",
 )
 
 # %%
-shown = {n.replace("generator/", ""): v for n, v in losses.items() if "l1" in n}
+shown = {f"{stage} stage": losses[f"generator/l1_{stage}"] for stage in ("coarse", "refined")}
 HEADING = "Both stages are still learning when the run ends"
 show_curves(
     shown, smooth=run.pick(ci=2, laptop=20, gpu=200), ylabel="L1, weighted", heading=HEADING

@@ -578,7 +578,7 @@ def test_masked_unet(network):
 MaskedUNet = check(MaskedUNet, MaskedUNet_reference, test_masked_unet)
 
 # %% [markdown]
-# ## 8 · The repair ladder (F1 and all)
+# ## 8 · Repair upon repair, from F1 on
 #
 # Now the repairs, one on top of the other; each step is a **rung**. A repair comes after those that it needs: a
 # composite, for example, needs known pixels at full contrast. To keep one cause apart from another, every rung is
@@ -1099,14 +1099,14 @@ def verdict(worth, unit):
 
 findings = {
     "F1  an L1 term": verdict(-changes["L1"][:, 0], "dB in the holes"),
-    "F3  real holes": verdict(ends["all repairs"][:, 0] - blinded, "dB, opaque holes"),
+    "F3  and later repairs": verdict(ends["all repairs"][:, 0] - blinded, "dB, opaque holes"),
     "F4  a composite": verdict(-changes["composite"][:, 2], "dB, whole picture"),
     "F5-7, F9  overlap": verdict(-changes["overlap"][:, 0], "dB in the holes"),
     "F8  mask everywhere": verdict(-changes["mask everywhere"][:, 0], "dB in the holes"),
     "F12  small patches": verdict(-changes["patch discriminator"][:, 0], "dB in the holes"),
 }
 for name, found_out in findings.items():
-    print(f"{name:21}{found_out}")
+    print(f"{name:24}{found_out}")
 
 # %% [markdown]
 # **Three pitfalls** to take along: a hole through which the picture can be seen; a number without the control that

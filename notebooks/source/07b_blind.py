@@ -98,7 +98,7 @@ costs = {
     f"label {label}": [sure(x, torch.tensor(label)).item() for x in logits]
     for label in (0.5, 1.0, 2.0)
 }
-heading = "Only a label of 1 rewards being sure, and only so far"
+heading = "A label of 1 rewards being sure; 0.5 punishes it, 2 rewards it without end"
 show_curves(costs, x=logits.tolist(), xlabel="logit", ylabel="cross-entropy", heading=heading)
 
 # %% [markdown]
