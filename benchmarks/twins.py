@@ -30,7 +30,7 @@ from inpaintlib.models.contract import count_parameters
 from inpaintlib.models.deepfill import LESSON, DeepFill, DeepFillConfig
 from inpaintlib.training.recipes import EVERY_KIND
 
-STEPS, PICTURES = 700, 200
+STEPS, PICTURES = 500, 200
 SMALL = replace(LESSON, base=8, discriminator_widths=(16, 32, 64, 128, 128))
 
 
