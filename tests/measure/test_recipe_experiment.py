@@ -19,7 +19,7 @@ def small(tmp_path, monkeypatch):
     config = replace(LESSON, base=8, size=16, batch_size=4, discriminator_widths=(4, 8))
     monkeypatch.setattr(recipe, "LESSON", config)
     monkeypatch.setattr(recipe, "load_faces", tiny.pictures)
-    monkeypatch.setattr(recipe, "PRECISION", "float32")
+    monkeypatch.setattr(experiment, "PRECISION", "float32")
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(experiment, "folder_of", lambda name: tmp_path / "cards" / name)
     return tmp_path
