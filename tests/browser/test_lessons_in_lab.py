@@ -1,11 +1,13 @@
-"""Lessons in a real JupyterLab, as a learner meets them: Run All, then touch the widgets."""
+"""Lessons in a real JupyterLab, as a learner meets them: Run All, the widgets, the exercises."""
 
 import pytest
+from answers import right_ones
 from conftest import notebook_page
 
 from tools import lessons
 
 MASTERS = lessons.masters([])
+SOLVABLE = [path for path in MASTERS if not lessons.is_further(path)]
 RUN_ALL = """async () => {
   await window.jupyterapp.commands.execute('notebook:run-all-cells');
   const { cells } = window.jupyterapp.shell.currentWidget.content.model;
@@ -20,6 +22,13 @@ RUN_ALL = """async () => {
 WIDGETS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
   .map((cell, index) => [index, cell.getMetadata('tags') ?? []])
   .filter(([, tags]) => tags.includes('widget')).map(([index]) => index)"""
+STUBS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+  .map((cell, index) => [index, (cell.getMetadata('tags') ?? []).join()])
+  .filter(([, tags]) => tags.startsWith('exercise:'))
+  .map(([index, tags]) => [index, tags.split(':')[1]])"""
+CHECKS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+  .filter((cell) => (cell.getMetadata('tags') ?? []).join().startsWith('check:'))
+  .map((cell) => cell.toJSON().outputs.map(({ text }) => [text].flat().join('')).join(''))"""
 SHOW = """async (index) => {
   const { content } = window.jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
@@ -62,3 +71,22 @@ def expect_a_new_picture(page, act):
     before = page.get_attribute(PICTURE, "src")
     act()
     page.wait_for_function(f"document.querySelector('{PICTURE}')?.src !== '{before}'")
+
+
+@pytest.mark.parametrize("master", [slow_but_the_first(path) for path in SOLVABLE])
+def test_solutions_typed_into_the_stubs_run_the_lesson(browser, lab, master):
+    right = right_ones(master)
+    with notebook_page(browser, lab.replace("studio.ipynb", f"{master.stem}.ipynb")) as page:
+        stubs = page.evaluate(STUBS)
+        assert stubs
+        for index, name in stubs:
+            page.evaluate(SHOW, index)
+            page.locator(f"{ACTIVE} .cm-content").click()
+            page.keyboard.press("Control+a")
+            page.keyboard.insert_text(right[name])
+        cells = page.evaluate(RUN_ALL)
+        assert [complaint for cell in cells for complaint in cell["complaints"]] == []
+        said = page.evaluate(CHECKS)
+        assert len(said) == len(stubs)
+        assert all("correct; the lesson goes on with yours" in text for text in said), said
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")

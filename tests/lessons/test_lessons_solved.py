@@ -1,9 +1,8 @@
 """A lesson runs on what its learner wrote: right solutions leave it green, wrong ones break it.
 
-Right ones: `solutions/NN.py`, and for an exercise that does not stand there the first in
-`assignments/right`. Wrong ones: `wrong/NN.py`; each must fail its own check, and the first of an
-exercise, used in spite of that, must show further down. All three have one form: the head of a
-block is the exercise and a few words, its code takes the place of the stub's cell.
+Right ones: see `answers`. Wrong ones: `wrong/NN.py`; each must fail its own check, and the first of
+an exercise, used in spite of that, must show further down. Both have one form: the head of a block
+is the exercise and a few words, its code takes the place of the stub's cell.
 
     # %% 01-1 in two branches
     def generator_loss(fake_logits): ...
@@ -16,10 +15,10 @@ from types import ModuleType
 import nbformat
 import pytest
 import torch
+from answers import right_ones
 from kernel import errors, run, tags
 from nbformat import NotebookNode
 
-from classroom.course import ASSIGNMENTS
 from classroom.exercise_parts import tag
 from classroom.mutants import solutions
 from classroom.slicing import free_names, needed, statements
@@ -27,14 +26,6 @@ from tools import lessons
 
 HERE = Path(__file__).parent
 MASTERS = [path for path in lessons.masters([]) if not lessons.is_further(path)]
-
-
-def right_ones(master: Path) -> dict[str, str]:
-    """One right solution for each exercise, none of them the reference."""
-    own = HERE / "solutions" / f"{master.stem[:2]}.py"
-    bank = solutions(ASSIGNMENTS / "right" / master.name)
-    bank |= solutions(own) if own.exists() else {}
-    return {name: next(iter(styles.values())) for name, styles in bank.items()}
 
 
 WRONG = {path.stem: solutions(path) for path in sorted((HERE / "wrong").glob("*.py"))}
