@@ -96,6 +96,9 @@ SHIPPED = {
     "blind-drawn": Shipped("blind", True, (Stage("shipped", 700),), AVERAGES),
     "blind-celeba": Shipped("blind", False, sharp_last(400, 400), AVERAGES),
     "flow-drawn": Shipped("flow", True, (Stage("shipped", 3_000), Stage("shipped", 3_000))),
+    "flow-celeba": Shipped(
+        "flow", False, (Stage("shipped", 3_000), Stage("shipped", 3_000), Stage("shipped", 5_000))
+    ),
 }
 
 

@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LESSONS = REPOSITORY / "notebooks"
 TOKEN = "browser-tests"
 CELLS = {
     "studio": "from inpaintlib.studio.studio import Studio\nstudio = Studio()\nstudio",
@@ -81,7 +82,7 @@ def running(command: list[str], address: str, folder: Path):
         yield
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def _wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
@@ -121,8 +122,8 @@ def lab(browser, tmp_path_factory):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
-    for lesson in (REPOSITORY / "notebooks").glob("*.ipynb"):
-        shutil.copy(lesson, folder / "notebooks")
+    for file in (*LESSONS.glob("*.ipynb"), *LESSONS.glob("*.py")):  # 07 imports what is beside it
+        shutil.copy(file, folder / "notebooks")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [
