@@ -96,8 +96,8 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
 # average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
-# least a shade where eyes belong, and three, `deepfill`, `unet` and `unet-whole`, paint whole faces. The eye finds favourites quickly,
-# and that is the danger: four faces, one hole, chosen by us.
+# least a shade where eyes belong, and three, `deepfill`, `unet` and `unet-whole`, paint whole faces. The eye finds
+# favourites quickly, and that is the danger: four faces, one hole, chosen by us.
 
 # %% [markdown]
 # ## 3 · The rules
@@ -128,9 +128,9 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one: DeepFill on photographs 187 minutes, the U-Net on drawn faces 214 in all, and `unet-whole` there went on from its weights. The flow
-# of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.) So the table ranks **files of weights** and not
-# families of networks. Where a network with the largest budget is first,
+# (Some had runs before their last one: DeepFill on photographs 187 minutes, the U-Net on drawn faces 214 in all;
+# `unet-whole` goes on from the U-Net's weights. The flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
+# So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
 # same minutes, and trains each with several seeds: section 5 ends with one.
 

@@ -15,7 +15,8 @@
 # %% [markdown]
 # **Time** about two hours to read and try; the cells themselves run in about six minutes on two CPU cores. **Before
 # this lesson** lesson 3 (why averages are grey), lesson 6 (U-Net). Lesson 1 helps.
-# **Data** the course's drawn faces, also where CelebA lies in `data/`: the shipped model of this lesson knows only them.
+# **Data** the course's drawn faces, also where CelebA lies in `data/`: the text's numbers are for them. Photographs are
+# filled by `flow-celeba`, which is shipped too.
 #
 # **Sources.** Ho et al. 2020, *DDPM*; Lugmayr et al. 2022, *RePaint*; Saharia et al. 2022, *Palette*; Lipman et al.
 # 2023, *Flow matching for generative modeling*; Liu et al. 2023, *Flow straight and fast*.
@@ -936,10 +937,9 @@ explore(
 #
 
 # %% [markdown]
-# The weights of this lesson learned from drawn faces: nobody's portrait, free to use. Most of the course's other networks
-# have a twin that learned from CelebA, which is for research only and shows people who were never asked. All of them
-# invent features that the person does not have: never use such a fill to
-# say what somebody looks like.
+# The weights of this lesson learned from drawn faces: nobody's portrait, free to use. Like most networks of the course they
+# have a twin that learned from CelebA, `flow-celeba`: for research only, from pictures of people who were never asked. All
+# of them invent features that the person does not have: never use such a fill to say what somebody looks like.
 
 # %% [markdown] tags=["reflect:10-5:3"]
 # ### Question · Evidence
