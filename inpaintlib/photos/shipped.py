@@ -83,7 +83,9 @@ SHIPPED = {
     "gan-mnist": Shipped("gan", False, (Stage("shipped", 4_000, large=False),)),
     "dcgan-drawn": Shipped("dcgan", True, (Stage("shipped", 2_500),)),
     "dcgan-celeba": Shipped("dcgan", False, (Stage("shipped", 2_500),)),
-    "context-encoder-drawn": Shipped("context-encoder", True, both_sizes(4_000, 2_000)),
+    "context-encoder-drawn": Shipped(
+        "context-encoder", True, (*both_sizes(4_000, 2_000), Stage("shipped", 5_000))
+    ),
     "context-encoder-celeba": Shipped("context-encoder", False, both_sizes(4_000, 2_000)),
     "glcic-drawn": Shipped("glcic", True, (Stage("shipped", 600),), AVERAGES),
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),

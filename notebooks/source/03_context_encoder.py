@@ -80,13 +80,13 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The course ships such a network with trained weights. Below are faces that it has never seen, each with a box
-# cut out; the best formula of lesson 0; and one forward pass of the network.
+# The course ships such a network with trained weights. Below are faces that it has never seen, each without its
+# middle; the best formula of lesson 0; and one forward pass of the network. We chose four faces that it does well
+# and, last, one that it does not.
 
 # %%
 large = load_faces("validation", size=128, limit=24)
-first = fixed_batch(large, 24, mask=box, seed=3)
-first = first.each(lambda tensor: tensor[[2, 3, 6, 10, 16]])
+first = fixed_batch(large, [14, 3, 16, 12, 23], mask=partial(masks.centre, side=1 / 2))
 shipped = load(weights_for("context-encoder", train))
 rows = {
     "given": paint_holes(first.image, first.mask),
@@ -94,13 +94,14 @@ rows = {
     "context\nencoder": shipped.generate(first),
     "truth": first.image,
 }
-told = "The formula spreads the border's colours, the network paints skin and soft features"
+told = "The formula spreads the border's colours, the network paints eyes, nose and mouth"
 show_rows(rows, width=6.4, heading=told)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from other faces what belongs there:
-# skin up to the hair, eyes below the brows. Compare its fills with the truth. Which details are missing or
-# softer, and how do you still see where the box was? The loss decides that, and this lesson shows how.
+# skin up to the hair, eyes below the brows. On the right it could not decide between glasses and none. Compare its
+# fills with the truth: what is another face, what is no face at all, and how do you still see where the hole was? The
+# loss decides that, and this lesson shows how.
 #
 # **The whole system.** The *generator* gets the picture with its hole, and the mask. What it paints is
 # pasted into the hole. Three losses look at the result, and two of them look through the *discriminator*.

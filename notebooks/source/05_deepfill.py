@@ -37,6 +37,7 @@
 import inpaintlib  # before torch: it sets how torch's threads wait for each other
 
 # isort: split
+import json
 from functools import partial
 from itertools import islice, pairwise
 
@@ -55,7 +56,7 @@ from inpaintlib.layers import GatedConv2d, PartialConv2d, SelfAttention2d, conte
 from inpaintlib.layers import contextual_weights, spectral_norm
 from inpaintlib.losses import masked_l1
 from inpaintlib.measure import classical
-from inpaintlib.measure.cards import read_cards
+from inpaintlib.measure.cards import folder_of, read_cards
 from inpaintlib.measure.comparison import BAND_HOLES, paired
 from inpaintlib.models import deepfill
 from inpaintlib.models.contract import count_parameters
@@ -67,7 +68,7 @@ from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.memory import deal
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.viz import show_curves, show_dots, show_images, show_intervals
-from inpaintlib.notebook.viz import show_rows, use_style
+from inpaintlib.notebook.viz import show_planes, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
 from inpaintlib.studio.attention import AttentionViewer, attention_over
@@ -897,6 +898,31 @@ plt.show()
 # tail, left to right. Mostly like is taken from like: background from background, hair from hair. Right, the
 # copies: a collage of true pieces of this very picture. Where the coarse stage has no eye, none is looked for;
 # what exists nowhere else cannot be copied.
+
+# %% [markdown]
+# ### What are attention and the adversary worth?
+#
+# Section 7 switched attention off in a *trained* network. One that learns without it may find other ways. So here are
+# **twins** of the whole DeepFill at 64 × 64, a third as wide as the paper's, alike in all but one thing. First the
+# attention: self-attention, none, contextual. Then the weight of the adversary: 0, 0.01 as in source 000, 0.1 as in
+# ours, and 1. (The weight is that of the adversarial term; that of feature matching is ten times it. The L1 in the hole
+# weighs 1.) Each has 500 steps on the same pictures and holes, with three seeds; `python benchmarks/twins.py` makes
+# the card. *Predict:* what changes PSNR, and what sharpness?
+
+# %% tags=["predict"]
+guess_first()
+stored = json.loads((folder_of("experiments") / "twins.json").read_text("utf-8"))["runs"]
+PSNR, SHARP, KERNEL = "PSNR (dB)", "sharpness (truth: 1)", "kernel distance (truth: 0)"
+LABELS = {"PSNR": PSNR, "sharpness": SHARP, "kernel distance": KERNEL}
+worth = {}
+for one in stored:
+    for metric, label in LABELS.items():
+        values = worth.setdefault(one["setting"], {}).setdefault(label, [])
+        values.append(one["metrics"]["centre"][metric])
+HEADING = "Attention changes little; the adversary's weight buys sharpness with PSNR"
+show_planes(worth, [(SHARP, PSNR), (KERNEL, PSNR)], heading=HEADING, width=9)
+for name, values in worth.items():
+    print(f"{name:27}" + "".join(f"{np.mean(values[label]):8.2f}" for label in worth[name]))
 
 # %% [markdown]
 # ## 9 · The discriminator
