@@ -602,7 +602,8 @@ told = "Training faces are nearest: the distance does not see copying"
 show_bars(bars, ylabel="Fréchet distance\nto unseen faces", width=7, heading=told)
 
 # %% [markdown]
-# In our run, your generator comes about as near to the unseen faces as the shipped one.
+# In our run the shipped generator is nearer to the unseen faces than yours: 2.8 against 7.4. It has three times as many
+# channels, repeats pixels in place of a transposed convolution, and had 2,500 steps instead of 800.
 #
 # The bar of the training faces is not 0: even two sets of real faces differ a little. It also
 # shows what the distance **cannot** see: a "generator" that only returns training faces would
