@@ -417,14 +417,15 @@ show_dots(quality, ylabel="PSNR in the hole (dB)", heading=HEADING)
 rare, balanced = percent.values()
 assert all(max(rare[name]) < min(balanced[name]) for name in rare), "the text says: more often"
 behind = [np.subtract(row["faces without"], row["faces with glasses"]) for row in quality.values()]
-assert np.min(behind) > 0.9, "and: behind by about 1 dB or more, in every seed"
+assert np.min(behind) > 0.8, "and: behind by at least 0.8 dB, in every seed"
 
 # %% [markdown]
 # **What to see.** A dot is a seed; the dashed line is how often the classifier finds glasses in true faces that wear them.
-# The imbalance is *a* cause: with 2 % of glasses in training the second lens appears in N of 100 fills, with 50 % in M. But
-# balance is not free: faces without glasses get a lens in K of 100 fills instead of L. And it is not the only cause: with either
-# training set, faces with glasses stay more than 1 dB behind the others. They are harder, not only rarer. Source 000's
-# "probably" is half right. For turned heads the same experiment would need drawings, or labels, that we do not have.
+# The imbalance is *a* cause: with 2 % of glasses in training the second lens appears in 9 of 100 fills, with 50 % in 51.
+# But balance is not free: faces without glasses get a lens in 30 of 100 fills instead of 5. And it is not the only cause:
+# with either training set, faces with glasses stay at least 0.8 dB behind the others, in every seed. They are harder, not
+# only rarer. So source 000's "probably" is half right. For turned heads the same experiment would need drawings, or
+# labels, that we do not have.
 
 # %% [markdown]
 # Our run has source 000's attention, its weight 0.01 and its discriminator without the mask. It is short and small,
