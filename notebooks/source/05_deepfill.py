@@ -904,10 +904,9 @@ plt.show()
 #
 # Section 7 switched attention off in a *trained* network. One that learns without it may find other ways. So here are
 # **twins** of the whole DeepFill at 64 × 64, a third as wide as the paper's, alike in all but one thing. First the
-# attention: self-attention, none, contextual. Then the weight of the adversary: 0, 0.01 as in source 000, 0.1 as in
-# ours, and 1. (The weight is that of the adversarial term; that of feature matching is ten times it. The L1 in the hole
-# weighs 1.) Each has 500 steps on the same pictures and holes, with three seeds; `python benchmarks/twins.py` makes
-# the card. *Predict:* what changes PSNR, and what sharpness?
+# attention: self-attention, none, contextual. Then the weight of the adversary beside an L1 of weight 1: 0, 0.01 as in
+# source 000, 0.1 as in ours, and 1 (ten times that for feature matching). Each has 500 steps on the same pictures and
+# holes, and three seeds; `python benchmarks/twins.py` makes the card. *Predict:* what changes PSNR, and what sharpness?
 
 # %% tags=["predict"]
 guess_first()

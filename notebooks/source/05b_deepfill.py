@@ -382,7 +382,8 @@ show_bars(
 # | self-attention | lesson 5, section 7: next to nothing |
 # | discriminator without the mask | section 5: too easy a test to say |
 # | turned heads, covered faces fail; glasses and hats vanish | shown in pictures only; next: glasses, counted |
-#
+
+# %% [markdown]
 # ### Is it the imbalance?
 #
 # Source 000 blames a "dataset imbalance" for the turned heads. Our drawn faces all look ahead, so glasses stand for the
@@ -424,8 +425,7 @@ assert np.min(behind) > 0.8, "and: behind by at least 0.8 dB, in every seed"
 # The imbalance is *a* cause: with 2 % of glasses in training the second lens appears in 9 of 100 fills, with 50 % in 51.
 # But balance is not free: faces without glasses get a lens in 30 of 100 fills instead of 5. And it is not the only cause:
 # with either training set, faces with glasses stay at least 0.8 dB behind the others, in every seed. They are harder, not
-# only rarer. So source 000's "probably" is half right. For turned heads the same experiment would need drawings, or
-# labels, that we do not have.
+# only rarer. So source 000's "probably" is half right. (For turned heads this would take labels that we do not have.)
 
 # %% [markdown]
 # Our run has source 000's attention, its weight 0.01 and its discriminator without the mask. It is short and small,
