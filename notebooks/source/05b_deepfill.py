@@ -428,6 +428,8 @@ assert np.min(behind) > 0.8, "and: behind by at least 0.8 dB, in every seed"
 # only rarer. So source 000's "probably" is half right. (For turned heads this would take labels that we do not have.)
 
 # %% [markdown]
+# ### A run with its choices
+#
 # Our run has source 000's attention, its weight 0.01 and its discriminator without the mask. It is short and small,
 # at 64 pixels and batch 8, and its holes are boxes and strokes together, as in the original's code. After a third of
 # the steps the discriminator joins. Our L1 is that in the hole plus a quarter of that of the whole picture, in both
