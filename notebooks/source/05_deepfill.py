@@ -918,10 +918,22 @@ for one in stored:
     for metric, label in LABELS.items():
         values = worth.setdefault(one["setting"], {}).setdefault(label, [])
         values.append(one["metrics"]["centre"][metric])
-HEADING = "Attention changes little; the adversary's weight buys sharpness with PSNR"
+HEADING = "Attention changes little; a heavier adversary gives sharper fills and a lower PSNR"
 show_planes(worth, [(SHARP, PSNR), (KERNEL, PSNR)], heading=HEADING, width=9)
 for name, values in worth.items():
-    print(f"{name:27}" + "".join(f"{np.mean(values[label]):8.2f}" for label in worth[name]))
+    print(f"{name:27}" + "".join(f"{np.mean(values[label]):8.2f}" for label in values))
+ours, without, copying, none, _, heavy = (np.array(v[PSNR]) for v in worth.values())
+assert max(abs(without - ours)) < 0.06, "the text says: as well"
+assert max(copying - ours) < -0.1, "and: contextual attention costs"
+assert all((heavy < ours) & (ours < none)), "and: PSNR falls with the weight"
+
+# %% [markdown]
+# **What to see.** A dot is a seed. Without attention the network fills as well as with self-attention, within 0.05 dB in
+# every seed: in 500 steps the layer has learned nothing that counts. Contextual attention costs 0.2 dB: it copies also
+# where nothing fits. The adversary matters more. With weight 0.1 in place of 0, sharpness grows from 0.24 to 0.35 and the
+# kernel distance falls to a third, for 0.35 dB. Source 000's 0.01 halves that distance; the fills are hardly sharper.
+# Weight 1 gives the sharpest fills (0.49) for another 0.7 dB, but they are no nearer to true faces. Longer runs may differ:
+# a layer that starts at $\gamma = 0$ needs time (05b).
 
 # %% [markdown]
 # ## 9 · The discriminator

@@ -161,7 +161,7 @@ show_rows(
 # Lesson 6 switched Sobel and SSIM off and on. Does SSIM do the same with and without Sobel? If not (an
 # **interaction**), the mean effect of lesson 6 describes neither case:
 
-# %%
+# %% tags=["nbval-check-output"]
 path = cards.folder_of("experiments") / "loss_weights.json"
 card = json.loads(path.read_text(encoding="utf-8"))
 scores = {(*entry["weights"].values(), entry["seed"]): entry["metrics"] for entry in card["runs"]}

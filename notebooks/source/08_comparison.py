@@ -556,7 +556,7 @@ for card in shown:
     label = card["system"].removesuffix("-celeba")
     side, offset = "center", (0, -14 if label in below else 6)
     if label == "glcic":
-        side, offset = "left", (6, -4)
+        side, offset = "right", (-6, -3)
     axis.annotate(label, place, xytext=offset, textcoords="offset points", ha=side, fontsize=9)
 axis.margins(x=0.1, y=0.12)
 axis.set(xscale="log", xlabel="milliseconds per picture", ylabel="PSNR in the centre hole (dB)")
