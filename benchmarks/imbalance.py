@@ -33,9 +33,19 @@ SHARES = {"2 % wear glasses": 0.02, "50 % wear glasses": 0.5}
 
 
 def mixture(faces: ImageSet, share: float, count: int = ASKED) -> ImageSet:
-    """The first `count` faces with this share of glasses, in the order of the set."""
+    """The first `count` faces with this share of glasses, in the order of the set.
+
+    Raises:
+        ValueError: the set has too few faces with or without glasses.
+    """
     wears = faces.attributes[RARE]
     rare = round(share * count)
+    there = int(wears.sum()), int((~wears).sum())
+    if there[0] < rare or there[1] < count - rare:
+        raise ValueError(
+            f"expected {rare} faces with glasses and {count - rare} without, got {there[0]} and "
+            f"{there[1]}"
+        )
     chosen = [wears.nonzero()[:rare, 0], (~wears).nonzero()[: count - rare, 0]]
     return faces.take(torch.cat(chosen).sort().values)
 
@@ -87,11 +97,13 @@ def main(words: list[str] | None = None) -> None:
     eyes = features_for(faces)
     if faces.kind != "drawn" or eyes is None:
         raise SystemExit("expected drawn faces, which have attributes: set INPAINTLIB_DATA=drawn")
+    if len(faces.attributes) != eyes.head.out_features:
+        raise SystemExit("expected a classifier of every attribute: its logits have no names")
     worn = validation.attributes[RARE]
     jobs = {
-        f"{place}-{seed}": partial(make_run, name, seed, options.steps, faces, look, worn, eyes)
+        f"{name}-{seed}": partial(make_run, name, seed, options.steps, faces, look, worn, eyes)
         for seed in options.seeds
-        for place, name in enumerate(SHARES)
+        for name in SHARES
     }
     facts = {
         "data": faces.name,

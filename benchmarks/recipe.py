@@ -80,9 +80,9 @@ def main(words: list[str] | None = None) -> None:
     look = fixed_batch(load_faces("validation", size=LESSON.size), PICTURES, mask=hole)
     eyes = features_for(training)
     jobs = {
-        f"{place}-{seed}": partial(make_run, name, seed, options.steps, training, look, eyes)
+        f"{name}-{seed}": partial(make_run, name, seed, options.steps, training, look, eyes)
         for seed in options.seeds
-        for place, name in enumerate(SETTINGS)
+        for name in SETTINGS
     }
     facts = {
         "data": training.name,

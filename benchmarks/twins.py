@@ -1,11 +1,11 @@
 """What are attention and the adversary worth? Twins of DeepFill, alike in all but one thing.
 
-Each setting differs from source 000's design in a single thing: the attention (none, or the
+Each setting differs from `deepfill.LESSON` in a single thing: the attention (none, or the
 original's contextual one in place of self-attention), or the weight of what the discriminator says:
 of its adversarial term, and, ten times that, of feature matching. Settings that share a seed begin
 with the same weights where they have the same layers, and see the same pictures and holes. They
-learn at 64×64, a third as wide as the paper's network. Every run is kept under runs/twins: a
-stopped experiment goes on.
+learn at 64×64, with a generator a third as wide as the paper's. Every run is kept under runs/twins:
+a stopped experiment goes on.
 
     python benchmarks/twins.py [--steps N] [--seeds 0 1 2] [--runs N]
 
@@ -98,9 +98,9 @@ def main(words: list[str] | None = None) -> None:
     looks = {name: fixed_batch(validation, PICTURES, mask=mask) for name, mask in holes.items()}
     eyes = features_for(training)
     jobs = {
-        f"{place}-{seed}": partial(make_run, name, seed, options.steps, training, looks, eyes)
+        f"{name}-{seed}": partial(make_run, name, seed, options.steps, training, looks, eyes)
         for seed in options.seeds
-        for place, name in enumerate(SETTINGS)
+        for name in SETTINGS
     }
     facts = {
         "data": training.name,

@@ -81,8 +81,8 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # ## 2 · A first result in a minute
 #
 # The course ships such a network with trained weights. Below are faces that it has never seen, each without its
-# middle; the best formula of lesson 0; and one forward pass of the network. We chose four faces that it does well
-# and, last, one that it does not.
+# middle; biharmonic, a formula of lesson 0; and one forward pass of the network. We chose four faces that it does
+# well and, last, one that it does not.
 
 # %%
 large = load_faces("validation", size=128, limit=24)
@@ -100,7 +100,7 @@ show_rows(rows, width=6.4, heading=told)
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from other faces what belongs there:
 # skin up to the hair, eyes below the brows. On the right it could not decide between glasses and none. Compare its
-# fills with the truth: what is another face, what is no face at all, and how do you still see where the hole was? The
+# fills with the truth. Where is it another person? Where is it no face? What still shows the edge of the hole? The
 # loss decides that, and this lesson shows how.
 #
 # **The whole system.** The *generator* gets the picture with its hole, and the mask. What it paints is

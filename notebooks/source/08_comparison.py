@@ -128,9 +128,8 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one: DeepFill on photographs 187 minutes, the U-Net on drawn faces 214 in all,
-# the context encoder there 152;
-# `unet-whole` goes on from the U-Net's weights. The flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
+# (Some had runs before their last one: DeepFill 132 minutes on drawn faces and 187 on photographs; on drawn faces the
+# U-Net has had 214 minutes in all, the context encoder 152; `unet-whole` goes on from the U-Net's weights. The flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
 # So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
 # same minutes, and trains each with several seeds: section 5 ends with one.
@@ -225,28 +224,28 @@ for card in [*networks, cards["drawn"]["PCA"]]:
     print(f"{card['kernel']['centre']:9.2f}{share:12.2f}")
 psnr = {n: card["holes"]["centre"]["psnr"]["mean"] for n, card in cards["drawn"].items()}
 first, *_, fourth = leaders = [card["system"] for card in networks[:4]]
-assert psnr[first] - psnr[fourth] < 0.5, "the text below says that PSNR calls them equals"
+assert psnr[first] - psnr[fourth] < 0.5, "the text below says that PSNR calls them close"
 shares = sorted(told[name] for name in leaders)
 assert shares[2] < 0.8 < 0.95 < shares[3], "and that the classifier does not"
 fooled = min(told, key=told.__getitem__)
 assert (fooled, psnr[fooled] < psnr["PCA"]) == ("context-encoder-drawn", True), "nor this"
 
 # %% [markdown]
-# The first four networks lie within 0.3 dB of each other: for PSNR they are equals. The classifier recognises nearly every
-# fill of `glcic`: they are blurred averages, with a seventh of the truth's sharpness. Of `unet` and `unet-whole` it
-# recognises 72 in 100, of `deepfill` 75: these three were trained with a strong adversarial term (lesson 3). So was the
-# fifth, `context-encoder`. Its PSNR is below that of the formula PCA, by 0.5 dB, and yet the classifier recognises the
-# fewest of its fills, 65 in 100. **PSNR does not see the difference that everybody sees.** (Nor does this classifier
-# see all: look above for glasses that are only half there.)
+# The first four networks lie within 0.3 dB of each other: for PSNR they are close. For the classifier they are not. With
+# `glcic` it is right about 99 of 100 pictures: its fills are blurred averages, with a seventh of the truth's sharpness.
+# With `unet` and `unet-whole` it is right about 72, with `deepfill` 75 (50 would be guessing): these were trained with a
+# strong adversarial term (lesson 3). So was the fifth, `context-encoder`. Its PSNR is 0.5 dB below that of the formula PCA,
+# and yet the classifier does worst there: 65. **PSNR does not see the difference that everybody sees.** (Nor does this
+# classifier see all: look above for glasses that are only half there.)
 
 # %% [markdown]
 # What does the strong term cost? DeepFill was first trained for two hours as source 000 weighs the terms. Its card of then
-# reads: 19.96 dB, sharpness 0.21, recognised in 99 of 100 cases. Then came 600 steps with the strong term, in 15 minutes:
-# 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
+# reads: 19.96 dB, sharpness 0.21, the classifier right about 99 of 100. Then came 600 steps with the strong term (and more
+# faces), in 15 minutes: 18.46 dB, 0.72, and 75 of 100. PSNR calls that a loss of 1.5 dB.
 #
-# The classifier has a limit, too. In the table of photographs it recognises only 79 of 100 smooth fills of `biharmonic`,
-# which nobody would take for a face. So a ranking needs a metric of each kind, and eyes. The next sections go on with PSNR,
-# because it has one value per picture; keep this table in mind.
+# The classifier has a limit, too. In the table of photographs it is right about only 79 of 100 pictures with `biharmonic`,
+# whose smooth fills nobody would take for a face. So a ranking needs a metric of each kind, and eyes. The next sections use
+# PSNR, which has one value per picture.
 
 # %% [markdown]
 # ### Designs, with equal budgets

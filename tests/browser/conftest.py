@@ -122,8 +122,11 @@ def lab(browser, tmp_path_factory):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
-    for file in (*LESSONS.glob("*.ipynb"), *LESSONS.glob("*.py")):  # 07 imports what is beside it
-        shutil.copy(file, folder / "notebooks")
+    for module in LESSONS.glob("*.py"):  # 07 imports what lies beside it
+        shutil.copy(module, folder / "notebooks")
+    for lesson in LESSONS.glob("*.ipynb"):  # twice, for JupyterLab saves by itself
+        shutil.copy(lesson, folder / "notebooks")
+        shutil.copy(lesson, folder / "notebooks" / f"solved_{lesson.name}")
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [
@@ -145,8 +148,10 @@ def notebook_page(browser, address: str):
     page.goto(address)
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext")
     page.evaluate(READY)
-    yield page
-    page.close()
+    try:
+        yield page
+    finally:
+        page.close()
 
 
 @pytest.fixture(scope="session")

@@ -76,17 +76,19 @@ def expect_a_new_picture(page, act):
 @pytest.mark.parametrize("master", [slow_but_the_first(path) for path in SOLVABLE])
 def test_solutions_typed_into_the_stubs_run_the_lesson(browser, lab, master):
     right = right_ones(master)
-    with notebook_page(browser, lab.replace("studio.ipynb", f"{master.stem}.ipynb")) as page:
+    with notebook_page(browser, lab.replace("studio.ipynb", f"solved_{master.stem}.ipynb")) as page:
         stubs = page.evaluate(STUBS)
-        assert stubs
+        assert {name for _, name in stubs} <= right.keys()
         for index, name in stubs:
             page.evaluate(SHOW, index)
             page.locator(f"{ACTIVE} .cm-content").click()
             page.keyboard.press("Control+a")
             page.keyboard.insert_text(right[name])
         cells = page.evaluate(RUN_ALL)
+        assert [number for number, cell in enumerate(cells) if not cell["run"]] == []
         assert [complaint for cell in cells for complaint in cell["complaints"]] == []
         said = page.evaluate(CHECKS)
-        assert len(said) == len(stubs)
+        assert 0 < len(said) == len(stubs)
         assert all("correct; the lesson goes on with yours" in text for text in said), said
+        assert page.errors == []
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")

@@ -86,6 +86,11 @@ def test_a_mixture_has_its_share_of_glasses(share):
     assert mixed.attributes["Eyeglasses"].sum() == 100 * share
 
 
+def test_too_few_glasses_are_refused():
+    with pytest.raises(ValueError, match="expected 150 faces with glasses and 50 without, got 100"):
+        imbalance.mixture(faces(), 0.75, count=200)
+
+
 def test_one_eye_is_hidden_from_the_middle_on():
     (mask,) = imbalance.one_eye(1, 64, 64)
     assert mask[0, 16:40, 32:56].all()
