@@ -97,6 +97,8 @@ def export(model: Inpainting) -> ModelProto:
             file,
             dynamo=False,
             opset_version=OPSET,
+            # `eval` is kept; the exporter's own would fold BatchNorm into weights, no float16 then
+            training=torch.onnx.TrainingMode.PRESERVE,
             input_names=list(INPUTS),
             output_names=[OUTPUT],
             dynamic_axes=axes,
