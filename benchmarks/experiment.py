@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inpaintlib import metrics
-from inpaintlib.data import runs_folder
+from inpaintlib.data import ImageSet, runs_folder
 from inpaintlib.data.writing import write_whole
 from inpaintlib.images import Batch
 from inpaintlib.measure.cards import folder_of
@@ -30,6 +30,23 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--runs", type=int, help="stop after so many")
     return parser
+
+
+def facts_of(training: ImageSet, config: Any, options: argparse.Namespace) -> Run:
+    """What a card says of every run's training."""
+    return {
+        "data": training.name,
+        "size": config.size,
+        "steps": options.steps,
+        "batch_size": config.batch_size,
+        "precision": PRECISION,
+        "seeds": options.seeds,
+    }
+
+
+def card_name(experiment: str, training: ImageSet) -> str:
+    """Its card for drawn faces, and another for photographs."""
+    return experiment if training.kind == "drawn" else f"{experiment}_celeba"
 
 
 def conduct(

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from experiment import PRECISION, Run, arguments, conduct, write_json
+from experiment import PRECISION, Run, arguments, card_name, conduct, write_json
 
 from inpaintlib import metrics
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces, runs_folder
@@ -157,8 +157,7 @@ def main(words: list[str] | None = None) -> None:
         "precision": PRECISION,
         "seeds": options.seeds,
     }
-    card = f"families{'' if training.kind == 'drawn' else '_celeba'}"
-    conduct(folder, jobs, card, facts, options.runs)
+    conduct(folder, jobs, card_name("families", training), facts, options.runs)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from experiment import PRECISION, Run, arguments, conduct, fills, trained
+from experiment import Run, arguments, conduct, facts_of, fills, trained
 from torch import Tensor
 from twins import SMALL, STEPS
 
@@ -32,7 +32,7 @@ RARE, ASKED = "Eyeglasses", 4_000
 SHARES = {"2 % wear glasses": 0.02, "50 % wear glasses": 0.5}
 
 
-def mixture(faces: ImageSet, share: float, count: int = ASKED) -> ImageSet:
+def mixture(faces: ImageSet, share: float, count: int) -> ImageSet:
     """The first `count` faces with this share of glasses, in the order of the set.
 
     Raises:
@@ -67,7 +67,7 @@ def make_run(
     name: str, seed: int, steps: int, faces: ImageSet, look: Batch, worn: Tensor, eyes: FaceFeatures
 ) -> Run:
     """Train on one mixture; PSNR and share of fills with glasses, for both kinds of faces."""
-    training = mixture(faces, SHARES[name])
+    training = mixture(faces, SHARES[name], ASKED)
     config = replace(SMALL, steps=steps)
     torch.manual_seed(seed)
     family = DeepFill(config)
@@ -105,16 +105,9 @@ def main(words: list[str] | None = None) -> None:
         for seed in options.seeds
         for name in SHARES
     }
-    facts = {
-        "data": faces.name,
-        "training pictures": ASKED,
-        "pictures": {"with glasses": int(worn.sum()), "without": int((~worn).sum())},
-        "size": SMALL.size,
-        "steps": options.steps,
-        "batch_size": SMALL.batch_size,
-        "precision": PRECISION,
-        "seeds": options.seeds,
-    }
+    scored = {"with glasses": int(worn.sum()), "without": int((~worn).sum())}
+    facts = {"training pictures": ASKED, "pictures": scored}
+    facts |= facts_of(faces, SMALL, options)
     conduct(Path("imbalance") / str(options.steps), jobs, "imbalance", facts, options.runs)
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from experiment import PRECISION, Run, arguments, conduct, fills, measure, trained
+from experiment import Run, arguments, card_name, conduct, facts_of, fills, measure, trained
 from torch import Tensor
 
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
@@ -84,19 +84,10 @@ def main(words: list[str] | None = None) -> None:
         for seed in options.seeds
         for name in SETTINGS
     }
-    facts = {
-        "data": training.name,
-        "training pictures": len(training),
-        "pictures": PICTURES,
-        "size": LESSON.size,
-        "steps": options.steps,
-        "batch_size": LESSON.batch_size,
-        "precision": PRECISION,
-        "seeds": options.seeds,
-    }
     folder = Path("recipe") / f"{training.kind}-{options.steps}"
-    card = f"recipe{'' if training.kind == 'drawn' else '_celeba'}"
-    conduct(folder, jobs, card, facts, options.runs)
+    facts = {"training pictures": len(training), "pictures": PICTURES}
+    facts |= facts_of(training, LESSON, options)
+    conduct(folder, jobs, card_name("recipe", training), facts, options.runs)
 
 
 if __name__ == "__main__":

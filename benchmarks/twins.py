@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from experiment import PRECISION, Run, arguments, conduct, fills, measure, trained
+from experiment import Run, arguments, card_name, conduct, facts_of, fills, measure, trained
 from torch import nn
 
 from inpaintlib import masks
@@ -35,7 +35,10 @@ SMALL = replace(LESSON, base=8, discriminator_widths=(16, 32, 64, 128, 128))
 
 
 class Unlinked(DeepFill):
-    """Without attention: the branch that should look far away has convolutions alone."""
+    """Without attention: the branch that should look far away has convolutions alone.
+
+    It is built with self-attention first, so that all twins draw the same numbers for their layers.
+    """
 
     def __init__(self, config: DeepFillConfig) -> None:
         super().__init__(config)
@@ -43,7 +46,7 @@ class Unlinked(DeepFill):
 
 
 class Copying(DeepFill):
-    """The original's contextual attention, which copies patches and has no weights."""
+    """The original's contextual attention, which copies patches and has no weights; built alike."""
 
     def __init__(self, config: DeepFillConfig) -> None:
         super().__init__(config)
@@ -102,19 +105,10 @@ def main(words: list[str] | None = None) -> None:
         for seed in options.seeds
         for name in SETTINGS
     }
-    facts = {
-        "data": training.name,
-        "training pictures": len(training),
-        "pictures": PICTURES,
-        "size": SMALL.size,
-        "steps": options.steps,
-        "batch_size": SMALL.batch_size,
-        "precision": PRECISION,
-        "seeds": options.seeds,
-    }
     folder = Path("twins") / f"{training.kind}-{options.steps}"
-    card = f"twins{'' if training.kind == 'drawn' else '_celeba'}"
-    conduct(folder, jobs, card, facts, options.runs)
+    facts = {"training pictures": len(training), "pictures": PICTURES}
+    facts |= facts_of(training, SMALL, options)
+    conduct(folder, jobs, card_name("twins", training), facts, options.runs)
 
 
 if __name__ == "__main__":

@@ -934,7 +934,7 @@ assert all((light[SHARP] < ours[SHARP]) & (ours[SHARP] < heavy[SHARP])), "and: s
 
 # %% [markdown]
 # **What to see.** A dot is a seed; all is measured in the centre hole. Without attention the network fills as well as with
-# self-attention, within about 0.05 dB in every seed. Contextual attention costs 0.2 dB (on strokes 0.4), perhaps because it
+# self-attention, within about 0.05 dB in every seed. Contextual attention costs 0.2 dB, perhaps because it
 # copies also where nothing fits. The weight matters more. 0.01 is better than 0 in all three measures: the kernel distance
 # is halved. From there to 0.1 PSNR falls by 0.4 dB, to weight 1 by another 0.7, while sharpness rises from 0.26 to 0.35 and
 # 0.49. But weight 1 brings the fills no nearer to true faces than 0.1. (Longer runs may differ: see 05b.)

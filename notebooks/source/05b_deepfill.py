@@ -415,6 +415,10 @@ HEADING = "Balanced training draws the second lens more often, also where none b
 show_dots(percent, ylabel=label, level=level, heading=HEADING)
 HEADING = "With either training set, faces with glasses have the lower PSNR"
 show_dots(quality, ylabel="PSNR in the hole (dB)", heading=HEADING)
+for name, row in percent.items():
+    for kind, values in row.items():
+        print(f"{name}, {kind}: {min(values):.0f} to {max(values):.0f} %", end=", ")
+        print(f"mean PSNR {np.mean(quality[name][kind]):.2f} dB")
 rare, balanced = percent.values()
 assert all(max(rare[name]) < min(balanced[name]) for name in rare), "the text says: more often"
 behind = [np.subtract(row["faces without"], row["faces with glasses"]) for row in quality.values()]
@@ -422,7 +426,7 @@ assert np.min(behind) > 0.8, "and: behind by at least 0.8 dB, in every seed"
 
 # %% [markdown]
 # **What to see.** A dot is a seed; the dashed line is how often the classifier finds glasses in true faces that wear them.
-# Rarity is one cause: trained on 2 %, the networks draw the second lens in 3 to 13 of 100 fills, on 50 % in 38 to 65. But
+# Rarity is one cause: trained on 2 %, the networks draw the second lens in 3 to 12 of 100 fills, on 50 % in 38 to 65. But
 # they then draw more glasses everywhere: faces without them get a lens in 18 to 41 of 100 fills, before in 2 to 7. In PSNR
 # the faces with glasses were 1.5 dB behind and stay 1.0 dB behind; 0.14 dB of the difference are better glasses, the rest
 # are other faces that became worse. So for glasses "probably" is half right: they are rarer, and harder.

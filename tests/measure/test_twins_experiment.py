@@ -11,6 +11,7 @@ import torch
 import twins
 
 from inpaintlib.data import ImageSet
+from inpaintlib.measure.features import FaceFeatures
 from inpaintlib.models.deepfill import DeepFill
 
 
@@ -20,9 +21,9 @@ def small(tmp_path, monkeypatch):
     config = replace(
         twins.SMALL, base=4, size=32, batch_size=2, discriminator_widths=(4, 8), warm_up=0
     )
-    for module in (twins, imbalance):
-        monkeypatch.setattr(module, "SMALL", config)
-        monkeypatch.setattr(module, "load_faces", tiny.pictures)
+    monkeypatch.setattr(imbalance, "SMALL", config)
+    monkeypatch.setattr(twins, "SMALL", config)
+    monkeypatch.setattr(twins, "load_faces", tiny.pictures)
     monkeypatch.setattr(experiment, "PRECISION", "float32")
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(experiment, "folder_of", lambda name: tmp_path / "cards" / name)
@@ -73,10 +74,30 @@ def test_the_weight_is_that_of_both_terms_of_the_discriminator(small):
     assert base.feature_weight == pytest.approx(10 * base.adversarial_weight)
 
 
-def faces(count: int = 200):
+def faces(count: int = 200, size: int = 16):
     worn = {"Eyeglasses": torch.arange(count) % 2 == 0}
-    pictures = torch.zeros(count, 3, 16, 16, dtype=torch.uint8)
+    pictures = torch.zeros(count, 3, size, size, dtype=torch.uint8)
     return ImageSet(pictures, "some", "free", "drawn", attributes=worn)
+
+
+def test_the_imbalance_is_measured_on_both_kinds_of_faces(small, monkeypatch):
+    monkeypatch.setattr(imbalance, "load_faces", lambda *_, size, **__: faces(20, size))
+    monkeypatch.setattr(imbalance, "features_for", lambda _: FaceFeatures(1).eval())
+    monkeypatch.setattr(imbalance, "ASKED", 10)
+    imbalance.main(["--steps", "1", "--seeds", "3"])
+    (path,) = (small / "cards" / "experiments").iterdir()
+    card = json.loads(path.read_text("utf-8"))
+    assert [run["setting"] for run in card["runs"]] == list(imbalance.SHARES)
+    assert card["pictures"] == {"with glasses": 10, "without": 10}
+    shares = {name: found["truths called so"] for name, found in card["runs"][0]["slices"].items()}
+    assert shares["with glasses"] == shares["without"]  # all these truths are the same grey
+
+
+def test_a_classifier_of_other_attributes_is_refused(small, monkeypatch):
+    monkeypatch.setattr(imbalance, "load_faces", lambda *_, size, **__: faces(20, size))
+    monkeypatch.setattr(imbalance, "features_for", lambda _: FaceFeatures(2).eval())
+    with pytest.raises(SystemExit, match="every attribute"):
+        imbalance.main(["--seeds", "3"])
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5])
