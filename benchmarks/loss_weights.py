@@ -2,16 +2,19 @@
 
 Source 001 weighs L1, Sobel, SSIM and the adversarial term by 100, 10, 1 and 1. Here L1 stays at
 100. Sobel and SSIM are each off or at ten times their published weight, in all four pairs; so the
-effect of either is measured with and without the other. Beside them stands the published pair,
-without and with the adversarial term, at ten times its published weight too. Each of the six
-settings trains a small U-Net with every seed; settings that share a seed begin with the same
-weights and see the same pictures and holes, so their differences are paired. Every run is kept
+effect of either is measured with and without the other. Settings that share a seed begin with the
+same weights and see the same pictures and holes, so their differences are paired. Every run is kept
 under runs/loss_weights: a stopped experiment goes on.
 
-    python benchmarks/loss_weights.py [--seeds 0 1 2] [--runs N]
+    python benchmarks/loss_weights.py [--sharp] [--seeds 0 1 2] [--runs N]
+
+Each setting trains a small U-Net from new weights, without a discriminator: the fills are blurred.
+Beside the four stands the published pair, without and with the adversarial term at ten times its
+published weight. With --sharp, the four go on from the shipped U-Net instead, against a
+discriminator as in `unet.LESSON`: fills are sharp from the first step to the last.
 
 The card goes to data/cards/experiments: loss_weights.json for drawn faces, loss_weights_celeba.json
-for the photographs that INPAINTLIB_DATA names.
+for the photographs that INPAINTLIB_DATA names; with --sharp, loss_weights_sharp.json and so on.
 """
 
 from dataclasses import replace
@@ -19,63 +22,88 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from experiment import Run, arguments, conduct
+from experiment import PRECISION, Run, arguments, card_name, conduct
 from torch import Tensor
 
 from inpaintlib import masks, metrics
 from inpaintlib.data import ImageSet, batches, fixed_batch, load_faces
 from inpaintlib.filters import sobel
 from inpaintlib.images import Batch, to_unit
-from inpaintlib.models.unet import PAPER, UNet
+from inpaintlib.measure.features import FaceFeatures, features_for, kernel_distance
+from inpaintlib.models.unet import LESSON, PAPER, UNet, UNetConfig
+from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.training.loop import eval_mode, train
 
-L1 = 100.0
 SOBEL, SSIM = 100.0, 10.0
 PUBLISHED_SOBEL, PUBLISHED_SSIM = 10.0, 1.0
 ADVERSARIAL = (0.0, 10.0)
 STEPS, ADVERSARIAL_START = 500, 200
-BASE, SIZE, PICTURES = 16, 64, 200
-PRECISION = "bfloat16"
+SIZE, PICTURES = 64, 200
+BLURRED = replace(
+    PAPER,
+    size=SIZE,
+    base=16,
+    learning_rate=1e-3,
+    betas=(0.5, 0.99),
+    decay=True,
+    batch_size=8,
+    steps=STEPS,
+    warm_up=STEPS // 10,
+)
+SHARP = replace(LESSON, size=SIZE, batch_size=8, steps=STEPS, learning_rate=2e-4)
 HOLE = partial(masks.rectangle, low=24, high=32)
 
 Setting = tuple[float, float, float]
 """The weights of Sobel, SSIM and the adversarial term."""
 
 
-def settings() -> list[Setting]:
-    """Two switches in all four positions, then the published pair against a discriminator."""
-    switches = [(sobel, ssim, 0.0) for sobel in (0.0, SOBEL) for ssim in (0.0, SSIM)]
-    return switches + [(PUBLISHED_SOBEL, PUBLISHED_SSIM, weight) for weight in ADVERSARIAL]
+def settings(sharp: bool) -> list[Setting]:
+    """Two switches in all four positions; where fills are blurred, the published pair as well."""
+    always = SHARP.adversarial_weight if sharp else 0.0
+    switches = [(sobel, ssim, always) for sobel in (0.0, SOBEL) for ssim in (0.0, SSIM)]
+    published = [(PUBLISHED_SOBEL, PUBLISHED_SSIM, weight) for weight in ADVERSARIAL]
+    return switches if sharp else switches + published
 
 
-def make_run(setting: Setting, seed: int, training: ImageSet, look: Batch) -> Run:
-    """Train one U-Net and measure it: its weights, its seed, its mean metrics in the hole."""
-    sobel_weight, ssim_weight, adversarial = setting
-    config = replace(
-        PAPER,
-        size=SIZE,
-        base=BASE,
-        learning_rate=1e-3,
-        betas=(0.5, 0.99),
-        decay=True,
-        batch_size=8,
-        steps=STEPS,
-        warm_up=STEPS // 10,
-        l1_weight=L1,
-        sobel_weight=sobel_weight,
-        ssim_weight=ssim_weight,
-        adversarial_weight=adversarial,
-        adversarial_start=ADVERSARIAL_START if adversarial else STEPS,
-    )
+def start(config: UNetConfig, seed: int, begin: UNet | None) -> UNet:
+    """A U-Net with new weights of that seed, or with the generator of a trained one."""
     torch.manual_seed(seed)
     family = UNet(config)
+    if begin is not None:
+        family.generator.load_state_dict(begin.generator.state_dict())
+    return family
+
+
+def make_run(
+    setting: Setting,
+    seed: int,
+    training: ImageSet,
+    look: Batch,
+    begin: UNet | None,
+    eyes: FaceFeatures | None,
+) -> Run:
+    """Train one U-Net and measure it: its weights, its seed, its mean metrics in the hole."""
+    weights = dict(zip(("sobel", "ssim", "adversarial"), setting, strict=True))
+    config = replace(
+        SHARP if begin else BLURRED,
+        **{f"{name}_weight": weight for name, weight in weights.items()},
+        adversarial_start=0 if begin else ADVERSARIAL_START if weights["adversarial"] else STEPS,
+    )
+    family = start(config, seed, begin)
     source = batches(training, batch_size=config.batch_size, mask=HOLE, flip=True, seed=seed)
     for _ in train(family, source, steps=STEPS, precision=PRECISION):
         pass
+    return {"weights": weights, "seed": seed, "metrics": judged(family, look, eyes)}
+
+
+def judged(family: UNet, look: Batch, eyes: FaceFeatures | None) -> dict[str, float]:
+    """What `measure` finds in its fills, and the crowds' distance where there are eyes for it."""
     with eval_mode(family):
         filled = family.generate(look)
-    weights = {"sobel": sobel_weight, "ssim": ssim_weight, "adversarial": adversarial}
-    return {"weights": weights, "seed": seed, "metrics": measure(filled, look)}
+    found = measure(filled, look)
+    if eyes is not None:
+        found["kernel distance"] = round(kernel_distance(eyes(filled), eyes(look.image)), 5)
+    return found
 
 
 def measure(filled: Tensor, look: Batch) -> dict[str, float]:
@@ -103,29 +131,39 @@ def measure(filled: Tensor, look: Batch) -> dict[str, float]:
 
 def main(words: list[str] | None = None) -> None:
     """Make what is missing; write the card when nothing is."""
-    options = arguments("The experiment over the U-Net's loss weights.").parse_args(words)
-    training = load_faces("train", size=SIZE)
+    parser = arguments("The experiment over the U-Net's loss weights.")
+    parser.add_argument("--sharp", action="store_true", help="go on from the shipped U-Net")
+    options = parser.parse_args(words)
+    training = load_faces("train", size=SIZE, large=options.sharp)
     look = fixed_batch(load_faces("validation", size=SIZE), PICTURES, mask=HOLE, seed=6)
-    jobs = {
-        "-".join(f"{weight:g}" for weight in (*setting, seed)): partial(
-            make_run, setting, seed, training, look
-        )
-        for seed in options.seeds
-        for setting in settings()
-    }
+    eyes = features_for(training)
+    config = SHARP if options.sharp else BLURRED
+    name = card_name("loss_weights_sharp" if options.sharp else "loss_weights", training)
     facts = {
         "data": training.name,
         "pictures": PICTURES,
         "size": SIZE,
-        "base": BASE,
+        "base": config.base,
         "steps": STEPS,
         "precision": PRECISION,
-        "l1_weight": L1,
+        "l1_weight": config.l1_weight,
         "seeds": options.seeds,
     }
-    drawn = training.kind == "drawn"
-    folder = Path("loss_weights") / ("drawn" if drawn else "celeba")
-    conduct(folder, jobs, f"loss_weights{'' if drawn else '_celeba'}", facts, options.runs)
+    begin = None
+    if options.sharp:
+        begin = load(weights_for("unet", training))
+        facts |= {
+            "begins with": weights_for("unet", training),
+            "begins at": judged(begin, look, eyes),
+        }
+    jobs = {
+        "-".join(f"{weight:g}" for weight in (*setting, seed)): partial(
+            make_run, setting, seed, training, look, begin, eyes
+        )
+        for seed in options.seeds
+        for setting in settings(options.sharp)
+    }
+    conduct(Path(name) / training.kind, jobs, name, facts, options.runs)
 
 
 if __name__ == "__main__":
