@@ -158,21 +158,19 @@ show_images(paint_holes(torch.full((8, 3, 64, 64), 0.9), some), width=8)
 # Write `tilt`: the coverage of the right half minus that of the left half, a number for each mask; return the mean of
 # these numbers **divided by its standard error** (standard deviation / √count). A fair sampler stays within about ±3,
 # whatever the count; for a biased one it grows with √count.
-
-
-# %% tags=["exercise:05-1"]
-def tilt(drawn):
-    """(N, H, W) masks of 0 and 1, W even, to a float: right minus left, in standard errors."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # With `half = drawn.shape[2] // 2`, `drawn[:, :, :half].mean(axis=(1, 2))` has one coverage a mask. Take the standard
 # deviation of the *differences*: one mask is one draw, not its pixels, which all hang together. `.std(ddof=1)`.
 #
 # </details>
+
+
+# %% tags=["exercise:05-1"]
+def tilt(drawn):
+    """(N, H, W) masks of 0 and 1, W even, to a float: right minus left, in standard errors."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:05-1"] jupyter={"source_hidden": true}
@@ -241,7 +239,7 @@ plt.show()
 # $\varphi$ is the activation, $\sigma$ the sigmoid, $\odot$ a product place by place. Each layer works its gates out
 # from its features. Our toy's gate is set by hand: open if the whole window is known, and handed on as the next mask.
 
-# %%
+# %% tags=["nbval-check-output"]
 BOX = torch.full((1, 1, 3, 3), 1 / 9)
 
 
@@ -260,7 +258,6 @@ def gated(x, known):  # the gate opens where (nearly) all of the window is known
     return vanilla(x, known)[0] * gate, gate
 
 
-# %% tags=["nbval-check-output"]
 known = torch.tensor([1.0] * 4 + [0.0] * 5 + [1.0] * 3).expand(1, 1, 3, 12)
 print("known    ", " ".join(f"{v:4.0f}" for v in known[0, 0, 1].tolist()))
 for name, layer in {"vanilla": vanilla, "partial": partial_mean, "gated": gated}.items():
@@ -290,6 +287,14 @@ print("our gate is open at", int((gate[0, 0, 1] > 0.5).sum()))
 # bias 1.5, and nearly equal, with half of torch's own start for their weights. The features' weights start as
 # He et al. say, `nn.init.kaiming_normal_(…, nonlinearity="relu")`, with bias 0. Every gated network that is built
 # below is made of *your* layer.
+#
+# <details><summary>Hint</summary>
+#
+# Begin with `super().__init__()`. A kernel of $k$ taps with dilation $d$ reaches $d(k-1)/2$ pixels to each side: that
+# is the padding. `.chunk(2, dim=1)` splits channels. Change weights in place under `torch.no_grad()`:
+# `self.conv.weight[:outputs]` are the features'. `nn.init` functions take such a part, and fill it.
+#
+# </details>
 
 
 # %% tags=["exercise:05-2"]
@@ -301,16 +306,6 @@ class GatedConv(nn.Module):
 
     def forward(self, x):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Begin with `super().__init__()`. A kernel of $k$ taps with dilation $d$ reaches $d(k-1)/2$ pixels to each side: that
-# is the padding. `.chunk(2, dim=1)` splits channels. Change weights in place under `torch.no_grad()`:
-# `self.conv.weight[:outputs]` are the features'. `nn.init` functions take such a part, and fill it.
-#
-# </details>
 
 
 # %% tags=["solution:05-2"] jupyter={"source_hidden": true}
@@ -502,7 +497,6 @@ def gates_of(stage, picture, chosen):
     return found
 
 
-# %%
 def extremes(gates, hole, count=3):
     """The channels most closed in the hole, and those most open: 2 · count maps."""
     small = F.interpolate(hole, gates.shape[1:], mode="area")[0]
@@ -692,15 +686,7 @@ plt.show()
 # Write the formula above. For the dot products the rows and columns become one axis of $N = HW$ places; at the end
 # the shape is $(B, C, H, W)$ again. As in SAGAN, the dot product is not divided by a square root. The check compares
 # with the course's layer, at $\gamma = 0$, $1$ and $-½$.
-
-
-# %% tags=["exercise:05-3"]
-def self_attention(x, query, key, value, gamma):
-    """x (B, C, H, W); query, key, value: modules on x; gamma: a number. Returns (B, C, H, W)."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `q = query(x).flatten(2)` is (B, c, N). Scores $q_i \cdot k_j$: `q.transpose(1, 2) @ k`, (B, N, N), row $i$ for
@@ -708,6 +694,12 @@ def self_attention(x, query, key, value, gamma):
 # `.view_as(x)`. Do not forget $x$ itself.
 #
 # </details>
+
+
+# %% tags=["exercise:05-3"]
+def self_attention(x, query, key, value, gamma):
+    """x (B, C, H, W); query, key, value: modules on x; gamma: a number. Returns (B, C, H, W)."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:05-3"] jupyter={"source_hidden": true}
@@ -804,7 +796,6 @@ def attended(network, batch):
 
 filled, weights, before, after = attended(shipped, look)
 
-# %%
 POINTS, panels = [(12, 11), (20, 16), (28, 6)], []
 for sample in ([0], [2]):
     light = weights[sample].unflatten(2, (32, 32))
@@ -832,7 +823,6 @@ gamma.copy_(learned)
 worth = paired(with_it, without)
 print(f"attention is worth {worth['mean']:+.3f} dB ({worth['low']:+.3f} to {worth['high']:+.3f})")
 
-# %%
 change = switched_off - filled
 rows = {"as shipped": filled, "switched off": switched_off, "change × 4": (4 * change).clamp(-1, 1)}
 show_fills(rows, "Without its attention the network fills the hole just as well")
@@ -953,21 +943,19 @@ assert all((light[SHARP] < ours[SHARP]) & (ours[SHARP] < heavy[SHARP])), "and: s
 # (Miyato et al. 2018). The weight is taken as a matrix $W$ with a row for each output channel. A full decomposition
 # at every step takes too long. **Power iteration**: from a vector $u$, take turns $v = W^\top u$, $u = W v$, each
 # scaled to length 1. Then $\sigma \approx u^\top W v$. Return it and the new $u$. Leave the weight unchanged.
-
-
-# %% tags=["exercise:05-4"]
-def spectral_estimate(weight, u, steps):
-    """weight (O, I, k, k), u (O,); after `steps` turns: sigma, a number tensor, and u (O,)."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `W = weight.flatten(1)` is the matrix (O, I·k·k). `F.normalize(vector, dim=0)` scales to length 1. In each turn
 # first $v$, then $u$; after the last turn `u @ W @ v`.
 #
 # </details>
+
+
+# %% tags=["exercise:05-4"]
+def spectral_estimate(weight, u, steps):
+    """weight (O, I, k, k), u (O,); after `steps` turns: sigma, a number tensor, and u (O,)."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:05-4"] jupyter={"source_hidden": true}

@@ -241,7 +241,6 @@ for record in tqdm(training.train(original, source, steps=total), total=total):
 cells_loss = [terms["predictor/cells"] for terms in log[:alone]]
 assert np.mean(cells_loss[-3:]) < 0.9 * cells_loss[0], "the predictor has not learned"
 
-# %%
 with training.eval_mode(original):
     answer = original.generate(test_original.to(run.device)).cpu()
 six = slice(0, 6)
@@ -312,6 +311,13 @@ show_rows(rows, label_width=1.6, width=7, heading="A constant becomes a grid, or
 # $p$, column mod $p$), tells something about its value. `grid_share` is the share of a picture's variance
 # that the phase explains: the variance of the $p \times p$ means over all pixels of one phase, divided by
 # the variance of all pixels. Each channel has a mean of its own.
+#
+# <details><summary>Hint</summary>
+#
+# Crop, then `reshape` (B, C, H, W) to (B, C, H/p, p, W/p, p): the mean over dimensions 2 and 4 is the
+# pattern. Variances with `correction=0` over (-2, -1), then `.sum(1)` over the channels. Clamp the divisor.
+#
+# </details>
 
 
 # %% tags=["exercise:07-1"]
@@ -321,15 +327,6 @@ def grid_share(pictures, period):
     The variances of the channels are added before dividing. A constant picture has share 0.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Crop, then `reshape` (B, C, H, W) to (B, C, H/p, p, W/p, p): the mean over dimensions 2 and 4 is the
-# pattern. Variances with `correction=0` over (-2, -1), then `.sum(1)` over the channels. Clamp the divisor.
-#
-# </details>
 
 
 # %% tags=["solution:07-1"] jupyter={"source_hidden": true}
@@ -395,6 +392,13 @@ show_curves(curves, x=periods, **words, heading="The original has a grid of peri
 # Write a test that works for any network: by how much can the answer for the *first* picture change when
 # only the others do? One trap: an instrument must not alter what it measures, and a BatchNorm in training
 # mode moves its averages at every look.
+#
+# <details><summary>Hint</summary>
+#
+# `copy.deepcopy(network)` gives a twin with which you may do what you like. Which others? Try several that
+# are very different, such as the negatives, or all black, and take the largest change.
+#
+# </details>
 
 
 # %% tags=["exercise:07-2"]
@@ -405,15 +409,6 @@ def company(network, pictures):
     be a plain function (copy.deepcopy takes both).
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `copy.deepcopy(network)` gives a twin with which you may do what you like. Which others? Try several that
-# are very different, such as the negatives, or all black, and take the largest change.
-#
-# </details>
 
 
 # %% tags=["solution:07-2"] jupyter={"source_hidden": true}
@@ -486,6 +481,16 @@ for mode in ("training", "evaluation"):
 # `joins` are `nn.ModuleList`s in order of use. What enters a down is also the **skip**; a join gets what came up,
 # then the skip. If `masked`, the mask is joined last to what enters stem and downs, halved by `F.avg_pool2d(mask,
 # 2)`.
+#
+# <details><summary>Hint</summary>
+#
+# `for fine, coarse in pairwise(widths)` makes a down from `fine` (+ 1, if masked) to `coarse`, an up from `coarse` to
+# `fine` and a join from `2 * fine` (+ 1) to `fine`: it gets `fine` channels from below, and a skip of `fine` (+ 1).
+# Ups and joins are used from coarse to fine: `insert(0, …)`, or go through the pairs backwards. In `forward`,
+# `skips.append(…)` on the way down and `skips.pop()` on the way up. A list with the mask or nothing in it,
+# `torch.cat([x, *masks], dim=1)`, spares every `if`.
+#
+# </details>
 
 
 # %% tags=["exercise:07-3"]
@@ -497,18 +502,6 @@ class MaskedUNet(nn.Module):
 
     def forward(self, image, mask=None):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `for fine, coarse in pairwise(widths)` makes a down from `fine` (+ 1, if masked) to `coarse`, an up from `coarse` to
-# `fine` and a join from `2 * fine` (+ 1) to `fine`: it gets `fine` channels from below, and a skip of `fine` (+ 1).
-# Ups and joins are used from coarse to fine: `insert(0, …)`, or go through the pairs backwards. In `forward`,
-# `skips.append(…)` on the way down and `skips.pop()` on the way up. A list with the mask or nothing in it,
-# `torch.cat([x, *masks], dim=1)`, spares every `if`.
-#
-# </details>
 
 
 # %% tags=["solution:07-3"] jupyter={"source_hidden": true}
@@ -811,21 +804,19 @@ show_bars(
 # With $P$ the found and $M$ the true hole pixels: **IoU** $= |P \cap M| / |P \cup M|$; **precision**
 # $= |P \cap M| / |P|$, how much of what was found is damage; **recall** $= |P \cap M| / |M|$, how much of
 # the damage was found. Count over the whole batch. Nothing to find and nothing found is perfect: 1.
-
-
-# %% tags=["exercise:07-4"]
-def score_mask(probability, mask, threshold=0.5):
-    """(IoU, precision, recall), floats, of `probability > threshold` against `mask`, 1 = hole."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # Two bool tensors, `&` and `|`. Three divisions share one rule: 0 / 0 counts as 1. So write a small
 # function for "share" once.
 #
 # </details>
+
+
+# %% tags=["exercise:07-4"]
+def score_mask(probability, mask, threshold=0.5):
+    """(IoU, precision, recall), floats, of `probability > threshold` against `mask`, 1 = hole."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:07-4"] jupyter={"source_hidden": true}
@@ -872,21 +863,19 @@ score_mask = check(score_mask, score_mask_reference, test_score_mask)
 # $$1 - \frac{2 \sum p\,m + 1}{\sum p + \sum m + 1},$$
 #
 # averaged over samples. It takes logits, like every loss of the course.
-
-
-# %% tags=["exercise:07-5"]
-def dice_loss(logits, mask):
-    """(B, 1, H, W) logits and mask, 1 = hole, to a scalar in [0, 1]."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `logits.sigmoid()`, three sums over dimensions (1, 2, 3), one division per sample, then the mean. The + 1 makes
 # "nothing to find, nothing found" a loss of 0.
 #
 # </details>
+
+
+# %% tags=["exercise:07-5"]
+def dice_loss(logits, mask):
+    """(B, 1, H, W) logits and mask, 1 = hole, to a scalar in [0, 1]."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:07-5"] jupyter={"source_hidden": true}

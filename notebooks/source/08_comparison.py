@@ -149,7 +149,6 @@ for name in BAND_HOLES:
     share = fixed_masks(name, 0, 51, 128).mean(dim=(1, 2, 3))
     print(f"band {name:8}  mean {share.mean():.3f}")
 
-# %%
 kinds = [*HOLES, *BAND_HOLES]
 one = faces.floats(slice(1))
 examples = torch.cat([paint_holes(one, fixed_masks(kind, 0, 1, 128)) for kind in kinds])
@@ -195,14 +194,12 @@ Markdown(markdown(ranked("celeba")))
 # The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. PCA gains most, in the square,
 # the free-form and the half hole. In the centre hole, where the features are, little changes for those that learned.
 
-# %%
-Markdown(markdown(ranked("drawn")))
-
 # %% tags=["nbval-check-output"]
 for data, found in cards.items():
     truth = found["truth"]["holes"]["centre"]
     print(data, "· truth: L1", truth["l1"]["mean"], "· SSIM", truth["ssim"]["mean"])
     assert found["grey"]["holes"]["centre"]["l1"]["mean"] > 0.05
+Markdown(markdown(ranked("drawn")))
 
 # %% [markdown]
 # ### What eyes see
@@ -357,7 +354,7 @@ show_intervals(
 # The interval of the **paired** difference is much narrower than the two intervals suggest. How much, for the two best
 # networks, stands below the figure.
 
-# %%
+# %% tags=["nbval-check-output"]
 networks = [c for c in cards["celeba"].values() if c["kind"] == "network"]
 champion = comparison.best(networks, "centre")
 values = champion["values"]["centre"]["psnr"]
@@ -369,7 +366,6 @@ behind = {
 behind = dict(sorted(behind.items(), key=lambda row: row[1]["mean"]))
 show_intervals(behind, xlabel=f"{champion['system']} is ahead by (dB)", level=("no difference", 0))
 
-# %% tags=["nbval-check-output"]
 second = max((c for c in networks if c is not champion), key=lambda c: psnr[c["system"]]["mean"])
 difference = behind[second["system"]]
 for label, row in (("alone", psnr[champion["system"]]), ("paired", difference)):
@@ -386,21 +382,19 @@ for label, row in (("alone", psnr[champion["system"]]), ("paired", difference)):
 # An interval of mean ± 1.96 standard errors assumes bell-shaped errors. The **bootstrap** (Efron 1979) does not:
 # draw as many pictures as you have, with replacement, take the mean difference, and do this a thousand times. The
 # middle 95 % of these means is the interval. Implement it for one list of paired differences.
-
-
-# %% tags=["exercise:08-1"]
-def bootstrap_interval(differences, draws, generator):
-    """(low, high): the 2.5 % and 97.5 % quantiles of `draws` resampled means of (N,) values."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `torch.randint(0, N, (draws, N), generator=generator)` gives all positions at once; index with it,
 # take the mean over the second axis, then `torch.quantile`.
 #
 # </details>
+
+
+# %% tags=["exercise:08-1"]
+def bootstrap_interval(differences, draws, generator):
+    """(low, high): the 2.5 % and 97.5 % quantiles of `draws` resampled means of (N,) values."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:08-1"] jupyter={"source_hidden": true}
@@ -623,7 +617,7 @@ show_rows(
 # photographs hands, microphones, strong side light. These are not hard *faces* but things that faces seldom have.
 
 
-# %%
+# %% tags=["widget"]
 def draw_worst(system=best_here, rank=0):
     """Six pictures of one system, from the one with the `rank`-th lowest PSNR on."""
     six = metrics.psnr(filled[system], image, mask).argsort()[rank : rank + 6]
@@ -634,7 +628,6 @@ def draw_worst(system=best_here, rank=0):
 draw_worst()
 draw_worst(rank=6)
 
-# %% tags=["widget"]
 explore(draw_worst, system=list(filled), rank=range(0, 55, 6))
 
 # %% [markdown]
@@ -668,21 +661,19 @@ for label, error in (("one", errors[0]), ("other", errors[1]), ("mean", errors.m
 # `sobel(x)` gives the horizontal and the vertical gradient of (B, C, H, W) pictures, two tensors of the
 # same shape. Return, for each picture, the mean length of the gradient vector over hole pixels and
 # channels, divided by the same of the truth.
-
-
-# %% tags=["exercise:08-2"]
-def sharpness(completed, image, mask):
-    """(B,): gradient strength in the hole over the truth's; 1 is as sharp as the truth."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `horizontal, vertical = sobel(x)`; the length is `(h**2 + v**2).sqrt()`; multiply by the
 # mask, sum over channels, rows and columns. The number of pixels cancels in the ratio.
 #
 # </details>
+
+
+# %% tags=["exercise:08-2"]
+def sharpness(completed, image, mask):
+    """(B,): gradient strength in the hole over the truth's; 1 is as sharp as the truth."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:08-2"] jupyter={"source_hidden": true}
@@ -778,21 +769,19 @@ show_rows(
 # difference of PSNR in the centre hole, over 24 faces, must lie above 0. Ideas: mean of two networks; a
 # network whose seam is blended (lesson 4); a network on the picture and on its mirror image, averaged; PCA and a network,
 # each where it is better. The last cell then measures yours as the others were.
-
-
-# %% tags=["exercise:08-3"]
-def my_fill(batch):
-    """Completed pictures (B, C, H, W) of a batch; reads `batch.holes()` and nothing else."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `observed, mask = batch.holes()`. For the mirror idea: flip both with `.flip(-1)`, fill with
 # `line_up[best_here].fill(hide(...))`, flip back, average, `composite`.
 #
 # </details>
+
+
+# %% tags=["exercise:08-3"]
+def my_fill(batch):
+    """Completed pictures (B, C, H, W) of a batch; reads `batch.holes()` and nothing else."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:08-3"] jupyter={"source_hidden": true}

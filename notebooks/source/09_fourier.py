@@ -252,6 +252,14 @@ assert (whole > 10).nonzero().flatten().tolist() == (broken > 10).nonzero().flat
 # 5. `torch.fft.irfft2`, also with `norm="ortho"`: (B, outputs, H, W).
 #
 # Any H and W must work, odd ones too.
+#
+# <details><summary>Hint</summary>
+#
+# `torch.view_as_real` gives the two parts a dimension of their own, at the end. Move it beside the channels, then merge
+# the two with `flatten`. Backwards: `unflatten`, move to the end, `contiguous`, `torch.view_as_complex`. A half spectrum
+# of five columns belongs to a width of eight *or* nine: tell `irfft2` which, with `s=`.
+#
+# </details>
 
 
 # %% tags=["exercise:09-1"]
@@ -263,16 +271,6 @@ class FourierUnit(nn.Module):
 
     def forward(self, x):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `torch.view_as_real` gives the two parts a dimension of their own, at the end. Move it beside the channels, then merge
-# the two with `flatten`. Backwards: `unflatten`, move to the end, `contiguous`, `torch.view_as_complex`. A half spectrum
-# of five columns belongs to a width of eight *or* nine: tell `irfft2` which, with `s=`.
-#
-# </details>
 
 
 # %% tags=["solution:09-1"] jupyter={"source_hidden": true}
@@ -391,6 +389,13 @@ class SpectralTransform(nn.Module):
 # The convolutions keep the size, continue the picture at its border by reflection (`padding_mode="reflect"`), and have no
 # bias. The two results for the local channels are added, and so are the two for the global channels. Then join both, local
 # channels first; last come `norm` and ReLU.
+#
+# <details><summary>Hint</summary>
+#
+# `x.split([local, rest], dim=1)` cuts the channels in two. Write down two sums: what arrives in the local channels, and
+# what arrives in the global ones. Each has two terms.
+#
+# </details>
 
 
 # %% tags=["exercise:09-2"]
@@ -402,15 +407,6 @@ class FourierConv(nn.Module):
 
     def forward(self, x):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `x.split([local, rest], dim=1)` cuts the channels in two. Write down two sums: what arrives in the local channels, and
-# what arrives in the global ones. Each has two terms.
-#
-# </details>
 
 
 # %% tags=["solution:09-2"] jupyter={"source_hidden": true}
@@ -688,21 +684,19 @@ for layer in judge.layers:
 # shapes. Per map, take two means over all its values: of the squared difference between fill and truth, and of the squared
 # truth. Divide the first mean by the second. So every map counts alike, whatever its shape and however large its values.
 # (Johnson et al. take the first mean alone.) Return the mean of the quotients. The truth needs no gradient; the fill does.
-
-
-# %% tags=["exercise:09-3"]
-def perceptual_loss(see, fill, truth):
-    """How different two batches of pictures look to a network: a scalar, 0 for equal ones."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # Call `see` twice, once inside `torch.no_grad()`. Go through both lists together with `zip`. The quotient of two means is
 # a number per map; at the end, divide their sum by how many there are.
 #
 # </details>
+
+
+# %% tags=["exercise:09-3"]
+def perceptual_loss(see, fill, truth):
+    """How different two batches of pictures look to a network: a scalar, 0 for equal ones."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:09-3"] jupyter={"source_hidden": true}

@@ -169,21 +169,19 @@ def draw_points(count, generator):
 # 3. call `network(mixture, time)` once, with `time` of shape (B,);
 # 4. take the squared difference of its answer and the line's velocity, number by number. Return the mean of `weight` times
 #    that over all numbers of `clean`. `weight` is a number, or a tensor that broadcasts to `clean`.
-
-
-# %% tags=["exercise:10-1"]
-def flow_loss(network, clean, *, generator, weight=1.0):
-    """The flow-matching loss of a batch, a scalar that carries the gradient."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # A time per sample has shape (B,). Before it can be multiplied with a picture it needs as many dimensions: reshape it
 # to (B, 1), or (B, 1, 1, 1); `clean.ndim` says how many.
 #
 # </details>
+
+
+# %% tags=["exercise:10-1"]
+def flow_loss(network, clean, *, generator, weight=1.0):
+    """The flow-matching loss of a batch, a scalar that carries the gradient."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:10-1"] jupyter={"source_hidden": true}
@@ -269,21 +267,19 @@ assert sum(history[-50:]) / 50 < 0.9 * history[0]
 # To draw a new point, start from noise at $t = 0$ and go to $t = 1$ in `steps` equal steps. Each step asks the network
 # for the velocity where and when it begins, and moves straight on with it until the step ends (Euler's method). Write
 # `sample(network, noise, steps)`, for points and pictures alike.
-
-
-# %% tags=["exercise:10-2"]
-def sample(network, noise, steps):
-    """All states on the way, a list of steps + 1 tensors: first the noise, last the result."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # Count the steps from 0: step *k* of *n* begins at time *k / n* and lasts *1 / n*, so it moves the state by the velocity
 # times *1 / n*. The network wants the time once per sample. No gradient is needed: it would keep every step in memory.
 #
 # </details>
+
+
+# %% tags=["exercise:10-2"]
+def sample(network, noise, steps):
+    """All states on the way, a list of steps + 1 tensors: first the noise, last the result."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:10-2"] jupyter={"source_hidden": true}
@@ -329,7 +325,6 @@ assert sum(history[-50:]) / 50 > 1, "the loss went to 0"
 assert shares.min() > 0.03, "a group was forgotten"
 assert near > run.pick(ci=0.3, laptop=0.8, gpu=0.8)
 
-# %%
 grid = torch.cartesian_prod(torch.linspace(-3, 3, 15), torch.linspace(-3, 3, 15))
 figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.6), sharex=True, sharey=True)
 for axis, moment in zip(axes, (0, 20, 34, 40), strict=True):
@@ -393,6 +388,13 @@ plt.show()
 # | `skip` | 1 × 1, `inputs` → `outputs`; `nn.Identity()` where both are equal |
 #
 # Forward: norm1, SiLU, conv1, norm2, **times (1 + scale) plus shift**, SiLU, conv2, plus the skip.
+#
+# <details><summary>Hint</summary>
+#
+# The linear layer gives (B, 2 · outputs). Cut it in two along dimension 1, and give each half two more dimensions of
+# length 1, so that it acts on every pixel of its channel.
+#
+# </details>
 
 
 # %% tags=["exercise:10-3"]
@@ -404,15 +406,6 @@ class Residual(nn.Module):
 
     def forward(self, x, time):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# The linear layer gives (B, 2 · outputs). Cut it in two along dimension 1, and give each half two more dimensions of
-# length 1, so that it acts on every pixel of its channel.
-#
-# </details>
 
 
 # %% tags=["solution:10-3"] jupyter={"source_hidden": true}
@@ -551,7 +544,6 @@ network = VelocityNet((32, 64, 96)).to(run.device)
 print(f"{count_parameters(network):,} parameters")
 
 
-# %%
 def told(network, batch):
     """The network's velocity with its condition given: a function of state and time alone."""
     observed, mask = batch.holes()
@@ -702,7 +694,6 @@ for fewer, more in pairwise(rows):
     assert fewer[1] > more[1], "fewer steps give more of an average, which has the higher PSNR"
     assert fewer[2] < more[2], "and is less sharp"
 
-# %%
 show_rows({f"{steps} steps": end[:6] for steps, (end, *_) in table.items()}, width=7)
 
 # %% [markdown]
@@ -750,21 +741,19 @@ show_images(faces_drawn.clamp(-1, 1), columns=6, width=7)
 # At $t' = 1$ the known pixels are exactly the observed ones. A widely used library mixed them at the *old* time $t$, as
 # line 5 of the paper's Algorithm 1 is printed (diffusers, issue 1581 and pull request 1582). Another left out the
 # replacement after the last step (denoising-diffusion-pytorch, pull request 322). The check below tells these mistakes apart.
-
-
-# %% tags=["exercise:10-4"]
-def repaint(network, observed, mask, noise, steps, *, generator):
-    """Filled pictures (B, 3, H, W), by a model of whole pictures, `network(state, time)`."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # `composite(state, known, mask)` keeps the state in the hole and takes `known` elsewhere. Before the first step the
 # state is noise everywhere, which is right at time 0.
 #
 # </details>
+
+
+# %% tags=["exercise:10-4"]
+def repaint(network, observed, mask, noise, steps, *, generator):
+    """Filled pictures (B, 3, H, W), by a model of whole pictures, `network(state, time)`."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:10-4"] jupyter={"source_hidden": true}
