@@ -267,7 +267,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    """Measure, write a card a system and the tables, print the table."""
+    """Measure, write one card per system and the tables, print the table."""
     from inpaintlib.measure.cards import compare  # slow to import
 
     compare(

@@ -59,7 +59,7 @@ def apply_mask(
     Args:
         image: (B, C, H, W), [-1, 1].
         mask: (B, 1, H, W), {0, 1}, 1 = hole.
-        fill: a number, or one value a channel, (C,). 0 is mid-grey; it would be black in [0, 1].
+        fill: a number, or one value per channel, (C,). 0 is mid-grey; it would be black in [0, 1].
 
     Raises:
         ValueError: the shapes do not match, or the mask holds other values than 0 and 1.

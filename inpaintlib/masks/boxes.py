@@ -111,7 +111,7 @@ def blocks(
     """
     check_size(batch, height, width)
     if not 1 <= cells <= min(height, width):
-        raise ValueError(f"expected 1 to {min(height, width)} cells a side, got {cells}")
+        raise ValueError(f"expected 1 to {min(height, width)} cells per side, got {cells}")
     grid = pixels(batch, cells, cells, generator=generator, probability=probability)
     return functional.interpolate(grid, (height, width), mode="nearest-exact")
 

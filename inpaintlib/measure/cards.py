@@ -1,4 +1,4 @@
-"""Metric cards: one JSON file a system, the tables made of them, and the command that writes both.
+"""Metric cards: one JSON file per system, the tables of them, and the command that writes both.
 
 `data/cards/drawn` and `data/cards/celeba` hold those of the shipped comparison.
 """
@@ -212,7 +212,7 @@ def plus_minus(summary: dict[str, float | None], digits: int, *, sign: str = "")
 
 
 def comma_separated(cards: Sequence[Card]) -> str:
-    """The comparison as CSV: a line a system, kind of hole and metric."""
+    """The comparison as CSV: one line per system, kind of hole and metric."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["system", "kind", "hole", "metric", "mean", "low", "high"])

@@ -37,7 +37,7 @@ from inpaintlib.measure.two_sample import told_apart
 from inpaintlib.seeding import stream
 
 Values = dict[str, Tensor]
-"""Metric to (N,): one value a picture."""
+"""Metric to (N,): one value per picture."""
 
 HOLES: dict[str, MaskSampler] = {
     "square": partial(square, side=1 / 4),

@@ -1,4 +1,4 @@
-"""Summaries of a value a picture: means with intervals, paired differences, slices by attribute."""
+"""Summaries of values per picture: means with intervals, paired differences, attribute slices."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -29,7 +29,7 @@ class BlindConfig:
     """Settings of the repaired blind inpainter."""
 
     channels: int = 3
-    size: int = 128  # pixels a side in training; any multiple of 2^levels works
+    size: int = 128  # pixels per side in training; any multiple of 2^levels works
     locator_widths: tuple[int, ...] = (16, 32, 64, 128)  # at full size, half, quarter, …
     filler_widths: tuple[int, ...] = (64, 128, 256, 512, 512)
     discriminator_widths: tuple[int, ...] = (64, 128, 256)

@@ -34,7 +34,7 @@ class ContextEncoderConfig:
     """Settings of the context encoder."""
 
     channels: int = 3
-    size: int = 256  # pixels a side in training; any multiple of 2^levels works
+    size: int = 256  # pixels per side in training; any multiple of 2^levels works
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)  # one level down each; mirrored up
     resize_convolution: bool = False  # up-sampling; False: transposed convolution as in the paper
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)

@@ -25,7 +25,7 @@ class DCGANConfig:
     """Settings of the DCGAN."""
 
     channels: int = 3
-    size: int = 64  # pixels a side: 8, 16, 32, 64, 128, …
+    size: int = 64  # pixels per side: 8, 16, 32, 64, 128, …
     latent: int = 100  # length of the noise vector z
     generator_width: int = 64  # channels before the last layer; doubles with every level down
     discriminator_width: int = 64  # channels after the first layer; doubles with every level down

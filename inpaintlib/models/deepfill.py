@@ -37,7 +37,7 @@ class DeepFillConfig:
     """Settings of DeepFillV2; the defaults are the paper's."""
 
     channels: int = 3
-    size: int = 256  # pixels a side in training; any multiple of 8 works
+    size: int = 256  # pixels per side in training; any multiple of 8 works
     base: int = 24  # channels after the gate of the first layer; the deeper ones have 2 and 4 times
     attention: str = "contextual"  # or "self"; "published": contextual as public weights need it
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 256, 256, 256)

@@ -29,7 +29,7 @@ class FlowConfig:
     """Settings of the flow-matching model."""
 
     channels: int = 3
-    size: int = 64  # pixels a side in training; any multiple of 2^(levels - 1) works
+    size: int = 64  # pixels per side in training; any multiple of 2^(levels - 1) works
     widths: tuple[int, ...] = (128, 256, 384, 512)  # channels at full size, half, quarter, …
     groups: int = 8  # of group normalisation; divides every width
     heads: int = 4  # of the self-attention

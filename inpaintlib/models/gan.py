@@ -20,7 +20,7 @@ class GANConfig:
     """Settings of the vanilla GAN."""
 
     channels: int = 1
-    size: int = 28  # pixels a side
+    size: int = 28  # pixels per side
     latent: int = 100  # length of the noise vector z
     generator_widths: tuple[int, ...] = (256, 512, 1024)
     discriminator_widths: tuple[int, ...] = (1024, 512, 256)

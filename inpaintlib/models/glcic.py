@@ -37,8 +37,8 @@ class GLCICConfig:
     """Settings of GLCIC."""
 
     channels: int = 3
-    size: int = 256  # pixels a side that the global discriminator sees
-    local_size: int = 128  # pixels a side of its crop around the hole
+    size: int = 256  # pixels per side that the global discriminator sees
+    local_size: int = 128  # pixels per side of its crop around the hole
     fill: float | tuple[float, ...] = 0.0  # MPV: the training pictures' mean pixel value, [-1, 1]
     unit_range: bool = False  # the completion network is shown [0, 1], as public weights need it
     width: int = 64  # channels of the completion network at full size
@@ -88,16 +88,11 @@ LESSON = GLCICConfig(
     warm_up=50,
     decay=True,
 )
+# The squared error forgives small steps in tone at the hole's edge: the adversary weighs less.
 SHIPPED = replace(
-    LESSON,
-    size=128,
-    local_size=64,
-    global_levels=5,
-    local_levels=4,
-    adversarial_weight=0.05,  # at 0.1 tones jump at the hole's edge: a squared error forgives them
-    batch_size=8,
-    steps=600,
-)
+    LESSON, size=128, local_size=64, global_levels=5, local_levels=4, batch_size=8, steps=600,
+    adversarial_weight=0.05,
+)  # fmt: skip
 
 
 class CompletionNetwork(nn.Module):

@@ -31,7 +31,7 @@ class UNetConfig:
     """Settings of the U-Net; the defaults are the source's hole variant."""
 
     channels: int = 3
-    size: int = 200  # pixels a side in training; any multiple of 8 works
+    size: int = 200  # pixels per side in training; any multiple of 8 works
     base: int = 64  # channels of the first block; the deeper ones have 2 and 4 times as many
     discriminator_base: int = 32  # channels of the source's discriminator
     discriminator_widths: tuple[int, ...] = ()  # of one that sees the mask, in the other's place
@@ -122,7 +122,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Picture to logits: (B, C, H, W) -> (B, 1, H/4 - 1, W/4 - 1), one a patch of 22×22."""
+    """Picture to logits: (B, C, H, W) -> (B, 1, H/4 - 1, W/4 - 1), one per patch of 22×22."""
 
     layers: nn.Sequential
 

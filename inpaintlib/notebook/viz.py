@@ -64,7 +64,7 @@ def show_images(
 
     Args:
         images: (B, C, H, W), [-1, 1].
-        titles: one a picture, above it.
+        titles: one per picture, above it.
         columns: pictures a row.
     """
     check_image(images)
@@ -88,7 +88,7 @@ def show_rows(
     label_width: float = 1.1,
     heading: str = "",
 ) -> None:
-    """Show labelled rows of pictures, one column a sample: truth, observed, fills, errors.
+    """Show labelled rows of pictures, one column per sample: truth, observed, fills, errors.
 
     Args:
         rows: label to (B, C, H, W) images in [-1, 1], all of one batch size.

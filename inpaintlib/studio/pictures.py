@@ -18,7 +18,7 @@ from inpaintlib.images import from_bytes
 DRAWN, FOLDER, UPLOAD = "drawn faces", "data folder", "upload"
 TEST_SET = 2_000_000  # the drawn test faces' first number: no network has seen them
 LIMIT = 500  # of the data folder's test pictures, decoded when first asked for
-SMALLEST, MOST_MEGAPIXELS = 8, 40  # of an upload: pixels a side, and in all
+SMALLEST, MOST_MEGAPIXELS = 8, 40  # of an upload: pixels per side, and in all
 
 # Those of scikit-image that come with it, so that no network is needed.
 PHOTOGRAPHS: dict[str, Callable[[], np.ndarray]] = {
@@ -76,7 +76,7 @@ def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor
         (1, 3, size, size) or (1, 3, H, W), [-1, 1].
 
     Raises:
-        ValueError: not a picture, damaged, under 8 pixels a side, or over 40 megapixels.
+        ValueError: not a picture, damaged, under 8 pixels per side, or over 40 megapixels.
     """
     know_heic()
     try:

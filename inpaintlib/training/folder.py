@@ -85,7 +85,7 @@ class RunFolder:
         return kept[-1]["seconds"] if kept else 0.0
 
     def save_preview(self, step: int, rows: list[Tensor]) -> None:
-        """Write rows of (B, C, H, W), [-1, 1], as a sheet: one row a kind, one column a sample."""
+        """Write rows of (B, C, H, W), [-1, 1], as a sheet: a row per kind, a column per sample."""
         path = self.path / "previews" / f"step_{step:06d}.png"
         pictures = torch.cat([row.detach().float().cpu() for row in rows])
         grid = to_bytes(make_grid(pictures, nrow=len(rows[0]), padding=4, pad_value=1.0))

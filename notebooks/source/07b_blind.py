@@ -148,7 +148,7 @@ class Residual(nn.Sequential):
 
 # %%
 def cell_classifier(inputs, widths, residuals):
-    """Picture, or pair of pictures, to one logit a cell."""
+    """Picture, or pair of pictures, to one logit per cell."""
     layers = [down(*pair, i % 2 == 0) for i, pair in enumerate(pairwise((inputs, *widths)))]
     layers += [Residual(widths[-1], i % 2 == 0) for i in range(residuals)]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3, padding=1))
