@@ -86,8 +86,10 @@ SHIPPED = {
     "context-encoder-drawn": Shipped(
         "context-encoder", True, (*both_sizes(4_000, 2_000), Stage("shipped", 5_000))
     ),
-    "context-encoder-celeba": Shipped("context-encoder", False, both_sizes(4_000, 2_000)),
-    "glcic-drawn": Shipped("glcic", True, (Stage("shipped", 600),), AVERAGES),
+    "context-encoder-celeba": Shipped(
+        "context-encoder", False, (*both_sizes(4_000, 2_000), Stage("shipped", 5_000))
+    ),
+    "glcic-drawn": Shipped("glcic", True, both_sizes(4_000, 5_000)),
     "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 600),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),

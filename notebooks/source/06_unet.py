@@ -6,15 +6,15 @@
 # %% [markdown]
 # # 6 · Your own architecture: a U-Net, and what to ask of it
 #
-# ![Four rows of eight faces: each with a magenta box cut out; filled halfway through the training; filled at its end, closer in tone and still soft; and the true face.](pictures/06_unet.jpg)
+# ![Five rows of eight faces: each with a magenta box; filled from new weights, soft; by the shipped network, smeared; by the same after 300 more steps, sharp, with specks of colour; and the true face.](pictures/06_unet.jpg)
 #
 # So far others chose the network and its losses. Now you do: from a requirement to a network within five million
 # parameters, and from four losses to what their weights do. A student project (source 001) did this, by guesses. We
 # rebuild it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem.
-# Our own short run, pictured above, loses to a linear formula: section 8.
+# The rows above are our own short runs: section 7.
 
 # %% [markdown]
-# **Time** about 145 minutes to read and try; the cells themselves run in about three minutes on two CPU
+# **Time** about 145 minutes to read and try; the cells themselves run in about four minutes on two CPU
 # cores. **Before this lesson** lesson 3 (masked losses, composite), lesson 1 (the adversarial loss), lesson 5 (attention).
 # **Data** faces. Without a download the course *draws* its own; with CelebA in `data/` (research use only)
 # it takes the photographs.
@@ -197,21 +197,19 @@ show_diagram(
 # | dec3, dec2, dec1 | 8b → 4b → 4b, 6b → 2b → 2b, 3b → b → 3 |
 #
 # Write `parameters(base)`: a whole number, of the type `int`; the base is even.
-
-
-# %% tags=["exercise:06-1"]
-def parameters(base):
-    """The number of parameters of the U-Net with this base width, without building it."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # A helper `conv(i, o, k=3)` returns $k^2 i\,o + o$. Then add seventeen of them for the eight blocks (attention
 # has three, with `k=1`), and 1 for γ. `8 * base` in dec3 is 4b from below and 4b from enc3.
 #
 # </details>
+
+
+# %% tags=["exercise:06-1"]
+def parameters(base):
+    """The number of parameters of the U-Net with this base width, without building it."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:06-1"] jupyter={"source_hidden": true}
@@ -277,6 +275,14 @@ def he_start(network):
 # comes from below, joined with the skip, in this order. End `__init__` with `he_start(self)`.
 #
 # With `skips=False` (ours) the skips carry zeros, and the network keeps its size. Section 7 trains *yours*.
+#
+# <details><summary>Hint</summary>
+#
+# Begin with `super().__init__()`, and keep `skips`. In `forward` keep the outputs of `enc1`, `enc2` and `enc3`: they are
+# the skips. The bottleneck has 4b channels and `enc3` 4b, so `dec3` gets 8b: `torch.cat([unet.double(x), skip], dim=1)`.
+# `0 * skip` has the shape of a skip and carries nothing. `dec1` is an `nn.Sequential` of four layers.
+#
+# </details>
 
 
 # %% tags=["exercise:06-2"]
@@ -288,16 +294,6 @@ class UNet(nn.Module):
 
     def forward(self, observed, mask):
         raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Begin with `super().__init__()`, and keep `skips`. In `forward` keep the outputs of `enc1`, `enc2` and `enc3`: they are
-# the skips. The bottleneck has 4b channels and `enc3` 4b, so `dec3` gets 8b: `torch.cat([unet.double(x), skip], dim=1)`.
-# `0 * skip` has the shape of a skip and carries nothing. `dec1` is an `nn.Sequential` of four layers.
-#
-# </details>
 
 
 # %% tags=["solution:06-2"] jupyter={"source_hidden": true}
@@ -407,15 +403,7 @@ show_rows(rows, heading="Skips closed: eyes keep their places, colours go")
 #
 # Write `sobel_distance(a, b)`: the mean of $|d_x(a) - d_x(b)| + |d_y(a) - d_y(b)|$ over all pixels with a
 # whole neighbourhood.
-
-
-# %% tags=["exercise:06-3"]
-def sobel_distance(a, b):
-    """A number; a and b are (B, C, H, W). The outermost pixels lack neighbours: leave them out."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # Sobel is linear: filter the difference `d = a - b` once. `wide = d[..., 2:] - d[..., :-2]` is right minus
@@ -423,6 +411,12 @@ def sobel_distance(a, b):
 # and `wide[..., 2:, :]`.
 #
 # </details>
+
+
+# %% tags=["exercise:06-3"]
+def sobel_distance(a, b):
+    """A number; a and b are (B, C, H, W). The outermost pixels lack neighbours: leave them out."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:06-3"] jupyter={"source_hidden": true}
@@ -471,21 +465,19 @@ sobel_distance = check(sobel_distance, sobel_distance_reference, test_sobel_dist
 #
 # Write it for one window, with the values as they come. All pixels weigh the same; variances and covariance divide by
 # their number.
-
-
-# %% tags=["exercise:06-4"]
-def window_ssim(x, y, data_range):
-    """SSIM of two windows (H, W), every pixel with the same weight: a number in [-1, 1]."""
-    raise NotImplementedError
-
-
-# %% [markdown]
+#
 # <details><summary>Hint</summary>
 #
 # $\sigma_x^2$ is the mean of $(x - \mu_x)^2$, and $\sigma_{xy}$ the mean of $(x - \mu_x)(y - \mu_y)$. Torch's
 # `var()` divides by one less than the number of pixels; `var(correction=0)` does not.
 #
 # </details>
+
+
+# %% tags=["exercise:06-4"]
+def window_ssim(x, y, data_range):
+    """SSIM of two windows (H, W), every pixel with the same weight: a number in [-1, 1]."""
+    raise NotImplementedError
 
 
 # %% tags=["solution:06-4"] jupyter={"source_hidden": true}
@@ -696,100 +688,147 @@ plt.show()
 # the same pictures and holes: most of that luck cancels in their *differences*.
 
 # %% [markdown]
-# Too slow to run here: `python benchmarks/loss_weights.py` wrote a card of 18 runs, our twelve and six for notebook
-# 6b. 500 steps are the blurred beginning of a training; longer ones may rank the losses otherwise. The gradient error
-# is Exercise 3's distance, in the hole; *sharpness* is the fill's mean slope over the truth's: below 1 is a blur.
+# The experiment was run twice, and stored: it is too slow for a lesson. *Blurred*: from new weights, without a discriminator. *Sharp*: from
+# the shipped weights on, against lesson 3's discriminator (hinge loss, ten times source 001's weight, features matched).
+# `benchmarks/loss_weights.py` wrote both cards. The gradient error is Exercise 3's distance, in the hole; *sharpness* is
+# the fill's mean slope over the truth's: below 1 is a blur.
 #
 # A loss's effect is metric *on* minus metric *off*, averaged over the other loss *off* and *on*: one number per seed.
-# How much of it is luck? Subtract from every run the mean of its setting and that of its seed: the rest is chance (6
-# degrees of freedom), and Student's $t$ makes a 95 % interval of it.
+# Subtract from every run the mean of its setting and that of its seed: the rest is chance (6 degrees of freedom), and
+# Student's $t$ makes a 95 % interval of it.
 
 # %%
-path = cards.folder_of("experiments") / "loss_weights.json"
-card = json.loads(path.read_text(encoding="utf-8"))
-print(f"{len(card['runs'])} runs of {card['steps']} steps · {card['data']}, {card['size']} pixels")
-print(f"base {card['base']} · seeds {card['seeds']} · measured on {card['pictures']} faces")
-scores = {(*entry["weights"].values(), entry["seed"]): entry["metrics"] for entry in card["runs"]}
+REGIMES = {"blurred": "loss_weights.json", "sharp": "loss_weights_sharp.json"}
 GOOD = {"PSNR": 1, "SSIM": 1, "L1": -1, "gradient error": -1, "sharpness": 1}  # which way is better
-ON = {"Sobel": max(key[0] for key in scores), "SSIM": max(key[1] for key in scores)}
+ON = {"Sobel": 100.0, "SSIM": 10.0}
 found = {}
-for metric in GOOD:
-    settings = [[(a, b, 0.0) for b in (0.0, ON["SSIM"])] for a in (0.0, ON["Sobel"])]
-    runs = [
-        [[scores[(*s, seed)][metric] for seed in card["seeds"]] for s in row] for row in settings
-    ]
-    found[metric] = dict(zip(ON, effects(runs), strict=False))
+for regime, name in REGIMES.items():
+    card = json.loads((cards.folder_of("experiments") / name).read_text(encoding="utf-8"))
+    facts = f"{regime:7} · {card['data']}, {card['size']} pixels · base {card['base']}"
+    print(f"{facts} · {card['steps']} steps · measured on {card['pictures']} faces")
+    scores = {(*r["weights"].values(), r["seed"]): r["metrics"] for r in card["runs"]}
+    against = card["runs"][0]["weights"]["adversarial"]
+    pairs = [[(a, b, against) for b in (0.0, ON["SSIM"])] for a in (0.0, ON["Sobel"])]
+    for metric in GOOD:
+        runs = [
+            [[scores[(*pair, seed)][metric] for seed in card["seeds"]] for pair in row]
+            for row in pairs
+        ]
+        found[regime, metric] = dict(zip(ON, effects(runs), strict=False))
 
 # %%
-figure, axes = plt.subplots(1, len(GOOD), figsize=(11, 2.1), sharey=True, layout="constrained")
-figure.suptitle("Sobel costs sharpness; SSIM helps all five", x=0.01, ha="left")
-for axis, (metric, sign) in zip(axes, GOOD.items(), strict=True):
-    for place, effect in enumerate(found[metric].values()):
-        colour = (GREEN if effect.mean * sign > 0 else RED) if effect.is_settled else "0.6"
+COLOURS = {"helps": GREEN, "hurts": RED, "open": "0.6"}
+
+
+def verdict(metric, effect):
+    if not effect.is_settled:
+        return "open"
+    return "helps" if effect.mean * GOOD[metric] > 0 else "hurts"
+
+
+figure, axes = plt.subplots(2, len(GOOD), figsize=(11, 3.6), sharey=True, layout="constrained")
+heading = "Blurred fills settle nine of ten effects, sharp fills two"
+figure.suptitle(heading, x=0.01, ha="left")
+for axis, ((regime, metric), both) in zip(axes.flat, found.items(), strict=True):
+    for place, effect in enumerate(both.values()):
+        colour = COLOURS[verdict(metric, effect)]
         axis.plot(effect[2:], [place, place], color=colour, linewidth=3, alpha=0.5)
-        axis.plot(effect.seeds, [place] * len(card["seeds"]), "o", color=colour, ms=4)
+        axis.plot(effect.seeds, [place] * len(effect.seeds), "o", color=colour, ms=4)
     axis.axvline(0, color="0.45", linestyle="--", linewidth=1)
-    axis.set(title=metric, yticks=[0, 1], yticklabels=list(ON), ylim=(1.6, -0.6))
-    axis.set_xlabel("right is better" if sign > 0 else "left is better")
+    axis.set(title=f"{regime}: {metric}", yticks=[0, 1], yticklabels=list(ON), ylim=(1.6, -0.6))
+    axis.set_xlabel("right is better" if GOOD[metric] > 0 else "left is better")
     axis.locator_params(axis="x", nbins=2)
     axis.tick_params(labelsize=8)
 plt.show()
-for loss, (metric, sign) in product(ON, GOOD.items()):
-    _, mean, low, high = effect = found[metric][loss]
-    verdict = ("helps" if mean * sign > 0 else "hurts") if effect.is_settled else "not settled"
-    print(f"{loss:5} on {metric:14} {mean:+8.4f}  [{low:+8.4f}, {high:+8.4f}]  {verdict}")
+
+# %%
+widths, settled = {}, Counter()
+for loss, metric in product(ON, GOOD):
+    print(f"{loss:5} on {metric:14}", end="")
+    for regime in REGIMES:
+        effect = found[regime, metric][loss]
+        widths[regime, metric] = half = (effect.high - effect.low) / 2
+        settled[regime] += effect.is_settled
+        print(f"  {regime} {effect.mean:+.4f} ± {half:.4f} {verdict(metric, effect):5}", end="")
+    print()
+assert settled == {"blurred": 9, "sharp": 2}, "the figure's heading says so"
+assert widths["sharp", "PSNR"] > 4 * widths["blurred", "PSNR"], "the text below says so"
 
 # %% [markdown]
-# **What to see.** A dot is a seed, a bar the interval; green helps, red hurts, grey crosses zero. The verdicts hold
-# for this network, these faces, this many steps; and of ten intervals at 95 %, one may well miss by chance. (Why a
-# loss on edges makes fills less sharp: notebook 6b.)
+# **What to see.** A dot is a seed, a bar the interval; green helps, red hurts, grey is open: the bar contains 0. On
+# blurred fills both losses help nearly everywhere, but Sobel costs sharpness. On sharp fills the same design settles
+# only that Sobel helps SSIM and the gradient error. The effects are no smaller (Sobel's on PSNR doubles). Luck is
+# larger: intervals on PSNR are four times as wide, for two networks learn against each other. Twelve runs that
+# answer without a discriminator do not beside one.
 #
+# All this holds for these networks, faces and steps; of twenty intervals at 95 %, one may well miss by chance. (Why a
+# loss on edges makes fills less sharp: notebook 6b.)
+
+# %% [markdown]
 # ## 7 · Train
 #
-# Now your network, at base 24 and 64 pixels, with all losses together. Their weights are the published ones: the
-# twelve runs had no discriminator, and cannot say which weights are best beside one. Ours enters halfway: a PatchGAN
-# (lesson 3) with patches of 22 × 22 pixels. The loop is the package's (lesson 4); `quickest` tries two number formats
-# and takes the faster.
+# Now your network, with all losses together, twice. First from **new weights**, at base 24, as source 001 weighs the
+# losses; its discriminator, a PatchGAN (lesson 3) with patches of 22 × 22 pixels, enters halfway. Then from the
+# **shipped weights**, at their base 32: they learned on faces of 128 pixels, and here the faces have 64. They go on as
+# in the sharp experiment. `quickest` tries two number formats and takes the faster.
 
 # %%
 STEPS = run.pick(ci=14, laptop=500, gpu=5000)
-config = replace(
+FURTHER = run.pick(ci=10, laptop=300, gpu=3000)
+published = replace(
     unet.PAPER, size=64, base=24, batch_size=8, learning_rate=5e-4, betas=(0.5, 0.99), decay=True,
     steps=STEPS, adversarial_start=STEPS // 2,
 )  # fmt: skip
-torch.manual_seed(run.seed)
-family = unet.UNet(config)  # the package's losses and discriminator
-family.generator = UNet(config.base)  # your network
-family.to(run.device)
-PRECISION, times = quickest(family, batch.to(run.device))
+sharp = replace(unet.LESSON, batch_size=8, learning_rate=2e-4, steps=FURTHER, warm_up=FURTHER // 10)
+
+
+def begin(config, weights=None):
+    """The package's losses and discriminator around your network, new or with these weights."""
+    torch.manual_seed(run.seed)
+    family = unet.UNet(config)
+    family.generator = UNet(config.base)
+    family.generator.load_state_dict(weights or family.generator.state_dict())
+    return family.to(run.device)
+
+
+families = {"new weights": begin(published)}
+families["shipped weights"] = begin(sharp, shipped.generator.state_dict())
+PRECISION, times = quickest(families["new weights"], batch.to(run.device))
 print(f"a step takes: {times} → {PRECISION}")
+
+# %% tags=["train"]
 view = fixed_batch(validation, [3, 11, 14, 20, 31, 42, 47, 55], mask=box, seed=3)
 test = fixed_batch(validation, run.pick(ci=12, laptop=100, gpu=200), mask=box, seed=6)
 
 
-def fill(batch):
+def fill(family, batch):
     with training.eval_mode(family):
         return family.generate(batch.to(run.device)).cpu()
 
 
-# %% tags=["train"]
-source = batches(faces, batch_size=config.batch_size, mask=box, flip=True, seed=run.seed)
-snapshots = {}
-before = metrics.l1(fill(test), test.image, test.mask).mean().item()
-for record in tqdm(training.train(family, source, steps=STEPS, precision=PRECISION), total=STEPS):
-    if record.step + 1 in (STEPS // 2, STEPS):
-        snapshots[f"step {record.step + 1}"] = fill(view)
-after = metrics.l1(fill(test), test.image, test.mask).mean().item()
-print(f"L1 in the hole: {before:.3f} before, {after:.3f} after")
-assert after < run.pick(ci=0.9, laptop=0.6, gpu=0.5) * before, "the network has not learned"
+rows = {"given": paint_holes(view.image, view.mask)}
+lower = {"new weights": run.pick(ci=0.9, laptop=0.6, gpu=0.5), "shipped weights": 0.97}
+for name, family in families.items():
+    config, before = family.config, fill(family, test)
+    if name == "shipped weights":
+        rows["shipped, not yet\ntrained at this size"] = fill(family, view)
+    source = batches(faces, batch_size=config.batch_size, mask=box, flip=True, seed=run.seed)
+    learning = training.train(family, source, steps=config.steps, precision=PRECISION)
+    for _ in tqdm(learning, total=config.steps):
+        pass
+    rows[f"{name},\n{config.steps} steps"] = fill(family, view)
+    l1 = [metrics.l1(x, test.image, test.mask).mean() for x in (before, fill(family, test))]
+    print(f"{name}: L1 in the hole {l1[0]:.3f} before, {l1[1]:.3f} after")
+    assert l1[1] < lower[name] * l1[0], "the network has not learned"
 
 # %% tags=["picture"]
-rows = {"given": paint_holes(view.image, view.mask)} | snapshots | {"truth": view.image}
-show_rows(rows, width=9.5, heading="Halfway and at the end: the tone fits, the features stay soft")
+heading = "From new weights: soft. From the shipped ones, after 300 steps: sharp"
+show_rows(rows | {"truth": view.image}, label_width=1.4, width=10, heading=heading)
 
 # %% [markdown]
-# **What to see.** Look at the seam first, then at eyes and mouths, halfway and at the end. How much of the change is
-# the discriminator's work, this figure cannot tell: more steps came with it.
+# **What to see.** From new weights, tones fit and features stay soft. The shipped network smears: it has never seen faces
+# so small. After 300 steps at this size it paints eyes, brows and mouths again, with specks of wrong colour: sharp
+# mistakes, which a blur does not make.
 #
 # ## 8 · Look and measure
 #
@@ -798,19 +837,30 @@ show_rows(rows, width=9.5, heading="Halfway and at the end: the tone fits, the f
 
 # %%
 pca = classical.PCA(faces.floats(slice(run.pick(ci=300, laptop=2000, gpu=4000))), components=60)
-filled = {
-    "biharmonic": classical.biharmonic(*test.holes()),
-    "PCA": pca(*test.holes()),
-    "U-Net": fill(test),
-}
+filled = {"biharmonic": classical.biharmonic(*test.holes()), "PCA": pca(*test.holes())}
+filled |= {f"U-Net, {name}": fill(family, test) for name, family in families.items()}
+
+
+def slope(picture):
+    """The mean slope in the hole, over the test faces."""
+    slopes = sum(derivative.abs() for derivative in filters.sobel(picture)) * test.mask
+    return (slopes.sum((1, 2, 3)) / test.mask.sum((1, 2, 3))).mean()
+
+
 table = {}
-print(f"{'in the hole':12}{'L1':>8}{'PSNR':>8}{'SSIM':>8}   mean of {len(test.image)} faces")
-for name, answer in filled.items():
-    values = [f(answer, test.image, test.mask) for f in (metrics.l1, metrics.psnr, metrics.ssim)]
-    table[name] = [value.mean().item() for value in values]
-    print(f"{name:12}{table[name][0]:8.3f}{table[name][1]:8.2f}{table[name][2]:8.3f}")
-lost = table["PCA"][1] - table["U-Net"][1]
+print(f"{'in the hole':22}{'L1':>8}{'PSNR':>8}{'SSIM':>8}{'sharpness':>11}")
+for name, fills in filled.items():
+    values = [f(fills, test.image, test.mask) for f in (metrics.l1, metrics.psnr, metrics.ssim)]
+    values = [*(value.mean().item() for value in values), (slope(fills) / slope(test.image)).item()]
+    table[name] = values
+    print(f"{name:22}{values[0]:8.3f}{values[1]:8.2f}{values[2]:8.3f}{values[3]:11.2f}")
+print(f"means of {len(test.image)} faces")
+new, further = (table[f"U-Net, {name}"] for name in families)
+lost = table["PCA"][1] - max(new[1], further[1])
 assert run.pick(ci=True, laptop=lost > 1, gpu=True), "the text below says that PCA wins"
+assert run.pick(ci=True, laptop=further[3] > new[3] + 0.2, gpu=True), "and which one is sharp"
+
+# %%
 for kind in ("drawn", "celeba"):
     values = {one["system"]: one["values"] for one in cards.read_cards(kind)}
     for hole in ("square", "centre"):
@@ -819,12 +869,13 @@ for kind in ("drawn", "celeba"):
         assert lead["high"] > 0, "the text below says that it does not lose"
 
 # %% [markdown]
-# In our run the U-Net has 18.1 dB and PCA 20.1: after 500 steps **the network loses to a linear formula by 2 dB**, and
-# its fills are blurred, as the picture above shows. Does the shipped one, trained for 8,400 steps
-# (5,400 on photographs) and up to 128 pixels, pass PCA? The lower lines, from the metric cards: it no longer
-# loses. It is ahead by 0.8 dB on squares in photographs, and by 0.3 on drawn faces, where the intervals begin at 0; at
-# the centre of photographs the interval contains 0. To the eye the two are far apart: trained with ten times source
-# 001's adversarial weight (lesson 3), its fills have sharp eyes.
+# In our run the U-Net has 18.1 dB from new weights, 18.4 from the shipped ones, and PCA has 20.1: **both runs lose to a
+# linear formula**, by 1.7 dB or more. But the second is as sharp as the truth, and PCA is not: PSNR rewards the blur
+# (lesson 3).
+#
+# Does the shipped network pass PCA at its own size, 128 pixels, after 8,400 steps (5,400 on photographs)? The lines
+# above, from the metric cards: it does not lose. It is ahead by 0.8 dB on squares in photographs, and by 0.3 on drawn
+# faces, where the intervals begin at 0; at the centre of photographs the interval contains 0.
 
 # %% [markdown]
 # ## 9 · The metric that lied
@@ -846,7 +897,6 @@ twice = {
 for name in fills:
     print(f"{name:11} SSIM {once[name].mean():.3f}, normalised twice {twice[name].mean():.3f}")
 
-# %%
 figure, axes = plt.subplots(
     1, 3, figsize=(8.5, 3.1), width_ratios=[1.2, 1, 1], layout="constrained"
 )
@@ -908,6 +958,14 @@ print(f"the best constant answer is {answers[cost.argmin()]:.2f}, and costs {cos
 # Write `sees(discriminator, mask)`: which logits can differ between a picture and the same picture with other content
 # in its hole? Measure; do not derive. It must work for any discriminator that maps (B, 3, H, W) to a map of logits,
 # and must leave it as it was (training mode, BatchNorm's statistics).
+#
+# <details><summary>Hint</summary>
+#
+# Two pictures of noise that are equal outside the hole (`composite`), one call each, compare. One trap: BatchNorm in
+# training mode mixes *all* pixels of the batch into every logit. `with training.eval_mode(discriminator):` freezes it, switches
+# gradients off, and restores the mode afterwards. Differences below a millionth are rounding.
+#
+# </details>
 
 
 # %% tags=["exercise:06-5"]
@@ -917,16 +975,6 @@ def sees(discriminator, mask):
     `mask` is (B, 1, H, W), 1 = hole, another one for each sample.
     """
     raise NotImplementedError
-
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Two pictures of noise that are equal outside the hole (`composite`), one call each, compare. One trap: BatchNorm in
-# training mode mixes *all* pixels of the batch into every logit. `with training.eval_mode(discriminator):` freezes it, switches
-# gradients off, and restores the mode afterwards. Differences below a millionth are rounding.
-#
-# </details>
 
 
 # %% tags=["solution:06-5"] jupyter={"source_hidden": true}
@@ -1029,7 +1077,6 @@ assert last < run.pick(ci=first - 0.005, laptop=IGNORANT - 0.003, gpu=IGNORANT -
     "the repaired discriminator has not learned"
 )
 
-# %%
 figure, axis = plt.subplots(figsize=(7, 2.8))
 for number, (name, seeds) in enumerate(paid.items()):
     for k, curve in enumerate(seeds):
@@ -1076,7 +1123,7 @@ for name, seeds in paid.items():
 # ## 11 · What we have
 #
 # A network derived from its requirements and counted before it was built; losses whose effect was measured, not
-# guessed; a comparison with a formula, which our run loses.
+# guessed; a comparison with a formula, which our runs lose in PSNR and win in sharpness.
 #
 # **Three pitfalls:** a weight is not an importance; a picture in the wrong range changes a
 # metric without an error; a flat loss may be that of a discriminator that knows nothing.
@@ -1095,10 +1142,12 @@ run.save_card(
         "data": faces.name,
         "steps": STEPS,
         "images": len(test.image),
-        "in the hole (L1, PSNR dB, SSIM)": table,
+        "in the hole (L1, PSNR dB, SSIM, sharpness)": table,
         "effects of the experiment": {
-            f"{loss} on {metric}": found[metric][loss][1:] for loss, metric in product(ON, GOOD)
+            f"{loss} on {metric}, {regime}": both[loss][1:]
+            for (regime, metric), both in found.items()
+            for loss in ON
         },
     },
 )
-print(f"card saved: {table['U-Net'][1]:.1f} dB in the hole, PCA {table['PCA'][1]:.1f}")
+print(f"card saved: {further[1]:.1f} dB in the hole, PCA {table['PCA'][1]:.1f}")
