@@ -1122,8 +1122,8 @@ for name, seeds in paid.items():
 # %% [markdown]
 # ## 11 · What we have
 #
-# A network derived from its requirements and counted before it was built; losses whose effect was measured, not
-# guessed; a comparison with a formula, which our runs lose in PSNR and win in sharpness.
+# A network derived from its requirements and counted before it was built; losses whose effect was measured;
+# a formula that wins in PSNR and loses in sharpness.
 #
 # **Three pitfalls:** a weight is not an importance; a picture in the wrong range changes a
 # metric without an error; a flat loss may be that of a discriminator that knows nothing.
