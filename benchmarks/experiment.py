@@ -60,7 +60,11 @@ def conduct(
         card: its name in data/cards/experiments.
         facts: what the card says besides its runs.
         limit: how many to make at most.
+
+    Raises:
+        ValueError: the kept runs were made with other facts; seeds may be added.
     """
+    check_kept(runs_folder() / folder / "facts", {**facts, "seeds": "any"})
     paths = {name: runs_folder() / folder / f"{name}.json" for name in jobs}
     missing = [name for name, path in paths.items() if not path.is_file()]
     for name in missing[:limit]:
@@ -72,6 +76,14 @@ def conduct(
         made = folder_of("experiments") / f"{card}.json"
         write_json(made, {**facts, "runs": runs})
         print(f"card: {made}")
+
+
+def check_kept(path: Path, facts: Run) -> None:
+    """Refuse to mix runs: the file holds what those beside it were made with, or is written now."""
+    text = json.dumps(facts, ensure_ascii=False)
+    if path.is_file() and path.read_text("utf-8") != text:
+        raise ValueError(f"the runs in {path.parent} were made with other settings: move them away")
+    write_whole(path, lambda part: part.write_text(text, "utf-8"))
 
 
 def trained(family: Inpainting, source: Iterator[Batch], steps: int) -> EMA:

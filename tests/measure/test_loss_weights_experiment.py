@@ -20,24 +20,25 @@ from inpaintlib.masks import rectangle
 def small(tmp_path, monkeypatch):
     """Tiny pictures and networks, and folders of its own."""
     tiny_one = {"base": 8, "size": 16, "batch_size": 2, "steps": 2, "warm_up": 0}
-    sharp = replace(loss_weights.SHARP, discriminator_widths=(4, 8), **tiny_one)
-    monkeypatch.setattr(loss_weights, "SHARP", sharp)
-    monkeypatch.setattr(loss_weights, "BLURRED", replace(loss_weights.BLURRED, **tiny_one))
+    further = replace(loss_weights.FURTHER, discriminator_widths=(4, 8), **tiny_one)
+    monkeypatch.setattr(loss_weights, "FURTHER", further)
+    monkeypatch.setattr(loss_weights, "NEW", replace(loss_weights.NEW, **tiny_one))
     monkeypatch.setattr(loss_weights, "STEPS", 2)
     monkeypatch.setattr(loss_weights, "ADVERSARIAL_START", 0)
     monkeypatch.setattr(loss_weights, "SIZE", 16)
     monkeypatch.setattr(loss_weights, "HOLE", partial(rectangle, low=6, high=8))
     monkeypatch.setattr(loss_weights, "PRECISION", "float32")
     monkeypatch.setattr(loss_weights, "load_faces", tiny.pictures)
-    monkeypatch.setattr(loss_weights, "load", lambda name: loss_weights.start(sharp, 5, None))
+    begin = loss_weights.start(further, 5, None)
+    monkeypatch.setattr(loss_weights.shipped, "load", lambda name: begin)
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(experiment, "folder_of", lambda name: tmp_path / "cards" / name)
     return tmp_path
 
 
-@pytest.mark.parametrize("sharp", [False, True])
-def test_a_stopped_experiment_goes_on_and_ends_with_a_card(small, sharp):
-    words = ["--seeds", "3", *["--sharp"] * sharp]
+@pytest.mark.parametrize("further", [False, True])
+def test_a_stopped_experiment_goes_on_and_ends_with_a_card(small, further):
+    words = ["--seeds", "3", *["--further"] * further]
     loss_weights.main([*words, "--runs", "3"])
     kept = sorted((small / "runs").rglob("*.json"))
     assert len(kept) == 3
@@ -45,27 +46,50 @@ def test_a_stopped_experiment_goes_on_and_ends_with_a_card(small, sharp):
     loss_weights.main(words)
     assert [path.stat().st_mtime_ns for path in kept] == stamps
     (path,) = (small / "cards" / "experiments").iterdir()
-    assert ("sharp" in path.stem) is sharp
+    assert ("further" in path.stem) is further
     card = json.loads(path.read_text("utf-8"))
     found = [tuple(run["weights"].values()) for run in card["runs"]]
-    assert found == loss_weights.settings(sharp)
+    assert found == loss_weights.settings(further)
     names = {"PSNR", "SSIM", "L1", "gradient error", "sharpness"}
     assert all(names <= run["metrics"].keys() for run in card["runs"])
     distinct = {tuple(run["metrics"].values()) for run in card["runs"]}
     assert len(distinct) == len(found), "two settings trained the same network"
 
 
-@pytest.mark.parametrize("sharp", [False, True])
-def test_two_switches_stand_in_every_position_against_one_adversary(sharp):
-    switched = loss_weights.settings(sharp)[:4]
-    assert len(set(switched)) == 4
-    assert [len({setting[place] for setting in switched}) for place in range(3)] == [2, 2, 1]
-    assert (switched[0][2] > 0) is sharp
+def test_runs_of_other_settings_are_not_mixed(small, monkeypatch):
+    loss_weights.main(["--seeds", "3", "--runs", "1"])
+    monkeypatch.setattr(loss_weights, "NEW", replace(loss_weights.NEW, learning_rate=1.0))
+    with pytest.raises(ValueError, match="other settings"):
+        loss_weights.main(["--seeds", "3", "--runs", "1"])
 
 
-def test_sharp_runs_begin_with_the_trained_generator_and_the_seeds_discriminator(small):
-    begin = loss_weights.load("any")
-    one, same, other = (loss_weights.start(loss_weights.SHARP, seed, begin) for seed in (1, 1, 2))
+def test_two_switches_stand_in_every_position_with_and_without_an_adversary():
+    alone, against = loss_weights.settings(True)[:4], loss_weights.settings(True)[4:]
+    assert [s[:2] for s in alone] == [s[:2] for s in against]
+    assert len({s[:2] for s in alone}) == 4
+    assert [{s[2] for s in four} for four in (alone, against)] == [
+        {0.0},
+        {loss_weights.FURTHER.adversarial_weight},
+    ]
+    assert loss_weights.settings(False)[:4] == alone
+
+
+def test_the_discriminator_learns_where_it_has_a_weight_and_nowhere_else(small, monkeypatch):
+    families = []
+    kept = loss_weights.judged
+    monkeypatch.setattr(
+        loss_weights, "judged", lambda family, *rest: families.append(family) or kept(family, *rest)
+    )
+    loss_weights.main(["--seeds", "3", "--further"])
+    untouched = loss_weights.start(loss_weights.FURTHER, 3, None).discriminator.layers[0].weight
+    stood = [torch.equal(f.discriminator.layers[0].weight, untouched) for f in families]
+    assert stood == [True] * 4 + [False] * 4
+
+
+def test_further_runs_begin_with_the_trained_generator_and_the_seeds_discriminator(small):
+    begin = loss_weights.shipped.load("any")
+    setting = loss_weights.FURTHER
+    one, same, other = (loss_weights.start(setting, seed, begin) for seed in (1, 1, 2))
     for name, weight in begin.generator.state_dict().items():
         assert torch.equal(other.generator.state_dict()[name], weight), name
     first, second, third = (family.discriminator.layers[0] for family in (one, same, other))
