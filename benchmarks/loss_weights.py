@@ -55,6 +55,7 @@ NEW = replace(
 FURTHER = replace(LESSON, size=SIZE, batch_size=8, steps=STEPS, learning_rate=2e-4)
 HOLE = partial(masks.rectangle, low=24, high=32)
 
+VARIED = ("sobel_weight", "ssim_weight", "adversarial_weight", "adversarial_start")
 Setting = tuple[float, float, float]
 """The weights of Sobel, SSIM and the adversarial term."""
 
@@ -144,7 +145,8 @@ def main(words: list[str] | None = None) -> None:
     eyes = features_for(training)
     config = FURTHER if options.further else NEW
     facts = facts_of(training, config, options)
-    facts |= {"training pictures": len(training), "pictures": PICTURES, "settings": vars(config)}
+    shared = {name: value for name, value in vars(config).items() if name not in VARIED}
+    facts |= {"training pictures": len(training), "pictures": PICTURES, "settings": shared}
     begin = None
     if options.further:
         name = shipped.weights_for("unet", training)

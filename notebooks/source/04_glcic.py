@@ -91,7 +91,9 @@ look = fixed_batch(large, [14, 15, 20, 27, 17], mask=box_large, seed=3)
 with torch.no_grad():
     pasted = shipped.generate(look)
 rows = {"given": paint_holes(look.image, look.mask), "filled": pasted, "truth": look.image}
-show_rows(rows, width=7, heading="Four fills that belong to their face, and one that does not")
+show_rows(
+    rows, width=7, heading="Four fills that could pass (mind the eyes' colours), and one that fails"
+)
 
 # %% jupyter={"source_hidden": true}
 boxes = {

@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 6 · Your own architecture: a U-Net, and what to ask of it
 #
-# ![Five rows of eight faces: each with a magenta box; filled from new weights, soft; by the shipped network, smeared; by the same after 300 more steps, sharp, with specks of colour; and the true face.](pictures/06_unet.jpg)
+# ![Five rows of eight faces: each with a magenta box; filled from new weights, smooth; by the shipped network, smeared; by the same after 300 more steps, sharp, with specks of colour; and the true face.](pictures/06_unet.jpg)
 #
 # So far others chose the network and its losses. Now you do: from a requirement to a network within five million
 # parameters, and from four losses to what two weights do. A student project (source 001) did this, by guesses. We
@@ -688,14 +688,13 @@ plt.show()
 # see the same pictures and holes: what they share cancels in their *differences*.
 
 # %% [markdown]
-# It is too slow for a lesson; `benchmarks/loss_weights.py --further` stored it. It was run twice: all runs go on from the
-# shipped weights for 500 steps, *without* a discriminator and *with* lesson 3's (hinge loss, ten times source 001's
-# weight, features matched). The gradient error is Exercise 3's distance, in the hole;
+# Its results are stored (`benchmarks/loss_weights.py --further` takes an hour): twice twelve runs. All go on from the shipped weights for 500 steps, *without* a discriminator and *with*
+# lesson 3's (hinge loss, ten times source 001's weight, features matched). The gradient error is Exercise 3's distance, in the hole;
 # *sharpness* is here the fill's mean slope over the truth's: below 1 is a blur.
 #
 # A loss's effect, one number per seed, is the metric with it minus the metric without, averaged over both states of
-# the other loss. Each run minus its setting's mean and its seed's, plus the mean of all, is chance (6 degrees of
-# freedom). Student's $t$ makes a 95 % interval of it.
+# the other loss. Take from each run its setting's mean and its seed's, add the mean of all: what remains is chance (6
+# degrees of freedom). Student's $t$ makes a 95 % interval of it.
 
 # %%
 path = cards.folder_of("experiments") / "loss_weights_further.json"
@@ -730,13 +729,14 @@ def verdict(metric, effect):
 figure, axes = plt.subplots(
     2, len(GOOD), figsize=(11, 3.4), sharex="col", sharey=True, layout="constrained"
 )
+MANY = {"marker": "|", "linestyle": "none", "markersize": 11, "markeredgewidth": 1.5}
 heading = "Without a discriminator, 11 of 12 effects are settled; with it, two"
 figure.suptitle(heading, x=0.01, ha="left")
 for axis, ((regime, metric), both) in zip(axes.flat, found.items(), strict=True):
     for place, effect in enumerate(both.values()):
         colour = COLOURS[verdict(metric, effect)]
         axis.plot(effect[2:], [place, place], color=colour, linewidth=3, alpha=0.5)
-        axis.plot(effect.seeds, [place] * len(effect.seeds), "o", color=colour, ms=4)
+        axis.plot(effect.seeds, [place] * len(effect.seeds), color=colour, **MANY)
     axis.axvline(0, color="0.45", linestyle="--", linewidth=1)
     axis.set(title=f"{metric}, {regime}", yticks=[0, 1], yticklabels=list(ON), ylim=(1.6, -0.6))
     axis.set_xlabel("right is better" if GOOD[metric] > 0 else "left is better")
@@ -747,25 +747,24 @@ plt.show()
 # %%
 widths, settled = {}, Counter()
 for loss, metric in product(ON, GOOD):
-    print(f"{loss:5} on {metric:14}", end="")
+    print(f"{loss:5} on {metric:15}", end="")
     for regime in REGIMES:
         effect = found[regime, metric][loss]
         widths[regime, metric] = half = (effect.high - effect.low) / 2
         settled[regime] += effect.is_settled
-        print(f"  {regime} {effect.mean:+.4f} ± {half:.4f} {verdict(metric, effect):5}", end="")
+        print(f"  {regime} {effect.mean:+.5f} ± {half:.5f} {verdict(metric, effect):5}", end="")
     print()
 assert settled == {"without": 11, "with": 2}, "the figure's heading says so"
 assert widths["with", "PSNR"] > 20 * widths["without", "PSNR"], "the text below says so"
 
 # %% [markdown]
-# **What to see.** A dot is a seed, a bar the interval; green helps, orange hurts, grey is open: the bar contains 0. Without
-# a discriminator, SSIM helps in all six metrics, and Sobel costs sharpness and kernel distance (0 = like true faces).
-# With it, only Sobel's help to SSIM and the gradient error is settled, and barely. Not because effects are smaller (on
-# PSNR Sobel's is larger): intervals on PSNR are over twenty times as wide, and only the discriminator differs. When two
-# networks learn against each other, twelve runs are too few.
+# **What to see.** A stroke is a seed, a bar the interval; green helps, orange hurts, grey is open: the bar contains 0. Without
+# a discriminator, SSIM helps in all six metrics; Sobel helps in three, and costs sharpness and kernel distance (0 = like
+# true faces). With it, only two effects are settled, and barely. Some are smaller, on PSNR Sobel's is larger; but all
+# intervals are wider, on PSNR over twenty times, and only the discriminator differs. When two networks learn against
+# each other, twelve runs are too few.
 #
-# The discriminator itself moves the means (printed above) far more: 1.2 dB down, sharpness from 0.68 to 0.98, kernel
-# distance from 0.21 to 0.05.
+# The discriminator itself moves the means (printed above) far more: PSNR by -1.2 dB, sharpness from 0.68 to 0.98.
 
 # %% [markdown]
 # ## 7 · Train
@@ -826,13 +825,13 @@ for name, family in families.items():
     assert l1[1] < lower[name] * l1[0], "the network has not learned"
 
 # %% tags=["picture"]
-heading = "From new weights, eyes stay soft; from the shipped ones they become sharp"
+heading = "From new weights: no eyes. From the shipped ones: sharp eyes, with specks"
 show_rows(rows | {"truth": view.image}, label_width=1.4, width=10, heading=heading)
 
 # %% [markdown]
-# **What to see.** From new weights, skin tones fit and features are blurred. The shipped network smears: it last learned
-# at 128 pixels. After 300 steps at this size it paints eyes and brows again, with specks of wrong colour; hair, beard
-# and hidden mouths stay smears.
+# **What to see.** From new weights, skin tones fit; eyes and mouths are missing. The shipped network smears: it last learned
+# at 128 pixels. After 300 steps at this size it paints eyes and brows again, with specks of wrong colour; the beard
+# stays a smear, and the hidden mouth is crooked.
 #
 # ## 8 · Look and measure
 #
@@ -875,11 +874,11 @@ for kind in ("drawn", "celeba"):
 # %% [markdown]
 # In our run the U-Net has 18.1 dB from new weights, 18.4 from the shipped ones, and PCA has 20.1: **both lose to a
 # linear formula**, by 1.7 dB or more. The second is as sharp as the truth, and PCA is not (sharpness counts the specks,
-# too); the first loses in both.
+# too); the run from new weights loses in both.
 #
-# Does the shipped network pass PCA at 128 pixels, after 8,400 steps (photographs: 5,400; of both, 3,000 at 64)? The lines
+# Does the shipped network pass PCA at 128 pixels, after 8,400 steps (photographs 5,400), the first 3,000 at 64? The lines
 # above are from the metric cards, for two kinds of holes. Photographs: ahead by 0.8 dB on squares, open at the centre.
-# Drawn faces: ahead by 0.3 dB on both, with intervals that begin at 0. (Half a face hidden: PCA wins.)
+# Drawn faces: ahead by 0.3 dB on both, with intervals that begin at 0. (On halves, PCA wins.)
 
 # %% [markdown]
 # ## 9 · The metric that lied

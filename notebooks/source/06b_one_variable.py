@@ -188,8 +188,9 @@ for metric in ("PSNR", "SSIM", "L1", "gradient error", "sharpness"):
 
 # %% [markdown]
 # Look where the difference is larger than its ±. The two losses do partly the same work: on SSIM and on the gradient
-# error, the loss that is added second brings less than it would alone. Sharpness is the other way round: only beside
-# Sobel does SSIM raise it, by winning back some of what Sobel takes.
+# error, the loss that is added second brings less than it would alone. Sharpness is the other way round: here, only
+# beside Sobel does SSIM raise it, by winning back some of what Sobel takes. (In lesson 6's trained network it does alone,
+# too.)
 #
 # Then look at Sobel's lines: it brings the slopes nearer to the truth *and* makes the fill less sharp. Both follow from
 # an absolute error on slopes: where the place of an edge cannot be known, the smallest error to be expected is that of

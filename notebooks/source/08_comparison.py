@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 8 · The honest comparison
 #
-# ![Four faces with a square hole over the middle, and under each other what each system of the course puts there: smears, a glow, blurred faces, two rows of painted ones, and the truth.](pictures/08_comparison.jpg)
+# ![Four faces with a square hole over the middle, and under each other what each system of the course puts there: smears, a glow, a faint average, five rows of painted faces, a blurred one, and the truth.](pictures/08_comparison.jpg)
 #
 # Seven lessons, seven kinds of network, five formulas. Which is best? The sources of this course each
 # showed their own pictures, with their own holes and their own ruler. Here all systems meet on the same
@@ -95,9 +95,9 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
-# average of faces and its main variations. Most networks, small ones trained on one CPU core, put at
-# least a shade where eyes belong, and five, all but `blind`, paint whole faces. The eye finds favourites quickly, and
-# that is the danger: four faces, one hole, chosen by us.
+# average of faces and its main variations. Of the networks, small ones trained on one CPU core, all but `blind` paint
+# whole faces (on photographs `glcic` blurs, too). The eye finds favourites quickly, and that is the danger: four faces,
+# one hole, chosen by us.
 
 # %% [markdown]
 # ## 3 · The rules
@@ -128,8 +128,8 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one: DeepFill 132 minutes on drawn faces and 187 on photographs; on drawn faces the
-# U-Net has had 214 minutes in all, the context encoder 152, GLCIC 110; `unet-whole` goes on from the U-Net's weights. The
+# (Some had runs before their last one. In all, on drawn faces, the U-Net has had 214 minutes, the context encoder 152,
+# DeepFill 147, GLCIC 110; on photographs DeepFill has had over three hours. `unet-whole` goes on from the U-Net's weights. The
 # flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
 # So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
@@ -192,8 +192,9 @@ Markdown(markdown(ranked("celeba")))
 # first. The truth must be perfect, or the ruler is broken. Grey must be poor, and it is not even last everywhere: on a large hole
 # a formula that extends one wrong edge colour can lose to plain grey. A score that looks bad may be beaten by nothing at all.
 #
-# The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. PCA gains most, in the square,
-# the free-form and the half hole. In the centre hole, where the features are, little changes for those that learned.
+# The same on drawn faces, which are all frontal, evenly lit and never cropped at an odd place. In the square
+# and the free-form hole PCA gains much, and `glcic` as much: it is another, longer training. In the half hole PCA gains
+# most.
 
 # %% tags=["nbval-check-output"]
 for data, found in cards.items():
@@ -223,19 +224,20 @@ for data in ("drawn", "celeba"):
             print("{:20}{:7.2f}{:12.2f}{:9.2f}{:12.2f}".format(name, *values))
             seen[data, name] = dict(zip(("psnr", "sharp", "kernel", "told"), values, strict=True))
 drawn, photos = ({n: v for (d, n), v in seen.items() if d == k} for k in ("drawn", "celeba"))
-assert next(iter(drawn)) == min(drawn, key=lambda n: drawn[n]["told"]) == "glcic", "see the text"
+assert next(iter(drawn)) == "glcic", "see the text"
+assert drawn["glcic"]["told"] < 0.7
 assert drawn["PCA"]["psnr"] > drawn["context-encoder"]["psnr"] + 0.4
 assert drawn["PCA"]["told"] > 0.95 > 0.7 > drawn["context-encoder"]["told"]
 assert (list(photos)[1], photos["glcic"]["sharp"] < 0.3) == ("glcic", True)
 assert min(photos, key=lambda n: photos[n]["kernel"]) == "context-encoder"
 
 # %% [markdown]
-# On drawn faces `glcic` is first by PSNR, and for the classifier, too: it is right about 64 of 100 pictures (50 would be
+# On drawn faces `glcic` is first by PSNR, and hard to tell: the classifier is right about 64 of 100 pictures (50 would be
 # guessing). But compare PCA and `context-encoder`. PSNR puts the formula ahead, by 0.5 dB. The classifier is right about
-# 98 of 100 pictures with PCA, and about 65 with `context-encoder`. On photographs the second by PSNR, `glcic`, is a
-# blur, with 0.28 of the truth's sharpness. The nearest to true faces by kernel distance is `context-encoder`, whose PSNR is
-# 1 dB lower, and lower than PCA's. **PSNR does not see the difference that everybody sees.** (Nor does this classifier
-# see all: look above for glasses that are only half there.)
+# 98 of 100 with PCA, and 65 with `context-encoder`. On photographs the second by PSNR, `glcic`, is a blur, with 0.28 of
+# the truth's sharpness. The nearest to true faces by kernel distance is `context-encoder`, whose PSNR is 1 dB below
+# `glcic`'s, and below PCA's. **PSNR does not see the difference that everybody sees.** (Nor does this classifier see
+# all: look above for glasses that are only half there.)
 
 # %% [markdown]
 # What does the strong term cost? DeepFill was first trained for two hours as source 000 weighs the terms. Its card of then
@@ -330,8 +332,8 @@ assert settled == {name for name in pairs if name.startswith("context-encoder")}
 # time it leads by 0.6 dB, each of its seeds before each of the others': its steps are the cheapest, so it has seen 12,784
 # pictures where DeepFill has seen 3,440. The other three are equals: the intervals of their differences contain 0.
 #
-# In the table of files the order is another. There `deepfill` is first, and it had hours: **much of a ranking of files is a
-# ranking of budgets.** Nor is this one the last word. The curves still rise, and a design that begins slowly may be ahead
+# In the table of files the order is another: there `glcic` is first, on photographs `deepfill`, after hours. **Much of a
+# ranking of files is a ranking of budgets.** Nor is this one the last word. The curves still rise, and a design that begins slowly may be ahead
 # after a night.
 
 # %% [markdown]
@@ -530,8 +532,8 @@ for kind in ("free-form", "centre"):
 show_intervals(gains, xlabel="gained by blending, photographs (dB)", level=("nothing", 0))
 
 # %% [markdown]
-# **What to see.** On strokes everyone gains, `glcic` most: its loss covers the hole alone, so it was never asked to meet
-# the known pixels. (That of `context-encoder` gives them a weight of only 0.2.) In the centre hole these two lose: the
+# **What to see.** On strokes everyone gains, `glcic` most: a blur whose loss covers the hole alone, so it was never asked
+# to meet the known pixels. (That of `context-encoder` gives them a weight of only 0.2.) In the centre hole these two lose, `glcic` barely: the
 # step at their edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels too:
 # the step is truly their own error. (`python -m inpaintlib fill` blends; this lesson's tables do not.)
 #
@@ -558,8 +560,8 @@ axis.set(xscale="log", xlabel="milliseconds per picture", ylabel="PSNR in the ce
 plt.show()
 
 # %% [markdown]
-# Formulas are orange, networks blue. Time depends on the machine, the order much less. The formula that solves a linear system
-# for the hole's pixels is not cheap when the hole is large.
+# Formulas are orange, networks blue. Times are rough: the two U-Nets are one network, and stand at 36 and 102 ms,
+# measured at different hours. Trust factors of ten.
 #
 # ## 9 · For whom does it fail?
 #
@@ -720,8 +722,9 @@ for name, completed in cheats.items():
     ratio = sharpness(completed, image, mask).mean().item()
     judged[name] = decibels, ratio, frechet_distance(eyes(completed), eyes(image)) if eyes else 0.0
 best, worst = (pick(judged, key=lambda name: judged[name][0]) for pick in (max, min))
-assert (best, worst) == ("mean of three", "another face"), "the text below says so"
-assert not eyes or judged["another face"][2] < judged["blind"][2]
+if faces.kind == "drawn":
+    assert (best, worst) == ("mean of three", "another face"), "the text below says so"
+    assert judged["another face"][2] < judged["blind"][2]
 
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.9), sharey=True)
 places = range(len(judged))
