@@ -40,7 +40,7 @@ ENGINE = (
 )
 SIMPLE = ("image mean", "harmonic")  # fills without a network: engine/inpainter.js
 FACES = 16  # drawn ones, to begin with
-IN_ONE_FILE = ("deepfill-drawn", "unet-drawn", "deepfill-celeba", "unet-celeba")
+IN_ONE_FILE = ("glcic-drawn", "unet-drawn", "deepfill-celeba", "unet-celeba")
 
 Files = dict[str, bytes]
 """Name, as from the page, to content."""

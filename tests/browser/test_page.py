@@ -25,8 +25,9 @@ build = pytest.importorskip("web.build", reason="needs the extra `web`")
 
 from web import export, vendor  # noqa: E402
 
-NETWORKS = ("unet-drawn", "unet-celeba", "deepfill-drawn", "blind-drawn")
 FIRST = best_network("drawn")  # what the page begins with
+SOME = ("unet-drawn", "unet-celeba", "deepfill-drawn", "blind-drawn")
+NETWORKS = tuple(dict.fromkeys((FIRST, *SOME)))
 ZIGZAG = [(20, 20), (60, 35), (25, 70), (100, 90), (104, 30)]
 IDLE = "document.querySelector('.ip-comparison')?.dataset.working === ''"
 READY = f"""(right) => {IDLE}
