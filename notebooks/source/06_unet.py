@@ -688,9 +688,10 @@ plt.show()
 # see the same pictures and holes: what they share cancels in their *differences*.
 
 # %% [markdown]
-# Its results are stored (`benchmarks/loss_weights.py --further` takes an hour): twice twelve runs. All go on from the shipped weights for 500 steps, *without* a discriminator and *with*
-# lesson 3's (hinge loss, ten times source 001's weight, features matched). The gradient error is Exercise 3's distance, in the hole;
-# *sharpness* is here the fill's mean slope over the truth's: below 1 is a blur.
+# Its results are stored (`benchmarks/loss_weights.py --further` takes an hour): twice twelve runs. All go on from the
+# shipped weights for 500 steps, *without* a discriminator and *with* lesson 3's (hinge loss, ten times source 001's
+# weight, features matched). The gradient error is Exercise 3's distance, in the hole; *sharpness* is here the fill's
+# mean slope over the truth's: below 1 is a blur.
 #
 # A loss's effect, one number per seed, is the metric with it minus the metric without, averaged over both states of
 # the other loss. Take from each run its setting's mean and its seed's, add the mean of all: what remains is chance (6

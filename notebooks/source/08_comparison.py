@@ -332,9 +332,9 @@ assert settled == {name for name in pairs if name.startswith("context-encoder")}
 # time it leads by 0.6 dB, each of its seeds before each of the others': its steps are the cheapest, so it has seen 12,784
 # pictures where DeepFill has seen 3,440. The other three are equals: the intervals of their differences contain 0.
 #
-# In the table of files the order is another: there `glcic` is first, on photographs `deepfill`, after hours. **Much of a
-# ranking of files is a ranking of budgets.** Nor is this one the last word. The curves still rise, and a design that begins slowly may be ahead
-# after a night.
+# In the table of files the order is another: there `glcic` is first, on photographs `deepfill`, after hours. **Much of
+# a ranking of files is a ranking of budgets.** Nor is this one the last word. The curves still rise, and a design that
+# begins slowly may be ahead after a night.
 
 # %% [markdown]
 # ## 6 · How certain is the ranking?
@@ -532,10 +532,11 @@ for kind in ("free-form", "centre"):
 show_intervals(gains, xlabel="gained by blending, photographs (dB)", level=("nothing", 0))
 
 # %% [markdown]
-# **What to see.** On strokes everyone gains, `glcic` most: a blur whose loss covers the hole alone, so it was never asked
-# to meet the known pixels. (That of `context-encoder` gives them a weight of only 0.2.) In the centre hole these two lose, `glcic` barely: the
-# step at their edge is carried far into the middle, where it tells nothing. The others learned to draw known pixels too:
-# the step is truly their own error. (`python -m inpaintlib fill` blends; this lesson's tables do not.)
+# **What to see.** On strokes everyone gains, `glcic` most: a blur whose loss covers the hole alone, so it was never
+# asked to meet the known pixels. (That of `context-encoder` gives them a weight of only 0.2.) In the centre hole these
+# two lose, `glcic` barely: the step at their edge is carried far into the middle, where it tells nothing. The others
+# learned to draw known pixels too: the step is truly their own error. (`python -m inpaintlib fill` blends; this
+# lesson's tables do not.)
 #
 # ## 8 · What does it cost?
 #
