@@ -27,7 +27,7 @@ from inpaintlib.measure.features import FaceFeatures, features_for
 from inpaintlib.models.unet import LESSON, UNet
 from inpaintlib.training.recipes import EVERY_KIND
 
-STEPS, PICTURES = 1_000, 200
+STEPS, PICTURES = 500, 200
 TENTH, HUNDREDTH = 0.1 * LESSON.l1_weight, 0.01 * LESSON.l1_weight
 
 
@@ -48,7 +48,7 @@ class Whole(UNet):
 
 Setting = tuple[type[UNet], dict[str, float]]
 SETTINGS: dict[str, Setting] = {
-    "L1 only": (UNet, {"adversarial_start": 10**9}),
+    "no discriminator": (UNet, {"adversarial_start": 10**9}),
     "adversarial at 0.01 of L1": (UNet, {"adversarial_weight": HUNDREDTH, "feature_weight": 0.0}),
     "adversarial at 0.1 of L1": (UNet, {"adversarial_weight": TENTH, "feature_weight": 0.0}),
     "with feature matching": (UNet, {"adversarial_weight": TENTH}),

@@ -554,7 +554,8 @@ titles = [name for name in exams for _ in range(2)]
 show_rows(rows, titles=titles, width=10, heading="What is found, in magenta: two faces per exam")
 
 # %% [markdown]
-# **What to see.** Trained on noise cells, the locator misses most of the flat ones. Trained on varied damage, it
+# **What to see.** On these two faces the locator trained on noise cells misses most flat cells; over
+# the whole exam it finds about half. Trained on varied damage, it
 # finds most of them, and thick scratches, but not the thin ones. Flat colour has a limit of its own: on a background
 # of the same colour a flat cell is invisible, to you as well.
 #
@@ -594,12 +595,12 @@ for name in exams:
 #
 # | suspect | found here |
 # |---|---|
-# | F2, half contrast | not settled for a copy; a composite needs full contrast |
+# | F2, half contrast | not settled; a composite needs full contrast |
 # | F4, known pixels redrawn | four fifths of the adversarial gradient were about them |
 # | F5, kernels down | a hole's place sees the hole alone |
 # | F10, training mode | one face, three maps |
 # | F12, the pair | right in idea: without it another's face passes |
-# | F16, one kind of damage | costs most where the damage is another |
+# | F16, one kind of damage | a locator trained on one kind is worse on others |
 # | F17, the noise level | a label other than 1 has no sensible minimum |
 #
 # Dice helped on cells only. Of the README's three causes, one holds in part: too little variety, but of damage, not

@@ -15,8 +15,8 @@
 # %% [markdown]
 # **Time** about two hours to read and try; the cells themselves run in about six minutes on two CPU cores. **Before
 # this lesson** lesson 3 (why averages are grey), lesson 6 (U-Net). Lesson 1 helps.
-# **Data** the course's drawn faces, also where CelebA lies in `data/`: the text's numbers are for them. Photographs are
-# filled by `flow-celeba`, which is shipped too.
+# **Data** this lesson always takes the course's drawn faces, even if CelebA lies in `data/`: all its numbers are for them.
+# Photographs are filled by `flow-celeba`, which is shipped too.
 #
 # **Sources.** Ho et al. 2020, *DDPM*; Lugmayr et al. 2022, *RePaint*; Saharia et al. 2022, *Palette*; Lipman et al.
 # 2023, *Flow matching for generative modeling*; Liu et al. 2023, *Flow straight and fast*.
@@ -30,7 +30,7 @@
 #   implementation costs;
 # - **measure** diversity, cost, and whether a model repeats its training pictures.
 #
-# **The map.** The methods of lessons 1 to 8 are from 2014 to 2020. Lesson 9 and this one show two steps that the field
+# **The map.** The methods of lessons 0 to 8 were published by 2020. Lesson 9 and this one show two steps that the field
 # took after them. A map of all is in section 13.
 
 # %% [markdown]
@@ -94,8 +94,8 @@ names = ["given", *(f"fill {number}" for number in range(1, 7)), "truth"]
 show_images(shown, titles=names, columns=4, width=7)
 
 # %% [markdown]
-# Six different faces that fit the same surroundings. Not all are flawless: look for eyes that differ, or skin that does
-# not match the ears. But none is an average, whose eyes would be two grey spots. Lesson 3 showed that a squared error
+# Six different faces for the same surroundings. Several have faults: look for eyes that differ, or a jaw that does not
+# meet the neck. But none is an average, whose eyes would be two grey spots. Lesson 3 showed that a squared error
 # leads to exactly that average. This network was trained with a squared error. How can it give clear faces, and
 # different ones?
 
@@ -506,7 +506,8 @@ print(
 #
 # Where does the condition enter? As four more channels of the input: the known pixels, and the mask. (Palette, Saharia
 # et al. 2022, gives its model the known pixels in this way.) The time enters as sines and cosines of many
-# frequencies, from slow to quick, which the package's `waves` computes.
+# frequencies, from slow to quick, which the package's `waves` computes. It multiplies the time by 1000 first; the first row
+# below shows what happens without that factor.
 
 # %% tags=["nbval-check-output"]
 moments = torch.tensor([0.0, 0.25, 0.5])
@@ -515,8 +516,7 @@ for name, table in (("t", flow.waves(moments / 1000, 16)), ("1000 t", flow.waves
     print(f"waves of {name:6}: distance of time 0 to 0.25 and 0.5: {apart[0]:.2f}, {apart[1]:.2f}")
 
 # %% [markdown]
-# Between these two rows lies a slip of public code. The waves were made for step *numbers* up to 1000. `waves` therefore
-# multiplies a time in [0, 1] by 1000. Two public models forgot this factor (SiT, issue 24; REPA, issue 40): then even the
+# The waves were made for step *numbers* up to 1000, hence the factor for a time in [0, 1]. Two public models forgot it (SiT, issue 24; REPA, issue 40): then even the
 # quickest wave turns by less than a sixth of a circle between $t = 0$ and $t = 1$, and all times look nearly alike. Whether
 # it hurts is left open there: the noise in the picture tells the time, too.
 
@@ -577,7 +577,7 @@ for step in tqdm(range(steps)):
 assert sum(history[-10:]) / 10 < 0.8 * history[0], "the loss did not fall"
 
 # %%
-show_curves({"flow matching": history}, smooth=30, ylabel="loss (hole, and a tenth of the rest)")
+show_curves({"flow matching": history}, smooth=30, ylabel="loss (hole + 0.1 × picture)")
 
 # %%
 rows = {"given": paint_holes(watched.image, watched.mask)} | strip | {"truth": watched.image}
@@ -633,15 +633,15 @@ assert min(found["best"], found["mean"]) > found["one"] + 0.3
 
 # %% [markdown]
 # The *mean* of the six fills has a higher PSNR than one of them, and in our run than the best of six, though it is a blurred
-# face: PSNR prefers the average. So PSNR alone must not judge a model that gives one of many answers (lesson 8).
+# face: PSNR prefers the average, and must not judge alone (lesson 8).
 #
-# Lesson 6's network makes cleaner faces, and in our run the highest PSNR: it was trained longer, on larger pictures. But
-# it has *one* fill per hole.
+# Many of the flow's fills are flawed: glasses on one eye only, twisted mouths. Lesson 6's network makes cleaner faces: it
+# was trained longer, on larger pictures. But it has *one* fill per hole.
 #
 # ### Are the answers as frequent as they should be?
 #
-# About three in ten of the drawn faces wear glasses, and our square hides them. So about as many fills should have
-# glasses. The course's attribute classifier (lesson 8) counts them.
+# About three in ten of the drawn faces wear glasses, and our square hides them. So should about three in ten fills. The
+# course's attribute classifier (lesson 8) counts them; it may count half a pair, too.
 
 # %%
 features = features_for(faces)
@@ -807,21 +807,18 @@ def repaint_late(network, observed, mask, noise, steps, *, generator):
 
 compared = many.each(lambda part: part[:8])
 start = torch.randn(compared.image.shape, generator=run.generator(8))
-ways = {"RePaint": repaint, "one step late": repaint_late}
-fills = {
-    f"{name}, {steps} steps": way(
-        whole, *compared.holes(), start, steps, generator=run.generator(9)
-    )
-    for name, way in ways.items()
-    for steps in run.pick(ci=(4,), laptop=(10, 40), gpu=(10, 40))
-}
+fills = {}
+for name, method in {"RePaint": repaint, "one step late": repaint_late}.items():
+    for steps in run.pick(ci=(4,), laptop=(10, 40), gpu=(10, 40)):
+        end = method(whole, *compared.holes(), start, steps, generator=run.generator(9))
+        fills[f"{name}, {steps} steps"] = end
 with torch.no_grad():
     fills["trained with holes"] = shipped.path(compared, start, 20)[-1]
 fills = {name: composite(end.clamp(-1, 1), *compared.holes()) for name, end in fills.items()}
 scores = {n: metrics.psnr(end, compared.image, compared.mask).mean() for n, end in fills.items()}
 for name, score in scores.items():
     print(f"{name:25} {score:.2f} dB")
-assert max(scores, key=scores.__getitem__) == "trained with holes"
+assert max(scores, key=lambda name: scores[name]) == "trained with holes"
 
 # %%
 show_rows(
@@ -843,8 +840,8 @@ show_rows(
 # A model that gives sharp pictures may have stored them. For each fill we take the distance, in the hole, to the
 # nearest of this lesson's training faces. True faces that the model has never seen say which distance is normal.
 #
-# Would this test notice a copy? To be sure we add a model that cheats: it copies into the hole what the training face shows
-# there that is most alike around the hole.
+# Would this test notice a copy? To be sure we add a model that cheats: it looks for the training face that is most
+# alike *around* the hole, and copies that face's pixels into the hole.
 
 # %%
 stored = faces.floats(slice(0, run.pick(ci=400, laptop=4000, gpu=4000)))

@@ -65,7 +65,7 @@ def test_a_whole_view_is_one_score_a_picture():
 
 
 def test_without_a_game_there_are_no_terms_of_it():
-    _, changes = recipe.SETTINGS["L1 only"]
+    _, changes = recipe.SETTINGS["no discriminator"]
     family = UNet(replace(LESSON, base=8, size=16, discriminator_widths=(4, 8), **changes))
     mask = torch.zeros(2, 1, 16, 16)
     mask[..., 4:12, 4:12] = 1
