@@ -8,7 +8,7 @@
 #
 # ![A drawn face with a brushed hole, filled below; beside it rows of small maps, the gates of one network, layer by layer: some dark in the shape of the hole and bright elsewhere, some the reverse; deeper ones show hair, outlines and background.](pictures/05_deepfill.jpg)
 #
-# A convolution treats every pixel alike, also the ones that are not there. DeepFillV2 (Yu et al. 2019) gives each layer
+# A convolution treats the empty pixels of a hole like true ones. DeepFillV2 (Yu et al. 2019) gives each layer
 # a learned gate for that, and attention, with which far places of a picture exchange features. We build both, measure
 # what each is worth, and find that attention can sit in a network and do next to nothing.
 
@@ -93,7 +93,7 @@ smooth, pasted = classical.biharmonic(*look.holes()), shipped.generate(look)
 
 
 def show_fills(rows, heading):
-    """Four faces, row by row; below the fills among the rows stands their PSNR in the hole."""
+    """Four faces, row by row; below the fills stands their PSNR in the hole."""
     scored = [name for name in rows if name not in ("given", "truth") and "×" not in name]
     quality = {name: metrics.psnr(rows[name], look.image, look.mask)[FOUR] for name in scored}
     notes = {name: [f"{value:.1f} dB" for value in quality[name].tolist()] for name in scored}
@@ -111,8 +111,8 @@ print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {l
 # %% [markdown]
 # In our run DeepFill is ahead on five of six faces (four are drawn), most on the first, by 8 dB: the formula smears
 # eye and hair, the network draws both. On the last, a bald head, the formula wins by 0.8 dB: skin is smooth, and the
-# network's eye, though there is one, has a wrong colour. Where strokes are thin and cross no feature, smoothness is a
-# good guess.
+# network's eye, though there is one, has a wrong colour. Most of this hole is plain skin and background,
+# where smoothness is a good guess.
 #
 # ## 3 · Free-form holes, and a drift
 #
@@ -229,8 +229,8 @@ plt.show()
 # %% [markdown]
 # ## 4 · What is wrong at the edge of a hole
 #
-# One row of a picture, all 1, with a hole whose pixels are set to 0. Average the neighbours (3 × 3; all rows are
-# equal), in three ways. **Vanilla** takes what is there. **Partial** convolution (Liu et al. 2018) takes the mean of
+# One row of a picture, all 1, with a hole whose pixels are set to 0. Each output is a mean of 3 × 3
+# neighbours, in three ways. **Vanilla** averages all, also the zeros. **Partial** convolution (Liu et al. 2018) takes the mean of
 # *known* pixels, and marks each pixel that saw one as known. **Gated** convolution multiplies the result by a second,
 # learned convolution, squeezed into (0, 1):
 #
@@ -508,12 +508,13 @@ def extremes(gates, hole, count=3):
 
 # %% tags=["picture"]
 LAYERS = {0: "1st layer", 2: "3rd layer", 4: "5th layer", 5: "6th layer", 16: "15th layer"}
+# two of the layers before index 16 are up-samplings
 one = look.each(lambda tensor: tensor[2:3])
 entering = torch.cat([one.observed, torch.ones_like(one.mask), one.mask], dim=1)
 gates = gates_of(shipped.generator.coarse, entering, LAYERS)
 
 figure = plt.figure(figsize=(11, 6.6))
-HEADING = "The gates of the first layers draw the hole, those of deeper ones the face"
+HEADING = "Up to the fifth layer the gates draw the hole, deeper ones mostly the face"
 figure.suptitle(HEADING, x=0.125, y=0.98, ha="left", fontsize=13)
 grid = figure.add_gridspec(len(LAYERS), 9, wspace=0.05, hspace=0.06)
 shown = {"given": paint_holes(one.image, one.mask), "filled": pasted[2:3]}
@@ -536,8 +537,8 @@ figure.colorbar(drawn, cax=bar, orientation="horizontal", label="gate", ticks=[0
 plt.show()
 
 # %% [markdown]
-# **What to see.** Yellow lets through, blue holds back. The first layers draw the hole itself: some channels close
-# there and carry what is known, others open wider there. Deeper, other things appear: hair, outlines, background.
+# **What to see.** Yellow lets through, blue holds back. Up to the 5th layer the hole stands out, most clearly in
+# the 3rd: some channels close there and carry what is known, others open wider there. Deeper, other things appear: hair, outlines, background.
 # Each pixel has a gate in each channel, and training opens it for whatever lowers the loss.
 #
 # ## 5 · Coarse, then fine
@@ -625,8 +626,8 @@ gain = paired(scores[1].tolist(), scores[0].tolist())
 print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain['high']:+.2f})")
 
 # %% [markdown]
-# **What to see.** The coarse fill has place and tone. The change (grey: none) is half broad tint, half thin lines:
-# tones corrected, edges drawn. In PSNR two of these four faces lose a little; over 60 faces the second stage gains
+# **What to see.** The coarse fill puts things in their place, but blurred, and with wrong tones in the background. The
+# change (grey: none) is half broad tint, half thin lines: tones corrected, edges drawn. In PSNR two of these four faces lose a little; over 60 faces the second stage gains
 # 0.65 dB on average. In brackets stands a 95 % interval for the mean over faces, of the differences face by face
 # (lesson 8): if it contains 0, chance alone may have made the difference.
 
@@ -639,9 +640,9 @@ print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain
 #
 # $$a_{ij} = \frac{e^{q_i \cdot k_j}}{\sum_n e^{q_i \cdot k_n}}, \qquad y_i = x_i + \gamma \sum_j a_{ij} v_j .$$
 #
-# Sixteen cards, eight pairs. A pair has one rim colour, always from the same eight, and one inside colour, new in
-# every game. One inside is hidden. Where do you look? By hand: query and key are the same, 6 in the direction of the
-# card's rim colour, 0 in the seven others. Then $q_i \cdot k_j$ is 36 for a pair and 0 otherwise. A hidden card must
+# A toy example: sixteen cards in eight pairs. The cards of a pair share rim and inside; the eight rim colours stay
+# the same. One inside is hidden; look at its partner. By hand: query and key are the same, 6 in the direction of the card's
+# rim colour, 0 in the seven others. Then $q_i \cdot k_j$ is 36 for a pair and 0 otherwise. A hidden card must
 # not answer: subtract 36 from its key's score.
 
 # %% tags=["nbval-check-output"]
@@ -658,7 +659,7 @@ print("of the same pair:", bool(pair[0, asked] == pair[0, answer]))
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4))
-figure.suptitle("The hidden card looks at its twin, and at nothing else", x=0.125, ha="left")
+figure.suptitle("The hidden card looks at its partner, and at nothing else", x=0.125, ha="left")
 white = composite(torch.ones_like(game.image), game.image, game.mask)
 axes[0].imshow((white[0].permute(1, 2, 0) + 1) / 2)
 axes[1].imshow(by_hand, cmap="inferno", vmin=0, vmax=1)
@@ -676,7 +677,7 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Left, the table. Middle, all 16 × 16 weights: an open card divides its attention between
-# itself and its twin, hence two lights in most rows. Right, one row laid out as a picture, as in every
+# itself and its partner, hence two lights in most rows. Right, one row laid out as a picture, as in every
 # attention picture you will see: the framed place asks, the bright place answers.
 #
 # ### Exercise 3 · Self-attention
@@ -808,8 +809,8 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# Does the answer depend on who asks? Little: in our run, on four of six faces, more than 60 % of the places look most
-# at the same spot. One is tempted all the same to write "the network has learned to attend to related regions". Ask
+# Does the answer depend on who asks? On most faces little: on four of six more than 60 % of the places look most at the
+# same spot, on the other two a third do. One is tempted all the same to write "the network has learned to attend to related regions". Ask
 # the one question that matters: **what happens without?**
 
 # %%
@@ -832,10 +833,9 @@ largest = change.abs().max().item() * 127.5
 print(f"switched off, no pixel changes by more than {largest:.1f} of 255 levels")
 
 # %% [markdown]
-# Read the printed lines. The layer does next to nothing: $\gamma$ is still near its start of 0, no pixel changes by more
-# than 20 of 255 levels, and over 60 faces it is worth −0.02 dB, with 0 inside
-# the interval. The maps are a by-product of features that the *convolutions* made; any dot
-# product of those lights up something. An attention map shows what a layer *would* gather. Whether it matters, only
+# Read the printed lines. The layer adds 6 % to its features, and that hardly reaches the picture: no pixel changes by more
+# than 20 of 255 levels, and over 60 faces it is worth −0.02 dB, with 0 inside the interval. The maps come from features
+# that the *convolutions* made; their dot products have bright places even if attention has learned nothing. An attention map shows what a layer *would* gather. Whether it matters, only
 # an **ablation** shows: take it out, measure again.
 
 # %% [markdown]
@@ -858,15 +858,16 @@ print(f"{(links * small[:, None]).sum() / links.sum():.3%}")
 
 # %%
 def draw_copies(axis, sample, cell=4, arrows=12):
-    """Arrows from where a patch is taken to the places of the hole that get most of it."""
+    """Arrows to some places of the hole, each from the known patch that gets most weight there."""
     side = int(links.shape[1] ** 0.5)
     hidden = small[sample].nonzero().flatten()
     places = hidden[torch.linspace(0, len(hidden) - 1, min(arrows, len(hidden))).long()]
     for place in places.tolist():
-        (y, x), (v, u) = (divmod(n, side) for n in (place, int(links[sample, place].argmax())))
-        ends = [tuple(cell * (n + 0.5) for n in point) for point in ((x, y), (u, v))]
+        y, x = divmod(place, side)
+        v, u = divmod(links[sample, place].argmax().item(), side)
+        head, tail = (cell * (x + 0.5), cell * (y + 0.5)), (cell * (u + 0.5), cell * (v + 0.5))
         colour = plt.get_cmap("turbo")(0.08 + 0.84 * u / side)
-        axis.annotate("", *ends, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3})
+        axis.annotate("", head, tail, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3})
     axis.contour(look.mask[sample, 0], levels=[0.5], colors="white", linewidths=1.2)
 
 
@@ -886,8 +887,8 @@ plt.show()
 # %% [markdown]
 # **What to see.** Arrow heads stand in the hole, tails where a patch comes from; the colour is the place of the
 # tail, left to right. Mostly like is taken from like: background from background, hair from hair. Right, the
-# copies: a collage of true pieces of this very picture. Where the coarse stage has no eye, none is looked for;
-# what exists nowhere else cannot be copied.
+# copies, made of pieces of this very picture. What exists nowhere else cannot be copied: both eyes are visible in these
+# two faces. Were one hidden, and missing in the coarse fill, nothing would ask for it.
 
 # %% [markdown]
 # ### What are attention and the adversary worth?
@@ -927,7 +928,7 @@ assert all((light[SHARP] < ours[SHARP]) & (ours[SHARP] < heavy[SHARP])), "and: s
 # self-attention, within about 0.05 dB in every seed. Contextual attention costs 0.2 dB, perhaps because it
 # copies also where nothing fits. The weight matters more. 0.01 is better than 0 in all three measures: the kernel distance
 # is halved. From there to 0.1 PSNR falls by 0.4 dB, to weight 1 by another 0.7, while sharpness rises from 0.26 to 0.35 and
-# 0.49. But weight 1 brings the fills no nearer to true faces than 0.1. (Longer runs may differ: see 05b.)
+# 0.49. But weight 1 brings the fills no nearer to true faces than 0.1. (After longer runs the order may be another.)
 
 # %% [markdown]
 # ## 9 · The discriminator
@@ -1089,7 +1090,7 @@ AttentionViewer(
 # | holes | box ∪ brush | one square | boxes or strokes |
 #
 # The original has the same L1: it was not added. New are the attention, the small adversarial weight, a discriminator
-# without the mask, and square holes. What they cost: sections 4 and 7 for squares and attention, 05b for the rest.
+# without the mask, and square holes. What they cost: section 4 for squares, 7 and 8 for attention, 8 and 05b for the weight, 05b for the discriminator.
 
 # %% [markdown] tags=["reflect:05-5:4"]
 # ### Question · What was new?
@@ -1106,8 +1107,8 @@ AttentionViewer(
 #
 # By reading: L1 is not new; the original has it, on both stages, with weight 1; the real change is the
 # adversarial weight, 100 times smaller. By experiment: does self-attention do anything? Switch it off
-# (γ = 0) in the trained network and measure the same holes, paired; an interval around 0 says: it does nothing.
-# Discriminator without mask: train both, three seeds, same steps; overlap means no difference was shown. Turned heads: measure them apart
+# (γ = 0) in the trained network and measure the same holes, paired; a narrow interval around 0 says: this network hardly uses it.
+# Discriminator without mask: train both, three seeds, same steps; overlap: no difference was shown. Turned heads: measure them apart
 # with enough pictures; balance the training set, or train as long on frontal faces only; if turned faces stay
 # worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments with
 # controls.

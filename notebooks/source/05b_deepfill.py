@@ -67,7 +67,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # ## 2 · Learning to look
 #
 # Lesson 5 played a game of cards by hand: of each pair one card's inside may be hidden, and self-attention finds its
-# twin. Can a network *learn* that look? Three networks learn the game from examples, from several seeds each. All
+# partner. Can a network *learn* that look? Three networks learn the game from examples, from several seeds each. All
 # read cards and write cards in the same way. In between: three 3 × 3 **convolutions**, which see the whole table;
 # attention with **γ from 0**, as published; attention with **γ from 1**. The gradients of query, key and value carry
 # the factor $\gamma$: at 0 they are exactly zero. *Predict* which of the three learn the game, and in which order.
@@ -144,13 +144,14 @@ axis.annotate("always grey", (GAMES, chance), va="bottom", ha="right", color="0.
 axis.set(xlabel="step", ylabel="L1 of the hidden card", ylim=(0, None))
 axis.legend(loc="lower left")
 axis.set_title(
-    "Attention learns the game; from γ = 0 later, and convolutions never", loc="left", fontsize=11
+    "In 400 steps attention learns the game, convolutions do not", loc="left", fontsize=11
 )
 plt.show()
 
 # %% [markdown]
 # **What to see.** A line is a seed. Convolutions stay at the dashed line; a likely reason: they must learn the
-# comparison anew for every distance. Attention with $\gamma$ from 1 learns the game in all three seeds. With $\gamma$
+# comparison anew for every distance. Attention with $\gamma$ from 1 learns the game in all three seeds (one still has an error of
+# 0.13). With $\gamma$
 # from 0 query, key and value get no gradient at first, and in our run two of three seeds still have an error of 0.2
 # to 0.3 after 400 steps; the third is as quick as those from 1. What does a player look at?
 
@@ -211,12 +212,11 @@ for name, mask in {"own mask": mine, "the first sample's": first}.items():
     asked = contextual_weights(picture, picture, mask)[0][small[5] > 0]
     share = (asked * small[5]).sum() / asked.sum()
     titles.append(f"{name}:\n{share:.0%} from the hole")
-HEADING = "With another picture's mask the hole is filled with its own rough guess"
+HEADING = "With another picture's mask, half of the fill comes from the hole's own rough guess"
 change = 3 * (copies[1] - copies[0]).abs() - 1
-panels = [paint_holes(picture, mine), *copies, change]
-show_images(
-    torch.cat(panels), titles=[*titles, "difference × 3"], columns=4, width=8.5, heading=HEADING
-)
+panels = torch.cat([paint_holes(picture, mine), picture, *copies, change])
+titles = ["given", "rough guess", *titles[1:], "difference × 3\n(black: none)"]
+show_images(panels, titles=titles, columns=5, width=9.5, heading=HEADING)
 
 # %% [markdown]
 # With the wrong mask the hole's own rough guess counts as a known patch. It looks exactly like what is asked for, so
@@ -227,8 +227,8 @@ show_images(
 # ## 4 · Two codes, one sentence
 #
 # Source 000 says: "as proposed in the paper, except for the contextual attention layer being replaced by a
-# self attention layer as done" in avalonstrel's code. The two halves of that sentence disagree. That code is another
-# network: one branch in place of two, 32 channels in place of 24, **two** convolutions a layer, strides with
+# self attention layer as done" in avalonstrel's code. One cannot follow both, because avalonstrel's network is another
+# one: one branch in place of two, 32 channels in place of 24, **two** convolutions a layer, strides with
 # kernel 4, BatchNorm after every gate, even on the RGB output. Its parameters, counted by hand:
 
 
@@ -274,8 +274,9 @@ for settings in (deepfill.PAPER, deepfill.SELF_ATTENTION):
     print(f"{count_parameters(deepfill.Discriminator(settings)):,} parameters")
 
 # %% [markdown]
-# The original's 253 pixels are nearly its whole picture of 256: each score looks at the whole picture, with another centre.
-# avalonstrel's 382 are *more* than the picture.
+# The original's 253 pixels are nearly the side of its picture, 256. But windows near the edge lie partly on padding: of
+# its 4 × 4 scores one sees nearly the whole picture, a corner score only a quarter. avalonstrel's 382 are *more* than the
+# picture.
 #
 # **Hinge loss.** The discriminator's loss is 0 beyond the margin 1; the generator's has the same slope everywhere:
 # $$L_D = \tfrac12\,\mathbb E \max(0, 1 - D(x)) + \tfrac12\,\mathbb E \max(0, 1 + D(\hat x)), \qquad L_G = -\mathbb E\, D(\hat x).$$
@@ -378,7 +379,7 @@ show_bars(
 # | batch 2, for memory | not tested: noisier gradients |
 # | at most 200,000 × 30 steps, "a few epochs" done | 6 million steps of batch 2 are 59 epochs |
 # | 64 validation pictures | section 7: mean lead known to ±0.66 dB |
-# | hinge × 0.01 | below: hardly a gradient |
+# | hinge × 0.01 | below: a few percent of the gradient |
 # | self-attention | lesson 5, section 7: next to nothing |
 # | discriminator without the mask | section 5: too easy a test to say |
 # | turned heads, covered faces fail; glasses and hats vanish | pictures only; below, glasses are counted |
@@ -428,8 +429,8 @@ assert np.min(behind) > 0.8, "and: behind by at least 0.8 dB, in every seed"
 # **What to see.** A dot is a seed; the dashed line is how often the classifier finds glasses in true faces that wear them.
 # Rarity is one cause: trained on 2 %, the networks draw the second lens in 3 to 12 of 100 fills, on 50 % in 38 to 65. But
 # they then draw more glasses everywhere: faces without them get a lens in 18 to 41 of 100 fills, before in 2 to 7. In PSNR
-# the faces with glasses were 1.5 dB behind and stay 1.0 dB behind; 0.14 dB of the difference are better glasses, the rest
-# are other faces that became worse. So for glasses "probably" is half right: they are rarer, and harder.
+# the faces with glasses were 1.5 dB behind and stay 1.0 dB behind: they gain 0.14 dB, and the other faces lose 0.36 dB. So
+# rarity explains a part of source 000's failure; but faces with glasses are also harder to fill.
 
 # %% [markdown]
 # ### A run with its choices
@@ -511,8 +512,8 @@ print(f"with weight 0.01 the hinge loss has {sizes['hinge × 0.01']:.1%} of the 
 
 # %% [markdown]
 # In our run, with the original's weight 1, the hinge loss would have 4.6 times the gradient of our L1; with source
-# 000's 0.01 it has a few percent of it. So nearly all of the gradient is that of L1, and lesson 3 has shown that L1
-# alone blurs.
+# 000's 0.01 it has a few percent of it. So most of the gradient is that of L1, and L1 alone blurs (lesson 3). Yet in
+# lesson 5's twins weight 0.01 halved the kernel distance of weight 0 (at a sharpness of 0.26).
 
 # %% [markdown]
 # ## 7 · Look and measure
@@ -583,23 +584,23 @@ for hole, row in gains["blended"].items():
 # not structure but *tone*. A likely reason: its second stage, shown the pasted picture alone, is never told where the
 # hole is.
 #
-# Last, the four faces on which DeepFill's PSNR is lowest. On which of them would you still take its fill before the
-# formula's?
+# Last, the four faces on which DeepFill's PSNR is lowest. The network still draws eyes or glasses where the formula smears,
+# yet on two of them the formula has the higher PSNR. PSNR does not decide which fill looks right (lesson 8).
 
 # %%
 worst = per_face["DeepFill"].argsort()[:4]
 rows = {"given": paint_holes(many.image, many.mask)[worst]}
 rows |= {name: answer[worst] for name, answer in answers.items()} | {"truth": many.image[worst]}
 notes = {n: [f"{v:.1f} dB" for v in values[worst].tolist()] for n, values in per_face.items()}
-show_rows(rows, notes=notes, width=6.4, heading="The four worst fills of all, by PSNR")
+show_rows(rows, notes=notes, width=6.4, heading="DeepFill's four lowest PSNRs among these faces")
 
 # %% [markdown]
 # ## 8 · What we have
 #
 # Attention learns the card game, which convolutions do not; mostly sooner if $\gamma$ starts at 1. A mask shared by a
-# batch is a defect without an error. Each score of the discriminator sees nearly the whole picture; whether it should
+# batch is a defect without an error. The discriminator's windows are nearly as large as the picture; whether it should
 # see the mask, our test is too easy to say. With source 000's weight the adversarial loss gives the generator a few
-# percent of its gradient. And where the network loses to a formula, it lacks tone at the seam: blending repairs that.
+# percent of its gradient. And where little is hidden, the network often lacks tone at the seam: blending helps there on average.
 #
 # **Read on.** Yu et al. 2018, *Generative image inpainting with contextual attention*: section 3.2. Miyato et al. 2018,
 # *Spectral normalization for GANs*.

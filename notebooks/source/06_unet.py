@@ -8,8 +8,8 @@
 #
 # ![Five rows of eight faces: each with a magenta box; filled from new weights, smooth; by the shipped network, smeared; by the same after 300 more steps, sharp, with specks of colour; and the true face.](pictures/06_unet.jpg)
 #
-# So far others chose the network and its losses. Now you do: from a requirement to a network within five million
-# parameters, and from four losses to what two weights do. A student project (source 001) did this, by guesses. We
+# So far others chose the network and its losses. Now you design a network of at most five million parameters,
+# combine four losses, and measure what two of their weights do. A student project (source 001) did this, by guesses. We
 # rebuild it, replace the guesses by experiments, and find two numbers in its report that do not mean what they seem.
 # Rows 2 and 4 are our own runs: section 7.
 
@@ -30,8 +30,8 @@
 # - **plan** an experiment that tells what a loss weight does, and how surely;
 # - **catch** a metric that lies and a discriminator that has never learned.
 #
-# **The map.** Lesson 3 squeezed a picture through a narrow middle, lessons 4 and 5 widened the view. Here the fine
-# detail goes round the middle. Lesson 8 compares all networks.
+# **The map.** Lesson 3 squeezed a picture through a narrow middle, lessons 4 and 5 widened the view. Here extra
+# connections carry fine detail past the middle. Lesson 8 compares all networks.
 #
 # ## 1 · Set-up
 
@@ -96,7 +96,7 @@ rows = {
     "U-Net": shipped.generate(look),
     "truth": look.image,
 }
-show_rows(rows, width=7, heading="The formula smears, the network draws eyes and mouths")
+show_rows(rows, width=7, heading="The formula smears, the network draws eyes")
 
 # %% [markdown]
 # The formula knows no faces. The network paints sharp eyes in their places; over hair or a hat, a smear betrays it.
@@ -110,7 +110,7 @@ show_rows(rows, width=7, heading="The formula smears, the network draws eyes and
 # |---|---|
 # | any picture size | convolutions only; three halvings, so a side divisible by 8 |
 # | no seam | **skips**: fine features go round the narrow middle |
-# | the middle of the hole (ours: up to 64 pixels) must see known pixels | halve three times |
+# | the middle of the hole (up to 64 pixels wide, with our pictures) must see known pixels | halve three times |
 # | left and right must agree | **self-attention** at the bottleneck |
 # | few photographs, little memory | at most 5 million parameters |
 
@@ -167,7 +167,7 @@ show_diagram(
         "U": Box("decoder", "three doublings", row=0, column=3, kind="network"),
         "done": Box("completed picture", "3 × H × W", row=0, column=4),
         "D": Box(
-            "patch discriminator", "one logit per 22 × 22 pixels", row=0, column=5, kind="network"
+            "patch discriminator", "each logit sees 22 × 22 pixels", row=0, column=5, kind="network"
         ),
         "R": Box("L1, Sobel, SSIM", "in the hole and its ring", row=1.2, column=3, kind="loss"),
         "A": Box("adversarial loss", row=1.2, column=5, kind="loss"),
@@ -268,7 +268,7 @@ def he_start(network):
 #
 # ●●○ · 25 minutes · 6 points
 #
-# Write it from the table and the diagram. Its blocks are attributes with the table's names: `DoubleConv`s, but for
+# Write it from the table and the diagram. Name its blocks as in the table. All are `DoubleConv`s, except
 # `attention`, a `SelfAttention2d`, and `dec1`, an `nn.Sequential` of the same layers with a Tanh in place of the last
 # LeakyReLU. Observed picture and mask, joined in this order, enter `enc1`. `F.max_pool2d(x, 2)` halves after each
 # encoder block; then come attention and bottleneck. `unet.double` doubles before each decoder block, which gets what
@@ -388,7 +388,7 @@ show_rows(rows, heading="Skips closed: eyes keep their places, colours go")
 # ## 5 · Four things to ask of a fill
 #
 # Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the adversarial loss), weighted 100,
-# 10, 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. Ours keeps the report's promise.) The losses are
+# 10, 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. We use the report's four weights.) The losses are
 # averaged over the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
 
 # %% [markdown]
@@ -585,7 +585,7 @@ show_rows(rows, notes=notes, titles=list(ERRORS), heading=told)
 # %% [markdown]
 # **What to see.** L1 calls the five errors equal. Sobel is blind to brightness (but for clipped white) and mild with
 # contrast: a weaker edge is a smaller error than a misplaced one. SSIM forgives both. So neither can replace L1: someone
-# must say *how bright*. The blur, which L1 alone rewards (lesson 3), lights up under both. Noise disturbs
+# must say *how bright*. The blur, which training with only L1 produces (lesson 3), lights up under both. Noise disturbs
 # SSIM where the picture is flat, less in hair: like your eye.
 #
 # The curves below are means over sixteen faces, Sobel's by your function. Draw a vertical line at L1 = 0.05: a curve
@@ -694,8 +694,8 @@ plt.show()
 # mean slope over the truth's: below 1 is a blur.
 #
 # A loss's effect, one number per seed, is the metric with it minus the metric without, averaged over both states of
-# the other loss. Take from each run its setting's mean and its seed's, add the mean of all: what remains is chance (6
-# degrees of freedom). Student's $t$ makes a 95 % interval of it.
+# the other loss. How differently the seeds respond says how much is chance; `effects` makes a 95 %
+# interval of it (Student's $t$). An effect is **settled** if its interval leaves out 0.
 
 # %%
 path = cards.folder_of("experiments") / "loss_weights_further.json"
@@ -761,9 +761,9 @@ assert widths["with", "PSNR"] > 20 * widths["without", "PSNR"], "the text below 
 # %% [markdown]
 # **What to see.** A stroke is a seed, a bar the interval; green helps, orange hurts, grey is open: the bar contains 0. Without
 # a discriminator, SSIM helps in all six metrics; Sobel helps in three, and costs sharpness and kernel distance (0 = like
-# true faces). With it, only two effects are settled, and barely. Some are smaller, on PSNR Sobel's is larger; but all
-# intervals are wider, on PSNR over twenty times, and only the discriminator differs. When two networks learn against
-# each other, twelve runs are too few.
+# true faces). With it, only two effects are settled, and barely. The effects are not smaller: seven of twelve are
+# larger. But every interval is wider, on PSNR over twenty times. When two networks learn against each other, twelve runs
+# are too few.
 #
 # The discriminator itself moves the means (printed above) far more: PSNR by -1.2 dB, sharpness from 0.68 to 0.98.
 
@@ -877,7 +877,7 @@ for kind in ("drawn", "celeba"):
 # linear formula**, by 1.7 dB or more. The second is as sharp as the truth, and PCA is not (sharpness counts the specks,
 # too); the run from new weights loses in both.
 #
-# Does the shipped network pass PCA at 128 pixels, after 8,400 steps (photographs 5,400), the first 3,000 at 64? The lines
+# The shipped network was trained far longer (8,400 steps; 5,400 on photographs). Does it pass PCA at 128 pixels? The lines
 # above are from the metric cards, for two kinds of holes. Photographs: ahead by 0.8 dB on squares, open at the centre.
 # Drawn faces: ahead by 0.3 dB on both, with intervals that begin at 0. (On halves, PCA wins.)
 
@@ -919,7 +919,7 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Every face lies above the diagonal. The second mapping halves the contrast: washed-out pictures
-# resemble each other. But SSIM should not care about contrast that both pictures lose! Only $c_2 = (0.03\,L)^2$ makes
+# resemble each other. But SSIM should not care about contrast that both pictures lose! Mostly $c_2 = (0.03\,L)^2$ makes
 # it care: variances and covariance shrink to a quarter, but $c_2$ stays, because $L$ still claims a full range. So
 # $c_2$ counts for more, and pulls the quotient towards 1. Your formula shows it:
 
@@ -1031,8 +1031,8 @@ for size in (128, 200):
     print(f"so it is right in at most {0.5 + share / 2:.1%} and pays at least {loss:.3f}")
 
 # %% [markdown]
-# With BatchNorm frozen all other logits are the *same number* for real and fake: whatever it answers there is right
-# once and wrong once, and no training brings the loss below the last number of a line. Source 001 even has a rule
+# With BatchNorm frozen all other logits are the *same number* for real and fake: one of its two answers there
+# is wrong. So no training brings the loss below the last number of a line. Source 001 even has a rule
 # that pauses a discriminator that is right in more than 80 % of its answers. It reaches 60 % at most, so the rule
 # never acts.
 #

@@ -91,7 +91,8 @@ def cost_of(base, size):
     network = unet.Generator(unet.UNetConfig(base=base))
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
         network.to("meta")(torch.empty(1, 3, size, size), torch.empty(1, 1, size, size))
-    return count_parameters(network), counter.get_total_flops() // 2  # one flop is half of one
+    # it counts a multiplication and an addition as two
+    return count_parameters(network), counter.get_total_flops() // 2
 
 
 variants = {"hole, text": (64, 200), "hole, code": (16, 128), "whole": (32, 200)}
@@ -124,8 +125,8 @@ show_rows(
 # The report calls self-attention "critical for coherent hole filling". Attention compares every place with every
 # other, so it sits at the bottleneck, where places are few: 625 of the source's 200 × 200 pixels (lesson 6). But is it
 # worth anything there? Switch it off. In the shipped network, which the
-# course trained, one number does it: $\gamma$, by which the layer's answer is multiplied before it is added. Set to
-# 0, the layer passes on what it gets.
+# course trained, one number does it: $\gamma$, by which the layer's answer is multiplied before it is added. With
+# $\gamma = 0$ the layer passes its input on unchanged.
 
 # %%
 shipped = load(weights_for("unet", large))
@@ -151,7 +152,7 @@ show_rows(
 
 # %% [markdown]
 # In *our* shipped network, on drawn faces, the layer is worth about 0.2 dB, and the interval lies above 0: it helps a
-# little. (A negative $\gamma$ is nothing special: the values may have the other sign, too.) That says nothing about
+# little. (A negative $\gamma$ is fine: the layer can learn values of the opposite sign.) That says nothing about
 # the source's own network, which nobody tested so. And it is half a test: the other layers had learned to work with
 # this one.
 
@@ -189,8 +190,8 @@ for metric in ("PSNR", "SSIM", "L1", "gradient error", "sharpness"):
 # %% [markdown]
 # Look where the difference is larger than its ±. The two losses do partly the same work: on SSIM and on the gradient
 # error, the loss that is added second brings less than it would alone. Sharpness is the other way round: here, only
-# beside Sobel does SSIM raise it, by winning back some of what Sobel takes. (In lesson 6's trained network it does alone,
-# too.)
+# beside Sobel does SSIM raise it, by winning back some of what Sobel takes. (From lesson 6's trained weights, without a
+# discriminator, it raises it alone, too.)
 #
 # Then look at Sobel's lines: it brings the slopes nearer to the truth *and* makes the fill less sharp. Both follow from
 # an absolute error on slopes: where the place of an edge cannot be known, the smallest error to be expected is that of
@@ -214,7 +215,7 @@ def dominated(one, others):
 
 
 # %%
-FINDINGS = {"SSIM": "one mix wins both", "sharpness": "sharper costs PSNR"}
+FINDINGS = {"SSIM": "one mix wins both", "sharpness": "no mix wins both"}
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained")
 for axis, goal, name in zip(axes, (1, 2), ("SSIM", "sharpness"), strict=True):
     pairs = {setting: (point[0], point[goal]) for setting, point in points.items()}
@@ -232,9 +233,9 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** A large point is a setting's mean, the small ones are its seeds (L1 always has weight 100). Where
-# the clouds of seeds overlap, who dominates is luck. Hollow points are dominated in *this* panel's pair of goals; the
-# legend's are those of the right panel. On the left one mix wins both. On the right there is a front: with the
-# adversarial term fills are sharper and have a lower PSNR.
+# the clouds of seeds overlap, who dominates is luck. A filled point is not beaten by any other mix in both goals of *its*
+# panel; a hollow one is. (The legend shows the right panel's.) On the left one mix wins both. On the right none does: the
+# sharpest fills, with the adversarial term, have the lowest PSNR.
 
 # %% [markdown]
 # ## 5 · Small networks that you can train again
@@ -292,8 +293,8 @@ def grade(family, batch=small_exam):
 #
 # Source 001 has a second variant and reports that it gains from the "full image context". By its report it differs in
 # width (32 against 64), photographs, epochs and the region of the losses, by its code in picture size and batch too.
-# Whichever wins, *which of them did it?* (And both networks read the complete picture; even the losses of the second
-# one's code never leave the hole.) The repair costs two variants more: change region and width each alone. Our
+# Whichever wins, *which of them did it?* (In both, the network sees all known pixels; and in the second one's code
+# the losses still count the hole alone.) The repair costs two variants more: change region and width each alone. Our
 # "whole" means what it says: losses on every pixel.
 
 # %% tags=["train"]
@@ -330,8 +331,8 @@ assert run.pick(ci=True, laptop=min(cost.values()) > 0.4, gpu=True), "one change
 
 # %% [markdown]
 # **What to see.** A dot is a seed, a short line their mean; the baseline is *hole, full width*. In our run the whole
-# region costs 0.75 dB, half the width 1.1, and both together 1.7; every change costs something in every seed. Source
-# 001 has only a comparison like the last row, in which one cannot tell region from width.
+# region costs 0.75 dB, half the width 1.1, and both together 1.7; every change costs something in every seed. By its
+# report, source 001 has only a comparison like the last row, in which one cannot tell region from width.
 
 # %% [markdown]
 # ### What are the skips worth?
@@ -399,7 +400,7 @@ show_images(many, columns=8, width=8, titles=["as it is", "mirrored", *["other l
 
 # %% [markdown]
 # It should help when pictures are so few that the network can learn them by heart. So: 40 pictures, and the PSNR on
-# these beside that on unseen ones.
+# these beside that on unseen ones. (Above, the light changes by up to 0.3, to be seen well; in training by up to 0.2.)
 
 # %% tags=["train"]
 few = load_faces("train", size=32, limit=40)
@@ -432,8 +433,8 @@ for name, gain in gains.items():
 assert run.pick(ci=True, laptop=min(gains["mirrored"]) > 0 > min(gains["other light"]), gpu=True)
 
 # %% [markdown]
-# **What to see.** Orange and blue are other faces with other holes, so do not compare the colours but the *rows*,
-# which share both tests. Blue counts: further right is better. In our run mirroring gains 0.04 to 0.07 dB on unseen
+# **What to see.** Orange and blue are different faces and holes, so compare the *rows*. Blue counts: further right is
+# better. In our run mirroring gains 0.04 to 0.07 dB on unseen
 # faces, in every seed; other light gains 0.14 in one seed and loses 0.04 in another: not settled.
 #
 # ## 6 · What we have
