@@ -577,7 +577,7 @@ for step in tqdm(range(steps)):
 assert sum(history[-10:]) / 10 < 0.8 * history[0], "the loss did not fall"
 
 # %%
-show_curves({"flow matching": history}, smooth=30, ylabel="loss (hole + 0.1 × picture)")
+show_curves({"flow matching": history}, smooth=30, ylabel="loss (hole, and a tenth of the rest)")
 
 # %%
 rows = {"given": paint_holes(watched.image, watched.mask)} | strip | {"truth": watched.image}
