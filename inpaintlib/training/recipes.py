@@ -168,7 +168,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "blind": Recipe(
         blind.Blind,
-        presets(blind.LESSON, blind.SHIPPED, blind.PAPER, BOX_AND_BRUSH),
+        presets(blind.LESSON, blind.SHIPPED, blind.PAPER, BOX_AND_BRUSH, small=blind.SHIPPED_64),
         damage=blind.corrupt,
     ),
     "flow": Recipe(

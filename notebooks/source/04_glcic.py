@@ -76,12 +76,12 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # ## 2 · A first result in a minute
 #
 # The course ships a GLCIC that was trained on pictures of up to 128 × 128 pixels. Below are five faces that it has never
-# seen; we chose four that it does well and, last, one that fails. Does each fill belong to its face? Is it as
-# fine as the truth? Do you see the outline of the box? How does a pixel in the middle of a large hole learn what stands
-# around it? Who tells the network that its fill is too soft, or belongs to someone else? And what may one do to a fill
+# seen; we chose four that it does well and, last, one that fails. Does each fill belong to its face? Is it as fine as the
+# truth? Do you see the outline of the box? The lesson then answers three: how does a pixel in the middle of a large hole
+# learn what stands around it? Who tells the network that its fill is too soft, or belongs to someone else? And what may one do to a fill
 # afterwards?
 #
-# Then the whole system: you write the discriminator and the order of training.
+# You write the discriminator and the order of training.
 
 # %%
 shipped = load(weights_for("glcic", faces))
@@ -344,9 +344,9 @@ both = [(1, 1, 1, 1), (2, 4, 8, 16)]
 filled = {d: torch.stack([learn_strips(d, seed) for seed in SEEDS]) for d in tqdm(both)}
 rms = {d: (f - unseen.image).square().mean(dim=(1, 2, 3)).sqrt() for d, f in filled.items()}
 GUESS = unseen.image.square().mean().sqrt()  # the error of whoever always answers mid-grey
-middle = {d: errors[:, 68:92].mean(dim=1) / GUESS for d, errors in rms.items()}
-assert middle[1, 1, 1, 1].min() > 0.8, "without dilation nobody can know the middle"
-assert middle[2, 4, 8, 16].max() < run.pick(ci=0.9, laptop=1 / 3, gpu=1 / 3), "nothing was learned"
+plain, dilated = (rms[d][:, 68:92].mean(dim=1) / GUESS for d in both)  # in the middle
+assert plain.min() > 0.8, "without dilation nobody can know the middle"
+assert dilated.max() < run.pick(ci=0.9, laptop=1 / 3, gpu=1 / 3), "nothing was learned"
 title = {d: "dilations " + ", ".join(map(str, d)) for d in both}
 show_curves(
     {title[d]: errors.mean(dim=0)[16:80].tolist() for d, errors in rms.items()},
@@ -605,14 +605,15 @@ show_dots(answers, ylabel="share of right answers", level=("a coin", 0.5), headi
 # because each of them sees the hole; a seed may still fail to learn it in so few steps. The *stranger* separates them.
 # The local branch's whole view is a true piece of a true face, so alone it is no better than the coin (asserted),
 # however long it learns: that was the certain pair. Only a branch that sees both sides of the border can notice, and
-# the best such discriminator is right in more than 65 % of the cases (asserted).
+# the best such discriminator is right in more than 65 % of the cases (asserted). Alone, the global branch finds both mistakes.
 
 # %% [markdown]
 # ## 8 · Train in three periods
 #
-# With $x$ the picture, $m$ the mask, $G$ the generator and $\hat x$ its completed picture, the generator's loss is
+# With $x$ the true picture, $\tilde x$ the observed one, $m$ the mask, $G$ the generator and $\hat x$ the completed picture,
+# the generator's loss is
 #
-# $$\underbrace{\frac{\lVert m \odot (G(x, m) - x)\rVert^2}{\text{hole's area}}}_{\text{reconstruction}} \;-\;
+# $$\underbrace{\frac{\lVert m \odot (G(\tilde x, m) - x)\rVert^2}{\text{hole's area}}}_{\text{reconstruction}} \;-\;
 # \alpha \, \underbrace{D(\hat x, m)}_{\text{adversarial (hinge)}} \;+\; \underbrace{\text{feature matching}}_{\text{lesson 3}} .$$
 #
 # The squared error alone is smallest for the *average* of all faces that fit, which is a blur. The other two terms ask
@@ -629,7 +630,7 @@ ALPHA, FEATURES, RATE = 0.05, 1.0, 1e-3
 def seen(discriminator, image, mask):
     """The discriminator's activations, ReLU by ReLU, and its logits at the end."""
     found, relus = [], [part for part in discriminator.modules() if isinstance(part, nn.ReLU)]
-    hooks = [relu.register_forward_hook(lambda *of: found.append(of[2])) for relu in relus]
+    hooks = [relu.register_forward_hook(lambda _, __, out: found.append(out)) for relu in relus]
     logits = discriminator(image, mask)
     [hook.remove() for hook in hooks]
     return [*found, logits]
@@ -973,7 +974,7 @@ show_scored({"pasted": pasted, "published": restored}, "Blending makes it perfec
 assert metrics.psnr(restored, noisy.image, noisy.mask).min() > 50
 
 # %% [markdown]
-# A network that never saw such holes pastes nonsense, and blending turns it into the perfect picture, with more than
+# A network that never saw such holes pastes wrong colours, and blending turns it into the perfect picture, with more than
 # 50 dB (asserted). A score that is too good points to a bug (lesson 0). Which experiment would you do first?
 #
 # The cheapest control there is: **throw the network away.** Put a grey picture in its place, and the negative of the
@@ -1105,7 +1106,8 @@ for process in (composite, our_blend, repaired_blend, published_blend):
 # Put numbers in. A gradient of $g = 0.01$ has $g^2 = 10^{-4}$, a hundred times $\epsilon$: the denominator is about
 # $|g|$, and the step does not depend on the gradient's size. Times $\alpha$ it is $4 \cdot 10^{-6}$, and its square vanishes
 # beside $\epsilon$: the denominator stays $10^{-3}$, and the step shrinks with $g$. Adam divides by
-# $\sqrt{E[g^2]} + 10^{-8}$ and hardly notices. *Predict* the three curves.
+# $\sqrt{E[g^2]} + 10^{-8}$ and hardly notices. *Predict:* with its loss multiplied by 1, 0.1, …, how far
+# does the discriminator move in five steps?
 
 
 # %% tags=["predict"]
@@ -1141,8 +1143,8 @@ show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 
 # %% [markdown]
 # With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more than 80 % as far
-# (asserted). In our run AdaDelta follows SGD at every weight, because our discriminator's gradients are small to begin
-# with. In the public code the discriminator therefore hardly learns in the whole third period, and no loss curve says
+# (asserted). In our run AdaDelta falls almost like SGD, even near weight 1: our gradients are already so small that
+# $\epsilon$ decides. In the public code the discriminator therefore hardly learns in the whole third period, and no loss curve says
 # so. In short: a weight on a network's *only* loss can do nothing but shorten its steps, and how much it does so
 # depends on the optimiser.
 #
@@ -1173,10 +1175,10 @@ show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 # ## 12 · What we have
 #
 # - A generator that sees the whole picture: dilation widens its view three times at no cost.
-# - A discriminator of two branches; one finds what the other cannot see.
+# - A discriminator of two branches: the global one finds what the local one cannot.
 # - Three periods, so that no side meets too strong an opponent.
-# - What it wins: sharper fills, closer to true faces, at the cost of PSNR.
-# - Two tests of an evaluation: the leak detector, the control that must fail.
+# - What it wins: sharper fills, closer to true faces, at a lower PSNR.
+# - Two tests of evaluation: the leak detector, the control that must fail.
 #
 # **Three pitfalls**: a target that holds the truth; a weight on a network's only loss; a "frozen" network whose
 # BatchNorm moves.
