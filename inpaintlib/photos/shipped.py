@@ -71,11 +71,6 @@ def both_sizes(small: int, full: int) -> tuple[Stage, ...]:
     return Stage("shipped-64", small), Stage("shipped", full)
 
 
-def sharp_last(first: int, last: int) -> tuple[Stage, ...]:
-    """So many steps at 128×128, then so many without the half-size photographs, which are soft."""
-    return Stage("shipped", first), Stage("shipped", last, large=False)
-
-
 # What `make weights` does for a file that is missing. One that is here may have been made by an
 # earlier table: its card says how.
 SHIPPED = {
@@ -90,7 +85,7 @@ SHIPPED = {
         "context-encoder", False, (*both_sizes(4_000, 2_000), Stage("shipped", 5_000))
     ),
     "glcic-drawn": Shipped("glcic", True, both_sizes(4_000, 5_000)),
-    "glcic-celeba": Shipped("glcic", False, sharp_last(300, 300), AVERAGES),
+    "glcic-celeba": Shipped("glcic", False, both_sizes(4_000, 3_000)),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 600),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (*both_sizes(3_000, 2_400), Stage("shipped", 3_000))),
