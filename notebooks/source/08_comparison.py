@@ -592,8 +592,8 @@ for card in shown:
     axis.plot(*place, "o", color=colour)
     label = card["system"].removesuffix("-celeba")
     side, offset = "center", (0, -14 if label in below else 6)
-    if label == "glcic":
-        side, offset = "right", (-6, -3)
+    if label in ("glcic", "unet"):
+        side, offset = ("right", (-6, -3)) if label == "glcic" else ("left", (6, -3))
     axis.annotate(label, place, xytext=offset, textcoords="offset points", ha=side, fontsize=9)
 axis.margins(x=0.1, y=0.12)
 axis.set(xscale="log", xlabel="milliseconds per picture", ylabel="PSNR in the centre hole (dB)")
