@@ -585,7 +585,7 @@ MaskedUNet = check(MaskedUNet, MaskedUNet_reference, test_masked_unet)
 # %%
 @dataclass(frozen=True)
 class Rung:
-    """Which repairs are in; without any, source 003's losses and layers, but told the true holes."""
+    """Which repairs are in; without any, source 003's losses and layers, told the true holes."""
 
     hide: bool = False  # F2, F3: full contrast, and nothing of the picture in a hole
     paste: bool = False  # F4: known pixels are pasted back
