@@ -89,10 +89,10 @@ decibels = {name: metrics.psnr(x, first.image, first.mask).mean() for name, x in
 assert decibels["network"] > max(decibels["biharmonic"], decibels["exemplar"])
 
 # %% [markdown]
-# **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two eyes. The
-# network has learned from other faces, and its fills are nearer to the truth: the cell's last line asserts it. But
-# in the second face half of the glasses is missing. Three questions follow. How is a hole described so that nobody cheats? How is
-# "nearer" measured? How good can a fill be without a network?
+# **What to see.** The first two fills use only the picture itself, and nothing in it says that a face has two eyes.
+# The network has learned from other faces, and its fills are nearer to the truth: the cell's last line asserts it.
+# But in the second face half of the glasses is missing. Three questions follow. How is a hole described so that
+# nobody cheats? How is "nearer" measured? How good can a fill be without a network?
 #
 # ### Paint a hole yourself
 #
@@ -835,14 +835,13 @@ show_points(
 assert (sharpest, nearest) == ("exemplar", "PCA")
 
 # %% [markdown]
-# **What the table says** (asserted). Between scattered *pixels*
-# the formulas know enough: biharmonic is more than 1 dB better than PCA. In the *centre* hole whole features are
-# missing, and knowing faces is worth more than 1 dB over every classical fill: **PCA is the bar** for the
-# networks of this course.
+# **What the table says** (asserted). Between scattered *pixels* the formulas know enough: biharmonic is more than 1
+# dB better than PCA. In the *centre* hole whole features are missing, and knowing faces is worth more than 1 dB over
+# every classical fill: **PCA is the bar** for the networks of this course.
 #
-# **What the figure says.** A good fill would stand at the upper right, near sharpness 1. None does: PCA has a sharpness of 0.24;
-# exemplar has 1.0, and a lower PSNR than *image mean*, the control. (That of *image mean* and *mean face* comes from the
-# seam.) The networks of lessons 3 to 6 aim at that corner.
+# **What the figure says.** A good fill would stand at the upper right, near sharpness 1. None does: PCA has a
+# sharpness of 0.24; exemplar has 1.0, and a lower PSNR than *image mean*, the control. (The sharpness of *image mean*
+# and *mean face* comes from the seam.) The networks of lessons 3 to 6 aim at that corner.
 #
 # Means hide failures, so look at the worst cases.
 
@@ -858,8 +857,8 @@ told = f"What PCA gets most wrong: the six worst of its {3 * count} fills"
 show_rows(rows | {"error": error_map(guess, bad.image)}, notes=notes, heading=told)
 
 # %% [markdown]
-# **What to see.** In the worst case the whole skin has the wrong brightness. The other failures have a cause that you can
-# name: glasses, a hat, a beard. Such things are rare, so 60 directions of *common* change do not contain them. There
+# **What to see.** In the worst case the whole skin has the wrong brightness. Most other failures have a cause that you can
+# name: glasses, a hat, a beard. Most faces have no such thing, so 60 directions of *common* change do not contain them. There
 # the error map (black is right, yellow is wrong by half of the brightness range or more) is brightest along edges.
 #
 # Where is a hole hard? One hole of 24 pixels, moved over a grid of places:

@@ -721,8 +721,9 @@ told = "Neither loss says how good the pictures are"
 show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500), heading=told)
 
 # %% [markdown]
-# In our run the discriminator's loss falls from 1.4 to about 1; the generator's rises from 0.7 to about 1.7. Each loss is a score *against the present opponent*, and both networks improve at once: these
-# curves do **not** tell how good the pictures are. (A discriminator below 2 ln 2, dashed, is better than guessing.)
+# The discriminator's loss falls from 1.4 to about 1; the generator's rises from 0.7 to about 1.7, and ends near 1.4.
+# Each loss is a score *against the present opponent*, and both networks improve at once: these curves do **not** tell
+# how good the pictures are. (A discriminator below 2 ln 2, dashed, is better than guessing.)
 #
 # ## 10 · Look and measure
 #
@@ -956,9 +957,9 @@ for name, seed, share, right, sure in facts:
 assert all(fact[2] > 0.9 for fact in facts if fact[0] == "fed [0, 1]")
 
 # %% [markdown]
-# The cue stays: nearly every fake of the first version has a negative pixel. Yet in our run this version is not worse. Its
-# discriminator is right about 60 to 69 of 100, the other one about 58 to 89, and the classifier's confidence overlaps.
-# Its pictures look better, partly because values below black are shown as black. A likely reason: the
+# The cue stays: nearly every fake of the first version has a negative pixel. Yet this version is not worse. Its
+# discriminator is right about 60 to 69 of 100, the other one about 58 to 89, and the confidences overlap.
+# The pictures of the first version look better, partly because negative values are shown as black. A likely reason: the
 # discriminator adds up pixels, and a few values slightly below 0 hardly change its sums.
 #
 # So a defect that looks certain on paper may cost nothing measurable. Without this test we would have praised a repair.

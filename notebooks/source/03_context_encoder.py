@@ -805,14 +805,14 @@ told = "Weight 0.1: sharper fills and a lower PSNR, at no better Fréchet distan
 show_planes(points, [("PSNR (dB)", measure) for measure in others], heading=told)
 
 # %% [markdown]
-# Each dot is a network. At 0.01, as in the sources, fills become a little sharper at almost no
+# Each dot is a network. At 0.01, as in source 001, fills become a little sharper at almost no
 # cost in PSNR; at 0.1 much sharper, and in our run PSNR falls by one to two decibels. Blau and Michaeli (2018) prove that
 # *distortion* (how far from this truth) and *perception* (how far the set of fills is from real pictures) cannot both
 # be best where a hole has several answers.
 #
 # Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
 # better. In our run the small weight is best: sharp fills with wrong details are worse than blurred ones. Feature
-# matching gives back some of both, and takes a little sharpness.
+# matching gives back some PSNR and distance, and takes a little sharpness.
 
 # %%
 columns = [5, 1, 3, 8, 11]

@@ -75,11 +75,11 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{faces}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The course ships a GLCIC that was trained on pictures of up to 128 × 128 pixels. Below are five faces that it has never
-# seen; we chose four that it does well and, last, one that fails. Does each fill belong to its face? Is it as fine as the
-# truth? Do you see the outline of the box? The lesson then answers three: how does a pixel in the middle of a large hole
-# learn what stands around it? Who tells the network that its fill is too soft, or belongs to someone else? And what may one do to a fill
-# afterwards?
+# The course ships a GLCIC that was trained on pictures of up to 128 × 128 pixels. Below are five faces that it has
+# never seen; we chose four that it does well and, last, one that fails. Does each fill belong to its face? Is it as
+# fine as the truth? Do you see the outline of the box? The lesson then answers three: how does a pixel in the middle
+# of a large hole learn what stands around it? Who tells the network that its fill is too soft, or belongs to someone
+# else? And what may one do to a fill afterwards?
 #
 # You write the discriminator and the order of training.
 
@@ -602,10 +602,11 @@ show_dots(answers, ylabel="share of right answers", level=("a coin", 0.5), headi
 
 # %% [markdown]
 # **What to see.** A dot is a seed, a line the mean of the seeds. The *blur* can be found by every discriminator,
-# because each of them sees the hole; a seed may still fail to learn it in so few steps. The *stranger* separates them.
-# The local branch's whole view is a true piece of a true face, so alone it is no better than the coin (asserted),
-# however long it learns: that was the certain pair. Only a branch that sees both sides of the border can notice, and
-# the best such discriminator is right in more than 65 % of the cases (asserted). Alone, the global branch finds both mistakes.
+# because each of them sees the hole; a seed may still fail to learn it in so few steps. The *stranger* separates
+# them. The local branch's whole view is a true piece of a true face, so alone it is no better than the coin
+# (asserted), however long it learns: that was the certain pair. Only a branch that sees both sides of the border can
+# notice, and the best such discriminator is right in more than 65 % of the cases (asserted). Alone, the global branch
+# finds both mistakes.
 
 # %% [markdown]
 # ## 8 · Train in three periods
@@ -1142,11 +1143,11 @@ told = "With α = 0.0004 Adam still moves the discriminator, AdaDelta hardly doe
 show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 
 # %% [markdown]
-# With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more than 80 % as far
-# (asserted). In our run AdaDelta falls almost like SGD, even near weight 1: our gradients are already so small that
-# $\epsilon$ decides. In the public code the discriminator therefore hardly learns in the whole third period, and no loss curve says
-# so. In short: a weight on a network's *only* loss can do nothing but shorten its steps, and how much it does so
-# depends on the optimiser.
+# With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more
+# than 80 % as far (asserted). In our run AdaDelta falls almost like SGD, even near weight 1: our gradients are
+# already so small that $\epsilon$ decides. In the public code the discriminator therefore hardly learns in the whole
+# third period, and no loss curve says so. In short: a weight on a network's *only* loss can do nothing but shorten
+# its steps, and how much it does so depends on the optimiser.
 #
 # *Try it:* add a second AdaDelta with `eps=1e-16` to `OPTIMISERS`, predict its curve, and run the cell again.
 

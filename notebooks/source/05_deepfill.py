@@ -229,8 +229,8 @@ plt.show()
 # %% [markdown]
 # ## 4 · What is wrong at the edge of a hole
 #
-# One row of a picture, all 1, with a hole whose pixels are set to 0. Each output is a mean of 3 × 3
-# neighbours, in three ways. **Vanilla** averages all, also the zeros. **Partial** convolution (Liu et al. 2018) takes the mean of
+# One row of a picture, all 1, with a hole whose pixels are set to 0. Each output is a mean of 3 × 3 neighbours, in
+# three ways. **Vanilla** averages all, also the zeros. **Partial** convolution (Liu et al. 2018) takes the mean of
 # *known* pixels, and marks each pixel that saw one as known. **Gated** convolution multiplies the result by a second,
 # learned convolution, squeezed into (0, 1):
 #
@@ -537,9 +537,9 @@ figure.colorbar(drawn, cax=bar, orientation="horizontal", label="gate", ticks=[0
 plt.show()
 
 # %% [markdown]
-# **What to see.** Yellow lets through, blue holds back. Up to the 5th layer the hole stands out, most clearly in
-# the 3rd: some channels close there and carry what is known, others open wider there. Deeper, other things appear: hair, outlines, background.
-# Each pixel has a gate in each channel, and training opens it for whatever lowers the loss.
+# **What to see.** Yellow lets through, blue holds back. Up to the 5th layer the hole stands out, most clearly in the
+# 3rd: some channels close there and carry what is known, others open wider there. Deeper, other things appear: hair,
+# outlines, background. Each pixel has a gate in each channel, and training opens it for whatever lowers the loss.
 #
 # ## 5 · Coarse, then fine
 #
@@ -626,10 +626,11 @@ gain = paired(scores[1].tolist(), scores[0].tolist())
 print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain['high']:+.2f})")
 
 # %% [markdown]
-# **What to see.** The coarse fill puts things in their place, but blurred, and with wrong tones in the background. The
-# change (grey: none) is half broad tint, half thin lines: tones corrected, edges drawn. In PSNR two of these four faces lose a little; over 60 faces the second stage gains
-# 0.65 dB on average. In brackets stands a 95 % interval for the mean over faces, of the differences face by face
-# (lesson 8): if it contains 0, chance alone may have made the difference.
+# **What to see.** The coarse fill puts things in their place, but blurred, and with wrong tones in the background.
+# The change (grey: none) is half broad tint, half thin lines: tones corrected, edges drawn. In PSNR two of these four
+# faces lose a little; over 60 faces the second stage gains 0.65 dB on average. In brackets stands a 95 % interval for
+# the mean over faces, of the differences face by face (lesson 8): if it contains 0, chance alone may have made the
+# difference.
 
 # %% [markdown]
 # ## 6 · Self-attention, by hand on 4 × 4
@@ -809,9 +810,9 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# Does the answer depend on who asks? On most faces little: on four of six more than 60 % of the places look most at the
-# same spot, on the other two a third do. One is tempted all the same to write "the network has learned to attend to related regions". Ask
-# the one question that matters: **what happens without?**
+# Does the answer depend on who asks? On most faces little: on four of six more than 60 % of the places look most at
+# the same spot, on the other two a third do. One is tempted all the same to write "the network has learned to attend
+# to related regions". Ask the one question that matters: **what happens without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -833,10 +834,11 @@ largest = change.abs().max().item() * 127.5
 print(f"switched off, no pixel changes by more than {largest:.1f} of 255 levels")
 
 # %% [markdown]
-# Read the printed lines. The layer adds 6 % to its features, and that hardly reaches the picture: no pixel changes by more
-# than 20 of 255 levels, and over 60 faces it is worth −0.02 dB, with 0 inside the interval. The maps come from features
-# that the *convolutions* made; their dot products have bright places even if attention has learned nothing. An attention map shows what a layer *would* gather. Whether it matters, only
-# an **ablation** shows: take it out, measure again.
+# Read the printed lines. The layer adds 6 % to its features, and that hardly reaches the picture: no pixel changes by
+# more than 20 of 255 levels, and over 60 faces it is worth −0.02 dB, with 0 inside the interval. The maps come from
+# features that the *convolutions* made; their dot products have bright places even if attention has learned nothing.
+# An attention map shows what a layer *would* gather. Whether it matters, only an **ablation** shows: take it out,
+# measure again.
 
 # %% [markdown]
 # ## 8 · Contextual attention: copy, don't compute
@@ -1090,7 +1092,8 @@ AttentionViewer(
 # | holes | box ∪ brush | one square | boxes or strokes |
 #
 # The original has the same L1: it was not added. New are the attention, the small adversarial weight, a discriminator
-# without the mask, and square holes. What they cost: section 4 for squares, 7 and 8 for attention, 8 and 05b for the weight, 05b for the discriminator.
+# without the mask, and square holes. What they cost: section 4 for squares, 7 and 8 for attention, 8 and 05b for the
+# weight, 05b for the discriminator.
 
 # %% [markdown] tags=["reflect:05-5:4"]
 # ### Question · What was new?
@@ -1105,13 +1108,13 @@ AttentionViewer(
 #
 # <details><summary>What a good answer contains</summary>
 #
-# By reading: L1 is not new; the original has it, on both stages, with weight 1; the real change is the
-# adversarial weight, 100 times smaller. By experiment: does self-attention do anything? Switch it off
-# (γ = 0) in the trained network and measure the same holes, paired; a narrow interval around 0 says: this network hardly uses it.
-# Discriminator without mask: train both, three seeds, same steps; overlap: no difference was shown. Turned heads: measure them apart
-# with enough pictures; balance the training set, or train as long on frontal faces only; if turned faces stay
-# worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments with
-# controls.
+# By reading: L1 is not new; the original has it, on both stages, with weight 1; the real change is the adversarial
+# weight, 100 times smaller. By experiment: does self-attention do anything? Switch it off (γ = 0) in the trained
+# network and measure the same holes, paired; a narrow interval around 0 says: this network hardly uses it.
+# Discriminator without mask: train both, three seeds, same steps; overlap: no difference was shown. Turned heads:
+# measure them apart with enough pictures; balance the training set, or train as long on frontal faces only; if turned
+# faces stay worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments
+# with controls.
 #
 # </details>
 

@@ -144,16 +144,18 @@ axis.annotate("always grey", (GAMES, chance), va="bottom", ha="right", color="0.
 axis.set(xlabel="step", ylabel="L1 of the hidden card", ylim=(0, None))
 axis.legend(loc="lower left")
 axis.set_title(
-    "In 400 steps attention learns the game, convolutions do not", loc="left", fontsize=11
+    "In 400 steps attention learns the game in most runs, convolutions in none",
+    loc="left",
+    fontsize=11,
 )
 plt.show()
 
 # %% [markdown]
 # **What to see.** A line is a seed. Convolutions stay at the dashed line; a likely reason: they must learn the
-# comparison anew for every distance. Attention with $\gamma$ from 1 learns the game in all three seeds (one still has an error of
-# 0.13). With $\gamma$
-# from 0 query, key and value get no gradient at first, and in our run two of three seeds still have an error of 0.2
-# to 0.3 after 400 steps; the third is as quick as those from 1. What does a player look at?
+# comparison anew for every distance. Attention with $\gamma$ from 1 learns the game in all three seeds (one still has
+# an error of 0.13). With $\gamma$ from 0 query, key and value get no gradient at first, and in our run two of three
+# seeds still have an error of a little over 0.2 after 400 steps; the third is as quick as those from 1. What does a
+# player look at?
 
 # %%
 expert = played["γ from 1", 0][0]
@@ -598,9 +600,10 @@ show_rows(rows, notes=notes, width=6.4, heading="DeepFill's four lowest PSNRs am
 # ## 8 · What we have
 #
 # Attention learns the card game, which convolutions do not; mostly sooner if $\gamma$ starts at 1. A mask shared by a
-# batch is a defect without an error. The discriminator's windows are nearly as large as the picture; whether it should
-# see the mask, our test is too easy to say. With source 000's weight the adversarial loss gives the generator a few
-# percent of its gradient. And where little is hidden, the network often lacks tone at the seam: blending helps there on average.
+# batch is a defect without an error. The discriminator's windows are nearly as large as the picture; whether it
+# should see the mask, our test is too easy to say. With source 000's weight the adversarial loss gives the generator
+# a few percent of its gradient. And where little is hidden, the network often lacks tone at the seam: blending helps
+# there on average.
 #
 # **Read on.** Yu et al. 2018, *Generative image inpainting with contextual attention*: section 3.2. Miyato et al. 2018,
 # *Spectral normalization for GANs*.

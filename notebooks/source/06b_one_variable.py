@@ -434,8 +434,8 @@ assert run.pick(ci=True, laptop=min(gains["mirrored"]) > 0 > min(gains["other li
 
 # %% [markdown]
 # **What to see.** Orange and blue are different faces and holes, so compare the *rows*. Blue counts: further right is
-# better. In our run mirroring gains 0.04 to 0.07 dB on unseen
-# faces, in every seed; other light gains 0.14 in one seed and loses 0.04 in another: not settled.
+# better. In our run mirroring gains 0.04 to 0.07 dB on unseen faces, in every seed; other light gains 0.14 in one
+# seed and loses 0.04 in another: not settled.
 #
 # ## 6 · What we have
 #

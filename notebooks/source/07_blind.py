@@ -204,8 +204,8 @@ for name, answer in controls.items():
 #
 # All networks are built of three **bricks** (`genfill.py`, beside this notebook): **Down** halves by a 2 × 2
 # convolution with stride 2; **Residual** adds two convolutions to what came in; **Up** halves *first*, then spreads
-# sixteen groups of channels over a 4 × 4 block (`PixelShuffle`): in all, twice the size. Every second brick has a BatchNorm. The predictor
-# ends in one logit per cell: hole or not.
+# sixteen groups of channels over a 4 × 4 block (`PixelShuffle`): in all, twice the size. Every second brick has a
+# BatchNorm. The predictor ends in one logit per cell: hole or not.
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):
@@ -281,8 +281,9 @@ assert collapse > run.pick(ci=0.01, laptop=0.5, gpu=0.5), "the text below says: 
 #
 # ## 5 · The dots (F5, F6)
 #
-# The dots form a regular grid, so we look for a part of the network that works on a regular grid. Take the bricks alone, untrained, and send a
-# **constant** map through three of them. Whatever pattern comes out was put there by the wiring.
+# The dots form a regular grid, so we look for a part of the network that works on a regular grid. Take the bricks
+# alone, untrained, and send a **constant** map through three of them. Whatever pattern comes out was put there by the
+# wiring.
 
 
 # %%
@@ -1064,11 +1065,11 @@ explore(show_threshold, damage=list(exams), face=range(0, 60), percent=range(5, 
 # <details><summary>What a good answer contains</summary>
 #
 # *Mode collapse*: measured in section 4, the outputs differ from face to face about as real ones do; what they share
-# is a grid, which untrained bricks draw too. *Too little variety*: the repaired system learned from the same
-# faces; the *damage* had too little (F16). *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them. First
-# experiment: 2 × input. It costs a line, needs no training, and would have shown at once that the task was denoising
-# (F2, F3) and that, over the whole picture, the network was worse than nothing. Kindness: pairs and two stages were
-# right; the failure was published. One point per cause, one for the experiment.
+# is a grid, which untrained bricks draw too. *Too little variety*: the repaired system learned from the same faces;
+# the *damage* had too little (F16). *Large holes*: the cells were small, and averaging 5 × 5 pixels "filled" them.
+# First experiment: 2 × input. It costs a line, needs no training, and would have shown at once that the task was
+# denoising (F2, F3) and that, over the whole picture, the network was worse than nothing. Kindness: pairs and two
+# stages were right; the failure was published. One point per cause, one for the experiment.
 #
 # </details>
 

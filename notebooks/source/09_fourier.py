@@ -136,9 +136,10 @@ assert decibels["waves"] > 40
 assert decibels["Telea"] < 20
 
 # %% [markdown]
-# No network, no training, and nearly no error: more than 40 dB. Telea's method, which spreads colours inwards from the
-# border, has about 10 dB, no better than one mean colour. ("Asserted" in this lesson: the cell checks it.) Two questions drive this lesson. Can a *network* learn to continue a pattern?
-# And what is that good for, since a face is not a wallpaper?
+# No network, no training, and nearly no error: more than 40 dB. Telea's method, which spreads colours inwards from
+# the border, has about 10 dB, no better than one mean colour. ("Asserted" in this lesson: the cell checks it.) Two
+# questions drive this lesson. Can a *network* learn to continue a pattern? And what is that good for, since a face is
+# not a wallpaper?
 #
 # This is LaMa's generator. Only the middle is new: in each block some channels stay local, the others go through the
 # spectrum.
@@ -336,10 +337,11 @@ unit.norm.bias.data += 100  # so far from 0 that every ReLU is open
 print("without the ReLU:", pixels_that_matter(unit), "of 64 pixels")
 
 # %% [markdown]
-# Without the ReLU the unit looks at 10 pixels. The same numbers act on every wave, so no wave is preferred: such a layer
-# can copy the picture, mirror it, and mix pixels within a row. The global view comes from the **decision** per wave: which wave passes and which does not. That is the
-# threshold of section 3, learned. One difference: a ReLU does not see the strength of a wave, but its real and imaginary
-# parts, one by one. So it takes several channels to decide well for every phase.
+# Without the ReLU the unit looks at 10 pixels. The same numbers act on every wave, so no wave is preferred: such a
+# layer can copy the picture, mirror it, and mix pixels within a row. The global view comes from the **decision** per
+# wave: which wave passes and which does not. That is the threshold of section 3, learned. One difference: a ReLU does
+# not see the strength of a wave, but its real and imaginary parts, one by one. So it takes several channels to decide
+# well for every phase.
 
 # %% [markdown]
 # ## 5 · The fast Fourier convolution
@@ -636,9 +638,10 @@ for size, values in larger["Fourier"].items():
     assert min(values) > max(larger["dilated"][size]) + run.pick(ci=0.3, laptop=3, gpu=3), size
 
 # %% [markdown]
-# One dot per seed. At two and at four times the width every Fourier network is at least 3 dB ahead of every dilated one
-# (asserted), without a single new weight. In our run it keeps nearly all of its lead of about 8 dB. Already at 128 × 128 the border is 32 pixels away from the middle of the hole,
-# and the dilated networks see up to 29: in the middle, nothing of the pattern reaches them.
+# One dot per seed. At two and at four times the width every Fourier network is at least 3 dB ahead of every dilated
+# one (asserted), without a single new weight. In our run it keeps nearly all of its lead of about 8 dB. Already at
+# 128 × 128 the border is 32 pixels away from the middle of the hole, and the dilated networks see up to 29: in the
+# middle, nothing of the pattern reaches them.
 #
 # And the weak point of section 3? Let the waves *not* fit: wallpapers that repeat after 53 pixels, in pictures of 64.
 

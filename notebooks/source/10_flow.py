@@ -516,9 +516,10 @@ for name, table in (("t", flow.waves(moments / 1000, 16)), ("1000 t", flow.waves
     print(f"waves of {name:6}: distance of time 0 to 0.25 and 0.5: {apart[0]:.2f}, {apart[1]:.2f}")
 
 # %% [markdown]
-# The waves were made for step *numbers* up to 1000, hence the factor for a time in [0, 1]. Two public models forgot it (SiT, issue 24; REPA, issue 40): then even the
-# quickest wave turns by less than a sixth of a circle between $t = 0$ and $t = 1$, and all times look nearly alike. Whether
-# it hurts is left open there: the noise in the picture tells the time, too.
+# The waves were made for step *numbers* up to 1000, hence the factor for a time in [0, 1]. Two public models forgot
+# it (SiT, issue 24; REPA, issue 40): then even the quickest wave turns by less than a sixth of a circle between $t =
+# 0$ and $t = 1$, and all times look nearly alike. Whether it hurts is left open there: the noise in the picture tells
+# the time, too.
 
 # %% [markdown]
 # ## 6 · Train it
@@ -633,15 +634,15 @@ assert min(found["best"], found["mean"]) > found["one"] + 0.3
 
 # %% [markdown]
 # The *mean* of the six fills has a higher PSNR than one of them, and in our run than the best of six, though it is a blurred
-# face: PSNR prefers the average, and must not judge alone (lesson 8).
+# face: PSNR prefers the average, and may not judge alone.
 #
 # Many of the flow's fills are flawed: glasses on one eye only, twisted mouths. Lesson 6's network makes cleaner faces: it
 # was trained longer, on larger pictures. But it has *one* fill per hole.
 #
 # ### Are the answers as frequent as they should be?
 #
-# About three in ten of the drawn faces wear glasses, and our square hides them. So should about three in ten fills. The
-# course's attribute classifier (lesson 8) counts them; it may count half a pair, too.
+# About three in ten of the drawn faces wear glasses, which our square hides. So about three in ten fills should show
+# glasses. The course's attribute classifier (lesson 8) counts them; it may count half a pair, too.
 
 # %%
 features = features_for(faces)
