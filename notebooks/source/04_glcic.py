@@ -903,7 +903,7 @@ show_rows(rows, heading="Without a discriminator a blur; with it lines; after tw
 # true ones in the Fréchet distance, and a lower PSNR. PSNR rewards the average of all faces that fit, and that is a
 # blur, which the discriminator rejects (lesson 3).
 #
-# Lines become features with patience. The network of the row *shipped* has the same losses, twice the width, and two
+# Longer training turns lines into features. The network of the row *shipped* has the same losses, twice the width, and two
 # hours of training in place of minutes: it paints eyes, noses and mouths, and tears one pair of glasses.
 
 # %%

@@ -96,7 +96,8 @@ show_rows(rows | {"truth": look.image}, width=7.2, heading="The repaired system,
 
 # %% [markdown]
 # Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly right (in
-# our run it also marks a part of one hat); the fill is soft, like every fill from minutes of training.
+# our run it also marks a part of one hat); the fill is soft, as after minutes of training. (It sees 24 pixels far: in
+# the middle of a hole wider than 48 stands one flat colour.)
 #
 # The diagram below shows the repaired system. **The original has the same three networks.** It calls its locator
 # *predictor*. The third network, the *discriminator*, judges a **pair**: the damaged picture and a completed one.
@@ -609,7 +610,7 @@ for name, repair in {
 TRAP = Rung(l1=100)  # not on the ladder: L1 alone
 
 
-# %% tags=["nbval-check-output"]
+# %%
 class Trial(nn.Module):
     """A filler and its discriminator on one rung, for 32 × 32 pictures."""
 
@@ -644,6 +645,7 @@ class Trial(nn.Module):
         return self.discriminator(torch.cat([given, candidate], dim=1))
 
 
+# %% tags=["nbval-check-output"]
 for name in ("as it was", "+ overlap", "+ patch discriminator"):
     trial = Trial(LADDER[name], 0)
     counted = [count_parameters(part) for part in (trial.filler, trial.discriminator)]

@@ -554,8 +554,8 @@ titles = [name for name in exams for _ in range(2)]
 show_rows(rows, titles=titles, width=10, heading="What is found, in magenta: two faces per exam")
 
 # %% [markdown]
-# **What to see.** On these two faces the locator trained on noise cells misses most flat cells; over
-# the whole exam it finds about half. Trained on varied damage, it
+# **What to see.** On these two faces the locator trained on noise cells misses most flat cells; over the whole exam it
+# finds about half. Trained on varied damage, it
 # finds most of them, and thick scratches, but not the thin ones. Flat colour has a limit of its own: on a background
 # of the same colour a flat cell is invisible, to you as well.
 #
