@@ -82,7 +82,7 @@ test-assignments: setup
 
 weights: setup
 	$(RUN) tools/make_weights.py $(NAMES)
-	$(RUN) tools/weight_cards.py
+	$(RUN) tools/weight_cards.py $(NAMES)
 	$(RUN) tools/weight_list.py
 
 onnx: setup

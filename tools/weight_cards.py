@@ -1,8 +1,9 @@
-"""Write the card and the result strip of every file in `data/weights`: `make weights` calls it.
+"""Write the card and the result strip of files in `data/weights`: `make weights` calls it.
 
-A card is `data/weights/NAME.md`, its strip `NAME.jpg`. No photograph of a data set is shown:
-networks trained on photographs fill scikit-image's `astronaut` (NASA, public domain), the others
-drawn faces.
+A card is `data/weights/NAME.md`, its strip `NAME.jpg`; `weight_cards.py NAME …` writes some. A card
+tells the training's time and curve, which only the machine that trained knows: elsewhere it is
+left as it is. No photograph of a data set is shown: networks trained on photographs fill
+scikit-image's `astronaut` (NASA, public domain), the others drawn faces.
 """
 
 import json
@@ -45,9 +46,12 @@ KINDS = ("square", "centre", "free-form", "half")
 NOT_FOR_HALF = "Holes over half of a picture were not in its training: it is not meant for them."
 
 
-def main() -> None:
-    """A card and a strip for each file that is there."""
-    for name in shipped.available():
+def main(names: list[str]) -> None:
+    """A card and a strip for each of these files, or for all, whose training is known here."""
+    for name in names or shipped.available():
+        if not all(folder.is_dir() for folder, _ in runs(name, shipped.SHIPPED[name])):
+            print(f"{name}: card left as it is, its training runs are not on this machine")
+            continue
         strip(name).save(shipped.folder() / f"{name}.jpg", quality=88)
         (shipped.folder() / f"{name}.md").write_text(text(name), "utf-8")
         print(name)
@@ -189,4 +193,4 @@ def read_log(folder: Path) -> list[dict]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from inpaintlib.photos import shipped
 from inpaintlib.photos.shipped import SHIPPED, load, weights_for
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights, save_weights
-from tools import make_weights
+from tools import make_weights, weight_cards
 
 DATA = "INPAINTLIB_DATA"
 FACES = ImageSet(torch.zeros(2, 3, 64, 64, dtype=torch.uint8), "blanks", "free: zeros")
@@ -176,6 +177,20 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     told = "at another size with a new discriminator"
     assert words[1] == f"--preset shipped --steps 20 --seed 0 --large --start-from {small}", told
     assert words[2] == f"--preset shipped --steps 10 --seed 1 --start-from {full}"
+
+
+def test_a_card_stays_where_its_training_is_not_known(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
+    copy(data.default_folder() / "weights" / "gan-drawn.safetensors", folder)
+    card = folder / "gan-drawn.md"
+    card.write_text("16 minutes", "utf-8")
+    weight_cards.main(["gan-drawn"])
+    assert card.read_text("utf-8") == "16 minutes"
+    (tmp_path / "runs" / "weights" / "gan-drawn-1").mkdir(parents=True)
+    log = tmp_path / "runs" / "weights" / "gan-drawn-1" / "log.jsonl"
+    log.write_text('{"step": 4000, "seconds": 120.0}\n', "utf-8")
+    weight_cards.main(["gan-drawn"])
+    assert "2 minutes" in card.read_text("utf-8")
 
 
 @pytest.fixture
