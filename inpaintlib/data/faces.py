@@ -109,9 +109,11 @@ def celeba_part(names: list[str], partition: dict[str, list[str]], split: str) -
     """The names that belong to a split.
 
     CelebA's first 1,024 pictures all belong to its own training set, so they are split 80/10/10:
-    000001-000819, 000820-000921, 000922-001024. A copy of them that lacks pictures of the last
-    part keeps these borders, so that what is measured on either can be compared. Where nothing is
-    left to test on, the validation pictures stand in, with a warning.
+    000001-000819, 000820-000921, 000922-001024. A copy that ends inside of the last part, or goes
+    on behind it, keeps these borders, and all that is behind them is for training: what is measured
+    on any of these copies can be compared, and the shipped weights learned from no picture that
+    measures them. Where nothing is left to test on, the validation pictures stand in, with a
+    warning.
 
     Args:
         names: sorted.
@@ -126,10 +128,14 @@ def celeba_part(names: list[str], partition: dict[str, list[str]], split: str) -
         return [name for name in names if partition.get(name) == wanted]
     stems = [Path(name).stem for name in names]
     numbers = [int(stem) for stem in stems] if all(map(str.isdecimal, stems)) else [0]
-    if split_range(SUBSET, "validation").stop <= numbers[-1] <= SUBSET:
+    if numbers[0] <= split_range(SUBSET, "validation").stop <= numbers[-1]:
         borders = split_range(SUBSET, split)
-        pairs = zip(names, numbers, strict=True)
-        chosen = [name for name, number in pairs if borders.start < number <= borders.stop]
+        further = split == "train"
+        chosen = [
+            name
+            for name, number in zip(names, numbers, strict=True)
+            if borders.start < number <= borders.stop or (further and number > SUBSET)
+        ]
     else:
         chosen = names[split_range(len(names), split)]
     if chosen:

@@ -37,6 +37,12 @@ CROWDS = {
     "told apart": "told from the truth",
 }
 """What is measured of all pictures together: part of a card to the name in a table."""
+LEGEND = (
+    "Sharpness: 1 is the truth's. Fréchet and kernel distance: between the fills and the true "
+    "pictures as two sets, 0 is alike. Told from the truth: how often a classifier, shown one "
+    "picture, knows whether it is a fill; 0.5 is guessing. *Blended*: its seam taken away, as "
+    "`fill` does."
+)
 PRACTISED = ("square", "centre", "free-form")
 """Kinds of hole that are in the training of the shipped networks."""
 ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
@@ -151,6 +157,8 @@ def markdown(cards: Sequence[Card]) -> str:
         f"{first['data']}, {first['pictures']} pictures of {first['size']}×{first['size']}; masks "
         f"with seeds {', '.join(map(str, first['seeds']))}; all metrics in the hole; ± is half of "
         "a 95 % interval over the pictures.",
+        "",
+        LEGEND,
         "",
         row(head),
         row(["---"] + ["---:"] * (len(head) - 1)),

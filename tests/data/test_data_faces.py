@@ -124,7 +124,8 @@ def test_the_split_of_the_first_1024_pictures():
     assert sizes(1024) == [819, 102, 103]
     assert celeba_part(files(*range(1, 1025)), {}, "validation")[0] == "000820.jpg"
     assert sizes(1000) == [819, 102, 79], "a shorter copy keeps the borders"
-    assert sizes(2000) == [1600, 200, 200]
+    assert sizes(2000) == [819 + 976, 102, 103], "a longer copy trains on what is further on"
+    assert celeba_part(files(*range(1, 2001)), {}, "train")[818:820] == files(819, 1025)
     assert sizes(500) == [400, 50, 50]
     partition = {name: ["0"] for name in files(*range(1, 1025))}
     assert sizes(1024, partition) == [819, 102, 103], "all of one split: no use"
