@@ -92,8 +92,8 @@ SHIPPED = {
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, (Stage("shipped", 600),), "unet-drawn"),
     "unet-whole-celeba": Shipped("unet-whole", False, (Stage("shipped", 600),), "unet-celeba"),
-    "blind-drawn": Shipped("blind", True, both_sizes(1_500, 1_700)),
-    "blind-celeba": Shipped("blind", False, both_sizes(1_500, 1_700)),
+    "blind-drawn": Shipped("blind", True, (*both_sizes(1_500, 1_700), Stage("shipped", 1_300))),
+    "blind-celeba": Shipped("blind", False, (*both_sizes(1_500, 1_700), Stage("shipped", 1_300))),
     "flow-drawn": Shipped("flow", True, (Stage("shipped", 3_000), Stage("shipped", 3_000))),
     "flow-celeba": Shipped(
         "flow", False, (Stage("shipped", 3_000), Stage("shipped", 3_000), Stage("shipped", 5_000))

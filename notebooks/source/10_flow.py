@@ -578,7 +578,7 @@ for step in tqdm(range(steps)):
 assert sum(history[-10:]) / 10 < 0.8 * history[0], "the loss did not fall"
 
 # %%
-show_curves({"flow matching": history}, smooth=30, ylabel="loss (hole, and a tenth of the rest)")
+show_curves({"flow matching": history}, smooth=30, ylabel="squared error\n(hole + 0.1 × picture)")
 
 # %%
 rows = {"given": paint_holes(watched.image, watched.mask)} | strip | {"truth": watched.image}
