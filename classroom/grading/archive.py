@@ -6,6 +6,7 @@ Everything is read in memory: nothing is written where a zip's names point to.
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,14 +86,17 @@ def _unzipped(prefix: str, content: bytes, most: int, size: int) -> Iterator[Fil
         for member in members:
             if IGNORED.search(member.filename):
                 continue
-            inside = _read(archive, member)
+            trouble = "too large, or packed too tightly"
+            try:
+                inside = _read(archive, member)
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError) as error:
+                inside, trouble = None, f"cannot be read: {error}"
             size -= len(inside or b"")
             if size < 0:
                 raise TooMuchError("too many bytes in all")
             name, time = _clean(prefix + member.filename), _saved(member)
-            if prefix:
-                trouble = "" if inside is not None else "too large, or packed too tightly"
-                yield File(name, inside or b"", time, trouble)
+            if inside is None or prefix:
+                yield File(name, inside or b"", time, trouble if inside is None else "")
             else:
                 yield from _opened(name, inside, time)
 

@@ -31,6 +31,11 @@ class ByHand:
                 found[name] = float(given)
         return found
 
+    def covers(self, one: Graded) -> bool:
+        """Whether the teacher has given points for every cell."""
+        rows = [self.rows.get((one.submission.student, name), {}) for name in one.scores]
+        return bool(rows) and all(row.get("points") for row in rows)
+
     def comment(self, one: Graded, name: str) -> str:
         """The teacher's words on a cell."""
         return self.rows.get((one.submission.student, name), {}).get("comment", "")
@@ -98,13 +103,15 @@ def _check_cells(
 
 
 def _check_points(row: dict[str, str], path: Path) -> None:
-    """Points by hand are empty or a number from 0 to the full points."""
+    """Points by hand are empty or a number from 0 to the full points, for a cell that was found."""
+    who = f"{path.name}: {row['student']}, {row['cell']}"
+    if row["points"] and not row["of"]:
+        raise ValueError(f"{who}: expected a student and a cell of what was handed in")
     try:
-        good = not row["points"] or 0 <= float(row["points"]) <= float(row["of"] or "inf")
+        good = not row["points"] or 0 <= float(row["points"]) <= float(row["of"])
     except ValueError:
         good = False
     if not good:
-        who = f"{path.name}: {row['student']}, {row['cell']}"
         raise ValueError(f"{who}: expected 0 to {row['of']} points, got {row['points']!r}")
 
 

@@ -22,13 +22,14 @@ from nbformat import NotebookNode
 
 from classroom.grading import sandbox
 from classroom.grading.rebuild import grade_id
-from classroom.grading.visit import Gone, Room, StudentError, Visitor
+from classroom.grading.visit import Gone, LateError, Room, StudentError, Visitor
 from inpaintlib.notebook.exercises import in_kind
 
 SECONDS = 30.0  # for a cell, and for a check
 RESTARTS = 8  # of a student's process; then what is left gets no points
 MEMORY = f"{sandbox.MEMORY / 1e9:g} GB"
 TAKEN_OUT = "this cell stopped Python, and was taken out"
+LATE = "this cell did not end, and was taken out: does it wait, or catch every error in a loop?"
 HOARD = f"used all its {MEMORY} of memory"
 
 
@@ -110,8 +111,8 @@ class Examination:
             self.first.setdefault(name, error)
             if error.kind == "MemoryError":  # its variables may hold on to all of it
                 self.take_out(name, HOARD)
-        except Gone:
-            self.take_out(name, TAKEN_OUT)
+        except Gone as error:
+            self.take_out(name, LATE if isinstance(error, LateError) else TAKEN_OUT)
 
     def take_out(self, name: str, why: str) -> None:
         """Go on without a cell, in a new process."""
@@ -142,9 +143,9 @@ class Examination:
             if answer in self.result.taken_out:
                 raise Gone
             told = self.visit(name, answer, self.enter(position))
-        except Gone:
+        except Gone as error:
             if answer not in self.result.taken_out:
-                self.take_out(answer, TAKEN_OUT)
+                self.take_out(answer, LATE if isinstance(error, LateError) else TAKEN_OUT)
             told = self.result.taken_out[answer]
         except StudentError as error:
             told = self.told(error)

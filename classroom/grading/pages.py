@@ -69,7 +69,7 @@ def feedback(one: Graded, by_hand: ByHand, work: Work) -> tuple[str, str]:
         )
         if name.startswith("hidden") and lost and code.get(f"solution-{shown}", "").strip():
             body.append(f"<p><small>Your code</small></p><pre>{_lines(code, shown)}</pre>")
-    notes = [why for why in one.human if "was restored" in why or "taken out" in why]
+    notes = [why for why in one.human if "is restored" in why or "taken out" in why]
     body += [f"<p><small>{escape(note)}</small></p>" for note in notes]
     return title, "\n".join(body)
 

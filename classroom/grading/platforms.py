@@ -30,9 +30,11 @@ def write_platforms(folder: Path, marked: list[Graded], by_hand: ByHand, work: W
 
 
 def _total(one: Graded, by_hand: ByHand) -> str:
-    """All points, or nothing while some are to be marked."""
+    """All points, or nothing while some are to be marked; the teacher may mark all by hand."""
     points = by_hand.points(one).values()
-    return "" if None in points or one.status else number(sum(p for p in points if p is not None))
+    if None in points or (one.status and not by_hand.covers(one)):
+        return ""
+    return number(sum(p for p in points if p is not None))
 
 
 def _moodle(folder: Path, marked: list[Graded], by_hand: ByHand, work: Work) -> None:

@@ -35,15 +35,22 @@ def rebuild(content: bytes, release: NotebookNode) -> tuple[NotebookNode, list[s
 
     rebuilt = nbformat.from_dict(json.loads(json.dumps(release)))
     cells = list(extras.get("", []))
+    place = 0  # behind the last cell that they kept, before what they added there
     for cell in rebuilt.cells:
-        name = grade_id(cell)
+        name, marks = grade_id(cell), cell.metadata.nbgrader
         if name not in answers:
-            notes.append(f"{name} was missing")
-        elif cell.metadata.nbgrader.solution:
+            notes.append(f"{name} was missing and is restored")
+            if marks.solution or not marks.grade:  # an answer in a cell of their own runs later
+                cells.insert(place, cell)
+                place += 1
+                continue
+        elif marks.solution:
             cell.source = answers[name]
         elif cell.cell_type == "code" and answers[name].split() != cell.source.split():
-            notes.append(f"{name} was changed")
-        cells += [cell, *extras.get(name, [])]
+            notes.append(f"{name} was changed and is restored")
+        cells.append(cell)
+        place = len(cells)
+        cells += extras.get(name, [])
     for number, cell in enumerate(cell for cell in cells if not grade_id(cell)):
         cell["id"] = f"extra-{number}"
     rebuilt.cells = cells

@@ -34,6 +34,7 @@ def read_roster(path: Path) -> list[Member]:
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
     head = [cell.strip().casefold() for cell in rows[0]] if rows else []
     titled = any(cell in (*NAMES, *ID, "first name", "email", "email address") for cell in head)
+    titled |= any("@" in cell for row in rows[1:] for cell in row) and "@" not in "".join(head)
     found = [_member(head if titled else [], row) for row in rows[titled:]]
     found = [member for member in found if member.keys and "pointspossible" not in member.keys]
     if not found:
@@ -44,11 +45,14 @@ def read_roster(path: Path) -> list[Member]:
 def _member(head: list[str], row: list[str]) -> Member:
     cells = [cell.strip() for cell in row]
     by_title = dict(zip(head, cells, strict=False))
-    whole = " ".join(filter(None, (by_title.get("first name"), by_title.get("last name"))))
+    pair = [cell for cell in cells[:2] if cell and not re.search(r"[@\d,]", cell)]  # Ada; Lovelace
+    last = by_title.get("last name") or by_title.get("surname")
+    whole = " ".join(filter(None, (by_title.get("first name"), last)))
     name = next((by_title[title] for title in NAMES if by_title.get(title)), "") or whole
-    name = name or next((cell for cell in cells if cell), "")
+    name = name or " ".join(pair) or next((cell for cell in cells if cell), "")
     turned = "".join(reversed(name.partition(","))) if "," in name else ""
-    given = [name, turned, whole, "".join(reversed(whole.split(" ", 1))), *cells]
+    given = [name, turned, whole, "".join(reversed(whole.split(" ", 1)))]
+    given += [" ".join(pair), " ".join(reversed(pair)), *cells]
     keys = {key(text) for cell in given for text in (cell, cell.partition("@")[0])}
     return Member(name, frozenset(keys - {""}))
 

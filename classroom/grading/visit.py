@@ -28,6 +28,10 @@ class Gone(Exception):
     """The student's process has ended, or was ended because it did not answer in time."""
 
 
+class LateError(Gone):
+    """The student's process was ended because it did not answer in time."""
+
+
 class StudentError(Exception):
     """A student's code raised an exception.
 
@@ -79,13 +83,13 @@ class Room:
         """One request and its answer.
 
         Raises:
-            Gone: the process has ended.
+            Gone: the process has ended; LateError where it had to be ended.
             StudentError: the student's code raised an exception.
         """
-        process = self.process
+        process, late = self.process, threading.Event()
         assert process.stdin is not None
         assert process.stdout is not None
-        alarm = threading.Timer(SLOW * seconds, process.kill)
+        alarm = threading.Timer(SLOW * seconds, lambda: (late.set(), process.kill()))
         alarm.start()
         try:
             wire.send(process.stdin, cloudpickle.dumps((what, *arguments)))
@@ -97,7 +101,7 @@ class Room:
             problem = answer.get("problem")
         except (EOFError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             process.kill()
-            raise Gone(str(error)) from error
+            raise (LateError if late.is_set() else Gone)(str(error)) from error
         finally:
             alarm.cancel()
         if isinstance(problem, dict):

@@ -26,6 +26,7 @@ from classroom.grading.rebuild import grade_id, rebuild
 from classroom.grading.words import suspicious
 
 SECONDS = 600  # for one submission, all in all
+NOT_GRADED = "not graded"
 
 
 @dataclass
@@ -65,7 +66,8 @@ class Work:
     @cached_property
     def grader(self) -> bytes:
         """Changes with the grader: then everything is graded again."""
-        files = sorted((ROOT / "classroom" / "grading").rglob("*.py"))
+        rooms = (ROOT / "classroom" / "grading", ROOT / "inpaintlib")  # the checks call the package
+        files = sorted(path for room in rooms for path in room.rglob("*.py"))
         return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
 
     def release(self, assignment: str) -> NotebookNode:
@@ -82,7 +84,7 @@ class Work:
         try:
             self._grade(graded)
         except Exception as error:  # nobody's file may stop the class
-            graded.status = "not graded"
+            graded.status = NOT_GRADED
             graded.note(f"could not be graded: {type(error).__name__}: {str(error)[:300]}")
         return graded
 
@@ -106,7 +108,9 @@ class Work:
             graded.note(f"{cell}: {why}", cell)
         if tried := result.get("tried", []):
             graded.note(f"tried what is not allowed ({len(tried)} times): {tried[0]}")
-        graded.human += result.get("human", [])
+        graded.human += result["human"]
+        if result["human"]:
+            graded.status = NOT_GRADED
 
     def check(self, assignment: str) -> None:
         """Make sure that this computer marks right work as right.
@@ -123,7 +127,10 @@ class Work:
             raise ValueError(f"{assignment}: the reference solution loses points: {lost} {told}")
 
     def _result(self, submission: Submission, notebook: NotebookNode) -> dict:
-        """Examine a rebuilt notebook, unless that has been done."""
+        """Examine a rebuilt notebook, unless that has been done.
+
+        An examination that did not end is not kept: it may be the computer's fault.
+        """
         text = nbformat.writes(notebook)
         parts = self.grader + self.reference(submission.assignment) + text.encode()
         key = hashlib.sha256(parts).hexdigest()[:12]
@@ -136,6 +143,8 @@ class Work:
         (place / "notebook.ipynb").write_text(text, encoding="utf-8")
         shutil.copy(_path("source", submission.assignment), place / "source.ipynb")
         result = examine_apart(place)
+        if result["human"]:
+            return result
         part = place / "graded.part"
         part.write_text(json.dumps(result), encoding="utf-8")
         part.replace(kept)  # appears whole or not at all
@@ -148,7 +157,11 @@ def _path(part: str, assignment: str) -> Path:
 
 
 def examine_apart(place: Path) -> dict:
-    """Examine in a process of its own, stopped with all it started when it takes too long."""
+    """Examine in a process of its own, stopped with all it started when it takes too long.
+
+    Returns:
+        What `examine` found, and in `human` why it found nothing.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "classroom.grading.examine", str(place)],
         stdin=subprocess.DEVNULL,

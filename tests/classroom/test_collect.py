@@ -14,7 +14,7 @@ import nbformat
 import psutil
 import pytest
 from made_class import NAME, read, solved
-from nbformat.v4 import new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from classroom import assignments
 from classroom.grading import archive, run
@@ -211,9 +211,25 @@ def test_rebuilding_keeps_answers_and_restores_the_rest():
     assert [grade_id(c) for c in rebuilt.cells] == [grade_id(c) for c in read("release").cells]
     assert rebuilt.cells[3].source.endswith("# mine")
     assert rebuilt.cells[4].source == read("release").cells[4].source
-    assert notes == ["setup was missing", "check-00-1 was changed"]
+    assert notes == ["setup was missing and is restored", "check-00-1 was changed and is restored"]
     with pytest.raises(ValueError, match="not a notebook"):
         rebuild(b"%PDF", read("release"))
+
+
+@pytest.mark.parametrize("gone", [0, 1, 2])
+def test_an_answer_in_a_cell_of_their_own_runs_after_the_restored_stub(gone: int):
+    """They deleted the stub, and with it the task above it, or the check below it."""
+    theirs = solved()
+    names = [grade_id(cell) for cell in theirs.cells]
+    place = names.index("solution-00-1")
+    source = theirs.cells[place].source
+    first = place - (gone == 1)
+    theirs.cells[first : place + 1 + (gone == 2)] = [new_code_cell(source)]
+    rebuilt, _ = rebuild(nbformat.writes(theirs).encode(), read("release"))
+    order = [grade_id(cell) for cell in rebuilt.cells]
+    (mine,) = [number for number, cell in enumerate(rebuilt.cells) if cell.source == source]
+    assert order.index("solution-00-1") < mine < order.index("check-00-1")
+    assert [name for name in order if name] == names
 
 
 @pytest.mark.parametrize("after", ["question-00-4", "answer-00-4"])
@@ -329,6 +345,9 @@ ROSTERS = {
     "Canvas": 'Student,ID,SIS User ID,Section\n    Points Possible,,,\n"Lovelace, Ada",12345,,A\n'
     '"Hopper, Grace",4711,,A\n',
     "names": "Ada Lovelace\nGrace Hopper\n",
+    "surnames": "First name,Surname,Email\nAda,Lovelace,ada@x.org\nGrace,Hopper,g@x.org\n",
+    "another language": "Vorname;Nachname;E-Mail\nAda;Lovelace;a@x.org\nGrace;Hopper;g@x.org\n",
+    "last name first": "Lovelace, Ada\nHopper, Grace\n",
 }
 
 
@@ -388,6 +407,46 @@ def test_whatever_goes_wrong_is_a_row_for_a_person(tmp_path: Path, monkeypatch: 
     assert graded.status == "not graded"
     assert graded.human == ["could not be graded: RuntimeError: the disk is on fire"]
     assert sum(got or 0 for got in graded.scores.values()) == 0
+
+
+def test_what_did_not_end_is_examined_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A computer that was asleep or out of memory gives nobody 0 points for ever."""
+    ends = iter(
+        [{"human": ["could not be graded within 600 s"]}, {"human": [], "scores": {"x": 1}}]
+    )
+    monkeypatch.setattr("classroom.grading.work.examine_apart", lambda _: next(ends))
+    handed_in = Submission("ada", NAME, "", nbformat.writes(solved()).encode(), datetime.min)
+    first = Work(tmp_path).grade(handed_in)
+    assert (first.status, first.human) == ("not graded", ["could not be graded within 600 s"])
+    for _ in range(2):  # the second time it is read
+        again = Work(tmp_path).grade(handed_in)
+        assert (again.status, again.scores["x"]) == ("", 1)
+
+
+def test_marks_are_given_anew_when_the_code_of_the_checks_changes(tmp_path, monkeypatch):
+    hashed = []
+    read_bytes = Path.read_bytes
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda path: hashed.append(path.name) or read_bytes(path))
+        assert Work(tmp_path).grader
+    assert {"work.py", "agreement.py", "network_checks.py", "losses.py"} <= set(hashed)
+
+
+def damaged(content: bytes) -> bytes:
+    """A zip whose first member has another checksum than its content."""
+    place = content.index(b"PK\x03\x04") + 14
+    wrong = bytes(255 - byte for byte in content[place : place + 4])
+    return content.replace(content[place : place + 4], wrong)
+
+
+def test_a_damaged_file_in_the_zip_of_a_class_costs_nobody_else_a_mark(tmp_path: Path):
+    work = nbformat.writes(solved()).encode()
+    path = tmp_path / "class.zip"
+    path.write_bytes(damaged(zipped(ada=work, grace=work + b" ")))
+    chosen, rejected = collect(path, NAMES)
+    assert [one.student for one in chosen] == ["grace"]
+    assert [one.student for one in rejected] == ["ada"]
+    assert "cannot be read: Bad CRC-32" in rejected[0].notes[0]
 
 
 def zipped(**members: bytes) -> bytes:

@@ -45,7 +45,9 @@ def test_points_by_hand_are_kept_and_added(tmp_path: Path):
     handed_in = Submission("=alice", NAME, "alice.ipynb", b"", datetime(2026, 5, 1))
     scores = {"check-00-1": 2.0, "hidden-00-1": 0.0, "answer-00-4": None}
     told = {"hidden-00-1": "every place must be <b>as likely</b>"}
-    graded = Graded(handed_in, scores, told, ["setup was missing"], notebook=solved())
+    graded = Graded(
+        handed_in, scores, told, ["setup was missing and is restored"], notebook=solved()
+    )
     out = tmp_path / "marks.csv"
     write_report([graded], out, Prepared())
     row = rows_of(out)[0]
@@ -54,6 +56,7 @@ def test_points_by_hand_are_kept_and_added(tmp_path: Path):
     assert row["student"] == "'=alice", "a spreadsheet must not take a name for a formula"
     page = next((tmp_path / "marks/feedback").iterdir()).read_text(encoding="utf-8")
     assert "every place must be &lt;b&gt;as likely" in page
+    assert "setup was missing and is restored" in page
     to_read = (tmp_path / f"marks/answers-{NAME}.html").read_text(encoding="utf-8")
     assert "I ask for scores in the hole" in to_read
     assert "Spread and pairing" in to_read
@@ -192,6 +195,10 @@ def test_a_correction_needs_a_reason_and_is_kept(tmp_path: Path):
     write_table(by_hand, COLUMNS, [*rows, typo])
     with pytest.raises(ValueError, match=r"expected a cell of check-00-1.*got 'check-00-9'"):
         write_report([graded()], out, Prepared())
+    for wrong in ({"student": "alise"}, {"cell": "check-00-9"}):
+        write_table(by_hand, COLUMNS, [*rows, new | {"comment": "x"} | wrong])
+        with pytest.raises(ValueError, match="expected a student and a cell of what was handed in"):
+            write_report([graded()], out, Prepared())
 
 
 def test_the_page_says_what_is_marked_so_far(tmp_path: Path):
@@ -216,6 +223,21 @@ def test_answers_are_rendered_and_harmless(tmp_path: Path):
     assert 'href="javascript' not in page
     assert 'href="https://example.org"' in page
     assert page.count("</script>") == 2, "the data and the page's own script"
+
+
+def test_what_could_not_be_graded_has_a_grade_when_a_person_has_marked_it_all(tmp_path: Path):
+    origin = "Ada Lovelace_12345_assignsubmission_file_/a.ipynb"
+    one = handed_in("Ada Lovelace_12345", origin=origin)
+    one.status = "not graded"
+    out, by_hand = tmp_path / "marks.csv", tmp_path / "marks/by-hand.csv"
+    write_report([one], out, Prepared())
+    rows = [row | {"points": "3"} for row in rows_of(by_hand)]
+    given = {name for name, got in one.scores.items() if got is not None}
+    new = [{"student": one.submission.student, "cell": name} for name in sorted(given)]
+    for more, grade in (([], ""), ([r | {"points": "1", "comment": "read"} for r in new], "4")):
+        write_table(by_hand, COLUMNS, [*rows, *more])
+        write_report([one], out, Prepared())
+        assert rows_of(tmp_path / f"marks/moodle-{NAME}.csv")[0]["Grade"] == grade
 
 
 def test_files_for_the_platforms(tmp_path: Path):

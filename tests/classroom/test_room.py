@@ -17,7 +17,7 @@ from classroom.grading import examine, sandbox
 from classroom.grading.examine import Examination
 from classroom.grading.room import wire
 from classroom.grading.room.watch import watch
-from classroom.grading.visit import Gone, Room, StudentError, Visitor
+from classroom.grading.visit import Gone, LateError, Room, StudentError, Visitor
 
 needs_bubblewrap = pytest.mark.skipif(
     not sandbox.available(), reason="bubblewrap is not installed, or may not make a sandbox here"
@@ -212,6 +212,13 @@ def test_time_is_limited_and_an_end_is_noticed(room: Room):  # the last one: it 
         student(room, "endless")()
     with pytest.raises(Gone):
         student(room, "leaves")()
+
+
+def test_what_waits_is_ended_and_is_no_crash(tmp_path: Path):
+    found = Room(sandbox.walls(tmp_path, sandbox=sandbox.available()), tmp_path)
+    with pytest.raises(LateError):
+        found.ask("cell", "solution-00-1", "import time; time.sleep(1000)", 30.0, seconds=0.5)
+    found.close()
 
 
 # The walls -----------------------------------------------------------------------------------

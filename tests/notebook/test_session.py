@@ -76,3 +76,14 @@ def test_a_wrong_reference_is_found_even_while_the_stub_is_unsolved():
 
     with pytest.raises(AssertionError):
         check(stub, lambda x: x, check_double)
+
+
+def test_an_error_of_torch_is_no_untouched_stub():
+    """Torch raises NotImplementedError itself for a module whose `forward` is misspelt."""
+
+    class Net(torch.nn.Module):
+        def forwrad(self, x):
+            return x
+
+    with pytest.raises(NotImplementedError, match="forward"):
+        check(Net, torch.nn.Identity, lambda net: net()(torch.zeros(1)))
