@@ -75,6 +75,7 @@ class Studio {
     } catch (error) {
       this.painter.push({ message: error.message });
     }
+    this.fill(); // after a failure too: a picture that was asked for has stopped the fill that ran
   }
 
   async answer({ request, ...content }, buffers) {
@@ -87,7 +88,6 @@ class Studio {
       const shown = await this.engine.ask(request, upload ? { ...content, content: buffers[0] } : content, buffers);
       this.show(shown, upload ? "upload" : content.source);
     }
-    this.fill();
   }
 
   show(shown, source) {
