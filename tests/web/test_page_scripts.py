@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from inpaintlib.studio.painter import sources_of
+
 build = pytest.importorskip("web.build", reason="needs the extra `web`")
 
 # a photo with nine far holes, and a network that answers in the same task, as onnxruntime-web does
@@ -98,3 +100,100 @@ def test_a_long_harmonic_fill_lets_messages_in_and_stops(tmp_path):
         """,
     )
     assert found == [True, None, [1, 2, 3, 4, 5]]
+
+
+def test_a_download_that_breaks_names_its_file_and_its_progress_ends(tmp_path):
+    found = node(
+        tmp_path,
+        build.worker_script(),
+        """
+        const seen = [], said = [];
+        const files = new Files("http://page/", null, (progress) => seen.push(progress));
+        const broken = { read: async () => { throw new TypeError("network error"); } };
+        const answers = [
+          async () => { throw new TypeError("Failed to fetch"); },
+          async () => ({ ok: false, status: 404 }),
+          async () => ({ ok: true, body: { getReader: () => broken } }),
+        ];
+        (async () => {
+          for (const answer of answers) {
+            globalThis.fetch = answer;
+            await files.bytes("models/net", 9).catch((error) => said.push(error.message));
+            said.push(seen.at(-1));
+          }
+          report(said);
+        })();
+        """,
+    )
+    assert found[1::2] == [None] * 3
+    for message, reason in zip(
+        found[::2], ["Failed to fetch", "404", "network error"], strict=True
+    ):
+        assert message.startswith(f"models/net could not be fetched ({reason}): are you offline?")
+
+
+def test_a_hole_for_another_picture_is_dropped_and_an_answer_that_is_none_ends_the_wait(tmp_path):
+    found = node(
+        tmp_path,
+        build.studio_script().replace("export async", "async").replace("import.meta.url", "''"),
+        """
+        const studio = Object.create(Studio.prototype), nothing = () => {};
+        const size = { height: 2, width: 3, mask_bytes: new DataView(new ArrayBuffer(6)) };
+        studio.newest = 0;
+        studio.painter = new Model(size, nothing, nothing);
+        studio.comparison = new Model({ left: "original", right: "net" }, nothing, nothing);
+        studio.engine = { ask: async (what) => {
+          if (what === "fill") return null;
+          studio.painter.push({ height: 4 }); // another picture, meanwhile
+          return new Uint8Array(6).fill(1);
+        } };
+        (async () => {
+          await studio.asked({ request: "hole" });
+          const kept = new Uint8Array(studio.painter.get("mask_bytes").buffer)[0];
+          await studio.fill();
+          report([kept, studio.comparison.get("working")]);
+        })();
+        """,
+    )
+    assert found == [0, ""]
+
+
+def test_a_pinch_zooms_little_by_little_and_the_wheel_by_a_fifth(tmp_path):
+    found = node(
+        tmp_path,
+        sources_of("input.js"),
+        """
+        const box = { left: 0, top: 0, width: 1, height: 1 };
+        const zooms = [], page = {
+          state: { zoom: 1 },
+          find: () => ({ getBoundingClientRect: () => box }),
+          setZoom: (zoom) => zooms.push(zoom),
+        };
+        for (const [deltaY, deltaMode] of [[-2, 0], [120, 0], [-3, 1], [0, 0]]) {
+          const event = { ctrlKey: true, deltaY, deltaMode, clientX: 0, clientY: 0 };
+          turn(page, { ...event, preventDefault() {} });
+        }
+        report(zooms);
+        """,
+    )
+    assert found == pytest.approx([1.008, 1 / 1.2, 1.197, 1], abs=1e-3)
+
+
+def test_undo_is_heard_from_a_button_and_not_from_a_number_field(tmp_path):
+    found = node(
+        tmp_path,
+        sources_of("input.js"),
+        """
+        const steps = [], page = { go: (step) => steps.push(step) };
+        const pressed = (inField, key, shiftKey = false) => travel(page, {
+          key, shiftKey, ctrlKey: true, target: { matches: () => inField }, preventDefault() {},
+        });
+        pressed(false, "z");
+        pressed(true, "z");
+        pressed(false, "Z", true);
+        pressed(false, "y");
+        pressed(false, "b");
+        report(steps);
+        """,
+    )
+    assert found == [-1, 1, 1]

@@ -4,7 +4,7 @@
 const ORIGINAL = "original";
 let files, networks, facts, colours;
 let photo = null, known = true; // the picture, and whether what it shows in a hole is the truth
-let saved = null; // the right answer at its own size
+let saved = null; // the right answer, its picture at its own size
 let newest = 0;
 
 const answers = {
@@ -47,7 +47,7 @@ const answers = {
       if (!found.at(-1)) return null;
     }
     const [left, right] = found;
-    saved = right.picture;
+    saved = right;
     const scored = known && right.method !== ORIGINAL;
     const map = scored && errorMap(toPlanes(right.picture), toPlanes(photo), photo.width, photo.height, colours);
     return {
@@ -59,7 +59,7 @@ const answers = {
   },
 
   async save() {
-    return pngOf(saved);
+    return { method: saved.method, png: await pngOf(saved.picture) };
   },
 };
 
