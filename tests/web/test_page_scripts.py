@@ -108,15 +108,15 @@ def test_a_download_that_breaks_names_its_file_and_its_progress_ends(tmp_path):
         build.worker_script(),
         """
         const seen = [], said = [];
-        const files = new Files("http://page/", null, (progress) => seen.push(progress));
+        files = new Files("http://page/", null, (progress) => seen.push(progress));
         const broken = { read: async () => { throw new TypeError("network error"); } };
-        const answers = [
+        const replies = [
           async () => { throw new TypeError("Failed to fetch"); },
           async () => ({ ok: false, status: 404 }),
           async () => ({ ok: true, body: { getReader: () => broken } }),
         ];
         (async () => {
-          for (const answer of answers) {
+          for (const answer of replies) {
             globalThis.fetch = answer;
             await files.bytes("models/net", 9).catch((error) => said.push(error.message));
             said.push(seen.at(-1));
