@@ -11,7 +11,7 @@ const page = (choices) => `
     <span class="ip-versus" aria-hidden="true">versus</span>
     <select class="ip-right" aria-label="Method: right picture">${options(choices)}</select>
     <button type="button" class="ip-another" hidden>Another fill</button>
-    <span class="ip-working" role="status" hidden></span>
+    <span class="ip-working" aria-hidden="true" hidden></span><span class="ip-status" role="status"></span>
     <button type="button" data-do="save" title="Save the right picture as PNG" aria-label="Save the right picture as PNG">
       <svg viewBox="0 0 24 24" aria-hidden="true"><path d="${SAVE}"/></svg></button>
   </div>
@@ -36,6 +36,9 @@ function render({ model, el }) {
   const find = (name) => el.querySelector(`.ip-${name}`);
   const { hear, forget } = follow(model);
   let clock;
+  const announce = (text) => { // once: a screen reader reads every change
+    if (find("status").textContent !== text) find("status").textContent = text;
+  };
 
   hear(["left", "right"], () => {
     for (const side of ["left", "right"]) find(side).value = model.get(side);
@@ -43,6 +46,9 @@ function render({ model, el }) {
   for (const [name, place] of [["left_picture", "over"], ["right_picture", "under"], ["errors", "map"]]) {
     hear([name], () => showPicture(find(place), model.get(name)));
   }
+  find("under").addEventListener("load", ({ target }) => { // its shape is the other two's
+    el.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
+  });
   hear(["errors", "rows"], () => { // before the first answer neither is there
     find("error").classList.toggle("ip-none", model.get("rows").length > 0 && !model.get("errors").byteLength);
   });
@@ -58,12 +64,14 @@ function render({ model, el }) {
     const start = performance.now(), name = model.get("working");
     el.dataset.working = name; // at once: what tests wait for
     const tick = () => {
-      const seconds = (performance.now() - start) / 1000;
-      find("working").hidden = !name || seconds * 1000 < SLOW;
+      const seconds = (performance.now() - start) / 1000, slow = name && seconds * 1000 >= SLOW;
+      find("working").hidden = !slow;
       find("working").textContent = `${name} is working … ${seconds.toFixed(1)} s`;
+      if (slow) announce(`${name} is working`);
     };
     tick();
     if (name) clock = setInterval(tick, 100);
+    else if (find("status").textContent) announce("Finished");
   });
   for (const side of ["left", "right"]) {
     find(side).addEventListener("change", (event) => {
@@ -76,7 +84,7 @@ function render({ model, el }) {
     if (model.get("scaled")) return model.send({ request: "save" }); // at its own size, on this computer
     const link = document.createElement("a");
     link.href = find("under").src;
-    link.download = `${model.get("right")}.png`;
+    link.download = `${model.get("rows").at(-1)?.method ?? "original"}.png`; // the shown one's, not the menu's
     link.click();
   });
   return () => {

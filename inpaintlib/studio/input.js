@@ -2,13 +2,15 @@
 
 const KEYS = { b: "brush", e: "eraser", r: "rectangle", l: "lasso", Delete: "clear", Backspace: "clear", "+": "in", "=": "in", "-": "out" };
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const NOTCH = Math.log(1.2); // the most that one turn zooms; a pinch on a trackpad sends many small ones
 const PEN_ERASER = 32; // the bit of PointerEvent.buttons
 
 function listen(page) {
   listenToButtons(page);
   listenToPointers(page);
   page.stage.addEventListener("keydown", (event) => press(page, event));
-  page.stage.addEventListener("blur", () => movePen(page, null));
+  page.root.addEventListener("keydown", (event) => travel(page, event));
+  page.stage.addEventListener("blur", () => leave(page));
   page.find("view").addEventListener("wheel", (event) => turn(page, event), { passive: false });
 }
 
@@ -140,8 +142,9 @@ function turn(page, event) {
     event.preventDefault();
     const box = page.find("view").getBoundingClientRect();
     const x = (event.clientX - box.left) / box.width, y = (event.clientY - box.top) / box.height;
-    page.setZoom(page.state.zoom * (event.deltaY < 0 ? 1.2 : 1 / 1.2), x, y);
-  } else if (document.activeElement === page.stage) {
+    const change = -event.deltaY * (event.deltaMode ? 0.06 : 0.004); // in lines or in pixels
+    page.setZoom(page.state.zoom * Math.exp(Math.min(NOTCH, Math.max(-NOTCH, change))), x, y);
+  } else if (event.deltaY && document.activeElement === page.stage) {
     event.preventDefault();
     page.setSize(page.size - Math.sign(event.deltaY));
   }
@@ -150,12 +153,9 @@ function turn(page, event) {
 // keyboard ---------------------------------------------------------------------------------------
 
 function press(page, event) {
-  const control = event.ctrlKey || event.metaKey;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (control && key === "z") act(page, event.shiftKey ? "redo" : "undo");
-  else if (control && key === "y") act(page, "redo");
-  else if (control) return;
-  else if (MOVES[key]) steer(page, MOVES[key], event.shiftKey ? 8 : 1);
+  if (event.ctrlKey || event.metaKey) return; // heard by `travel`
+  if (MOVES[key]) steer(page, MOVES[key], event.shiftKey ? 8 : 1);
   else if (key === " " || key === "Enter") setDownOrLift(page);
   else if (key === "Escape") page.drop();
   else if (key === "[" || key === "]") page.setSize(page.size + (key === "[" ? -1 : 1));
@@ -163,6 +163,21 @@ function press(page, event) {
   else if (KEYS[key]) act(page, KEYS[key]);
   else return;
   event.preventDefault();
+}
+
+/** Undo and redo, from every part of the painter but a field with an undo of its own. */
+function travel(page, event) {
+  if (!(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=range])")) return;
+  const key = event.key.toLowerCase();
+  if (key !== "z" && key !== "y") return;
+  act(page, key === "y" || event.shiftKey ? "redo" : "undo");
+  event.preventDefault();
+}
+
+/** The keyboard goes elsewhere: a stroke that it has begun ends here, else it would never. */
+function leave(page) {
+  if (page.pen) page.finish();
+  movePen(page, null);
 }
 
 function movePen(page, pen) {

@@ -79,6 +79,7 @@ class Page {
   takeMask() {
     if (this.model.get("width") * this.model.get("height") !== this.mask.length) return; // resize follows
     const mask = this.fromKernel();
+    if (mask.length !== this.mask.length) return; // of another picture
     if (mask.every((value, place) => value === this.mask[place])) return;
     this.mask = mask;
     this.remember();
@@ -88,8 +89,11 @@ class Page {
   async showPicture() {
     if (this.model.get("width") !== this.width || this.model.get("height") !== this.height) this.resize();
     this.showSource();
-    const bitmap = await createImageBitmap(new Blob([this.model.get("picture")], { type: "image/png" }));
-    this.find("picture").getContext("2d").drawImage(bitmap, 0, 0);
+    const picture = this.model.get("picture");
+    const bitmap = await createImageBitmap(new Blob([picture], { type: "image/png" }));
+    const newest = picture === this.model.get("picture"); // else an older one could be drawn last
+    if (newest) this.find("picture").getContext("2d").drawImage(bitmap, 0, 0);
+    bitmap.close();
   }
 
   showSource() {

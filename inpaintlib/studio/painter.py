@@ -44,6 +44,12 @@ def bytes_trait() -> traitlets.Bytes:
     )
 
 
+def _mask_for(content: Any, painter: "Painter") -> bytes:
+    """A mask that the browser sends; the one here, if it was painted before the picture changed."""
+    mask = bytes(content)
+    return mask if len(mask) == painter.height * painter.width else painter.mask_bytes
+
+
 def explain(error: Exception) -> str:
     """What a reader needs: the words of a ValueError, else also where the exception arose."""
     if isinstance(error, ValueError):
@@ -82,7 +88,7 @@ class Painter(anywidget.AnyWidget):
     _esm = sources_of("view.js", "raster.js", "markup.js", "input.js", "painter.js")
     _css = sources_of("look.css", "painter.css")
     picture = bytes_trait()
-    mask_bytes = bytes_trait()
+    mask_bytes = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=_mask_for)
     height = traitlets.Int().tag(sync=True)  # of what is shown and painted on
     width = traitlets.Int().tag(sync=True)
     full_height = traitlets.Int().tag(sync=True)  # of the picture, and of the mask that is saved

@@ -1,6 +1,7 @@
 """The studio as a page of its own: Voilà runs its one cell, for this computer only."""
 
 import importlib.util
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,8 @@ def serve(
 ) -> None:
     """Serve the studio at http://127.0.0.1:`port`, or the next free port, until Ctrl-C.
 
+    Only the address with the token that is printed opens it: others may use this computer too.
+
     Args:
         browser: whether to open it.
         theme: "light" or "dark".
@@ -30,6 +33,17 @@ def serve(
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")
     from voila.app import Voila  # an extra
 
+    class Studio(Voila):
+        def launch_browser(self) -> None:
+            """Open the address with its token, which Voilà's own method leaves out.
+
+            By a file that only its owner reads: a browser's arguments are seen by everybody.
+            """
+            address = f"{self.connection_url}?token={self.identity_provider.token}"
+            page = Path(self.connection_dir) / "open.html"
+            page.write_text(f'<meta http-equiv="refresh" content="0;url={address}">')
+            webbrowser.open(page.as_uri())
+
     if not (shipped.available() or models):
         print(f"Only formulas will answer: {shipped.nothing_here()}", flush=True)
 
@@ -37,7 +51,7 @@ def serve(
         Inpainter(model)  # before the page is there
     with TemporaryDirectory() as folder:
         notebook = write_notebook(Path(folder), [str(Path(model).resolve()) for model in models])
-        Voila.launch_instance(arguments(notebook, port=port, browser=browser, theme=theme))
+        Studio.launch_instance(arguments(notebook, port=port, browser=browser, theme=theme))
 
 
 def write_notebook(folder: Path, models: Sequence[str] = ()) -> Path:
@@ -57,6 +71,7 @@ def arguments(notebook: Path, *, port: int, browser: bool, theme: str) -> list[s
     return [
         str(notebook),
         "--Voila.ip=127.0.0.1",
+        "--Voila.auto_token=True",
         f"--port={port}",
         f"--theme={theme}",
         "--show_tracebacks=True",

@@ -1,6 +1,7 @@
 """A browser, a JupyterLab of its own and a page in it, started once for all browser tests."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -171,11 +172,11 @@ def kernel(studio):
 
 @pytest.fixture(scope="session")
 def voila(browser, tmp_path_factory):
-    """The address of the studio served by `python -m inpaintlib studio`."""
+    """The address of the studio served by `python -m inpaintlib studio`, with its token."""
     pytest.importorskip("voila", reason="Voilà is not installed: pip install 'inpaintlib[app]'")
     folder = tmp_path_factory.mktemp("voila")
     port = free_port()
     address = f"http://127.0.0.1:{port}/"
     command = [sys.executable, "-m", "inpaintlib", "studio", "--no-browser", f"--port={port}"]
     with running(command, f"{address}voila/static/voila.js", folder):
-        yield address
+        yield re.search(r"http://\S+token=\w+", (folder / "log").read_text())[0]

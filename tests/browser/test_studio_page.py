@@ -68,9 +68,15 @@ def test_brush_size_eraser_undo_and_redo(studio, mask):
     assert same(second, first & ~rubbed, edge)
     tool(studio, "undo")
     assert (mask() == first).all()
-    studio.keyboard.press("Control+z")  # the button has the focus, not the canvas: nothing happens
+    studio.keyboard.press("Control+Shift+Z")  # the button has the focus, not the canvas
+    assert (mask() == second).all()
+    studio.locator(".ip-painter .ip-number").focus()
+    studio.keyboard.press("Control+z")  # of the field
+    assert (mask() == second).all()
     studio.locator(".ip-stage").focus()
-    studio.keyboard.press("Control+Shift+Z")
+    studio.keyboard.press("Control+z")
+    assert (mask() == first).all()
+    studio.keyboard.press("Control+y")
     assert (mask() == second).all()
     for _ in range(5):
         studio.keyboard.press("]")
@@ -97,6 +103,10 @@ def test_everything_with_the_keyboard_alone(studio, mask):
     assert mask().sum() == 10 * 17
     studio.keyboard.press("Delete")
     assert mask().sum() == 0
+    for key in ("r", " ", "ArrowDown"):
+        studio.keyboard.press(key)
+    studio.locator(".ip-source").focus()  # the stroke ends where the keyboard leaves it
+    assert mask().sum() == 2
 
 
 def test_zoomed_in_the_stroke_lands_under_the_pointer(studio, mask):

@@ -49,6 +49,16 @@ def test_a_stroke_arrives_as_a_mask_and_is_acknowledged(painter):
     assert (painter.received, heard) == (2, ["mask_bytes"])
 
 
+def test_a_stroke_for_a_picture_of_another_size_is_acknowledged_and_ignored(painter):
+    painter.image = torch.zeros(1, 3, 20, 24)
+    stroke(painter, np.ones((16, 24)))  # was on its way when the picture changed
+    assert painter.mask.shape == (1, 1, 20, 24)
+    assert painter.mask.sum() == 0
+    assert painter.received == 1
+    stroke(painter, np.ones((20, 24)))
+    assert painter.mask.mean() == 1
+
+
 @pytest.mark.parametrize("kind", [np.float32, np.uint8, bool])
 def test_a_mask_goes_in_as_array_or_tensor_and_comes_out(painter, kind):
     array = (np.arange(16 * 24).reshape(16, 24) % 5 == 0).astype(kind)

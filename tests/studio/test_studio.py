@@ -286,6 +286,7 @@ def test_the_studio_is_served_on_this_computer_only(tmp_path, monkeypatch):
     assert "Studio(models=[])" in notebook.read_text(encoding="utf-8")
     words = serve.arguments(notebook, port=9000, browser=False, theme="dark")
     assert {"--Voila.ip=127.0.0.1", "--port=9000", "--theme=dark", "--no-browser"} <= set(words)
+    assert "--Voila.auto_token=True" in words  # for its user only, on a computer with several
     asked = []
     monkeypatch.setattr(serve, "serve", lambda **options: asked.append(options))
     assert cli.main(["studio", "--no-browser", "--theme", "dark"]) == 0

@@ -1,6 +1,7 @@
 // The studio in a page: painter and comparison of the notebook, with a worker in the kernel's place.
 
 const EMPTY = new DataView(new ArrayBuffer(0));
+const SIDES = ["height", "width"];
 const LARGEST_UPLOAD = 100e6; // bytes: nothing is sent anywhere
 const SHELL = `<div class="inpaint-studio"><div></div><div></div></div>`;
 const FETCHING = `<div class="ip-fetching" hidden><span>Fetching the network, once</span>
@@ -13,15 +14,15 @@ const FETCHING = `<div class="ip-fetching" hidden><span>Fetching the network, on
 export async function mount(root, { base = new URL(".", import.meta.url).href, inside = null } = {}) {
   root.classList.add("inpaint-web");
   root.innerHTML = SHELL;
-  const studio = new Studio(root, workerOf(base, inside));
   try {
+    const studio = new Studio(root, workerOf(base, inside));
     await studio.start({ base, inside });
+    return studio;
   } catch (error) {
     root.insertAdjacentHTML("beforeend", `<p class="ip-failed" role="alert"></p>`);
     root.querySelector(".ip-failed").textContent = `The studio could not be started: ${error.message}`;
     throw error;
   }
-  return studio;
 }
 
 /** The worker's script: a file beside the page, or the one inside it. */
@@ -75,27 +76,32 @@ class Studio {
     } catch (error) {
       this.painter.push({ message: error.message });
     }
+    this.fill(); // after a failure too: a picture that was asked for has stopped the fill that ran
   }
 
   async answer({ request, ...content }, buffers) {
     if (request === "hole") {
-      const [height, width] = ["height", "width"].map((name) => this.painter.get(name));
+      const [height, width] = SIDES.map((name) => this.painter.get(name));
       const mask = await this.engine.ask("hole", { ...content, height, width });
-      this.painter.push({ mask_bytes: new DataView(mask.buffer) });
+      if (this.hasSize({ height, width })) this.painter.push({ mask_bytes: new DataView(mask.buffer) });
     } else {
       const upload = request === "upload";
       const shown = await this.engine.ask(request, upload ? { ...content, content: buffers[0] } : content, buffers);
       this.show(shown, upload ? "upload" : content.source);
     }
-    this.fill();
   }
 
   show(shown, source) {
-    const { height, width } = shown, emptied = ["height", "width"].some((side) => shown[side] !== this.painter.get(side));
-    const mask = emptied ? { mask_bytes: new DataView(new ArrayBuffer(height * width)) } : {};
+    const { height, width } = shown;
+    const mask = this.hasSize(shown) ? {} : { mask_bytes: new DataView(new ArrayBuffer(height * width)) };
     const [drawn] = Object.keys(this.facts.pictures);
     this.comparison.push({ right: this.counterpart(this.comparison.get("right"), source === drawn) });
     this.painter.push({ ...shown, ...mask, source, picture: new DataView(shown.picture) });
+  }
+
+  /** Whether what is painted on has this size still: another picture may have come meanwhile. */
+  hasSize(size) {
+    return SIDES.every((side) => size[side] === this.painter.get(side));
   }
 
   /** The network of the same family that learned from such pictures, if there is one. */
@@ -119,7 +125,8 @@ class Studio {
       if (number === this.newest) this.comparison.push({ working: "", message: error.message });
       return;
     }
-    if (!answer || number !== this.newest) return;
+    if (number !== this.newest) return;
+    if (!answer) return this.comparison.push({ working: "" }); // stopped by a picture that is on its way
     performance.measure("filled", { start: performance.getEntriesByName("fill").at(-1).startTime, detail: answer.rows });
     const [left, right] = answer.pictures.map((picture) => new DataView(picture));
     this.comparison.push({
@@ -130,11 +137,16 @@ class Studio {
 
   /** A picture larger than shown, at its own size. */
   async save() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([await this.engine.ask("save")], { type: "image/png" }));
-    link.download = `${this.comparison.get("right")}.png`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    try {
+      const { method, png } = await this.engine.ask("save");
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([png], { type: "image/png" }));
+      link.download = `${method}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch (error) {
+      this.comparison.push({ message: error.message });
+    }
   }
 
   showProgress(progress) {

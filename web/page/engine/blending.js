@@ -53,14 +53,18 @@ function precondition({ beside }, inverse, r, z) {
   }
 }
 
-/** The solution of: neighbours · its value - Σ hidden neighbours = b, by conjugate gradients. */
-function solve(system, inverse, b) {
+const BREATH = 100; // milliseconds of computing until messages are let in
+
+/** The solution of: neighbours · its value - Σ hidden neighbours = b, by conjugate gradients;
+ * null when it is no longer wanted. */
+async function solve(system, inverse, b, stale) {
   const count = b.length, { degree, beside } = system;
   const x = new Float64Array(count), r = b.slice(), z = new Float64Array(count), q = new Float64Array(count);
   precondition(system, inverse, r, z);
   const d = z.slice();
   let product = dot(r, z);
   const enough = product * 1e-18;
+  let paused = performance.now();
   for (let round = 0; round < 10 * count && product > enough && product > 1e-24; round++) {
     for (let i = 0; i < count; i++) {
       let sum = degree[i] * d[i];
@@ -76,6 +80,11 @@ function solve(system, inverse, b) {
     const next = dot(r, z), turn = next / product;
     for (let i = 0; i < count; i++) d[i] = z[i] + turn * d[i];
     product = next;
+    if (performance.now() - paused > BREATH) {
+      await pause();
+      if (stale()) return null;
+      paused = performance.now();
+    }
   }
   return x;
 }
@@ -86,8 +95,8 @@ function dot(a, b) {
   return sum;
 }
 
-/** Continue known values of planes into the hole; 0 in a picture that is all hole. */
-function extend(planes, hole, width, height) {
+/** Continue known values of planes into the hole; 0 in a picture that is all hole. Null when `stale()`. */
+async function extend(planes, hole, width, height, stale = () => false) {
   const area = hole.length, channels = planes.length / area, out = Float64Array.from(planes);
   const system = poissonSystem(hole, width, height);
   if (!system.known.length) return system.hidden.length ? out.fill(0) : out;
@@ -95,16 +104,18 @@ function extend(planes, hole, width, height) {
   for (let c = 0; c < channels; c++) {
     b.fill(0);
     for (let k = 0; k < system.known.length; k += 2) b[system.known[k]] += planes[c * area + system.known[k + 1]];
-    solve(system, inverse, b).forEach((value, i) => (out[c * area + system.hidden[i]] = value));
+    const solution = await solve(system, inverse, b, stale);
+    if (!solution) return null;
+    solution.forEach((value, i) => (out[c * area + system.hidden[i]] = value));
   }
   return out;
 }
 
 /** poisson_blend: planes (C, H, W), [-1, 1]; known pixels as they were, the blended fill in the hole. */
-function blend(prediction, observed, hole, width, height) {
+async function blend(prediction, observed, hole, width, height) {
   const area = hole.length, lacking = new Float64Array(observed.length);
   for (let i = 0; i < observed.length; i++) lacking[i] = hole[i % area] ? 0 : observed[i] - prediction[i];
-  const shift = extend(lacking, hole, width, height), out = Float32Array.from(observed);
+  const shift = await extend(lacking, hole, width, height), out = Float32Array.from(observed);
   for (let i = 0; i < observed.length; i++) {
     if (hole[i % area]) out[i] = Math.min(1, Math.max(-1, prediction[i] + shift[i]));
   }

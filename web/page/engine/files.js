@@ -22,9 +22,18 @@ class Files {
 
   async fetch(name, size) {
     if (size) this.progress(name, 0, size);
+    try {
+      return await this.read(name, size);
+    } catch (error) { // of the browser's own, which names no file
+      throw new Error(`${name} could not be fetched (${error.message}): are you offline? Try again, or reload the page`);
+    } finally {
+      if (size) this.progress(name, 1, 0);
+    }
+  }
+
+  async read(name, size) {
     const answer = await fetch(new URL(name, this.base));
-    if (!answer.ok && size) this.progress(name, 1, 0);
-    if (!answer.ok) throw new Error(`${name} could not be fetched (${answer.status}): reload the page`);
+    if (!answer.ok) throw new Error(answer.status);
     const parts = [], reader = answer.body.getReader();
     let loaded = 0;
     for (;;) {
@@ -34,7 +43,6 @@ class Files {
       loaded += value.length;
       if (size) this.progress(name, loaded, Math.max(size, loaded));
     }
-    if (size) this.progress(name, 1, 0);
     return new Uint8Array(await new Blob(parts).arrayBuffer());
   }
 

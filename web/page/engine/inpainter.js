@@ -1,5 +1,8 @@
 // photos/inpainter.py: any photo, any hole: each hole cut out with its context, filled, pasted back.
 
+/** Let waiting messages in: what awaits onnxruntime-web, which answers in the same task, lets none in. */
+const pause = () => new Promise((go) => setTimeout(go));
+
 /** A copy of an ImageData with the holes of a mask (its size) filled; stops early when `stale()`. */
 async function inpaint(photo, mask, network, stale = () => false) {
   const { width, height } = photo, { size } = network;
@@ -12,15 +15,17 @@ async function inpaint(photo, mask, network, stale = () => false) {
   for (const together of rounds(tiles)) {
     const looks = together.map((tile) => look(filled, map, tile.window, size));
     for (const [index, { image, hidden }] of looks.entries()) {
+      await pause();
       if (stale()) return null;
       const prediction = await network.predict(image, hidden);
-      paste(filled, map, together[index], blend(prediction, image, hidden, size, size), size);
+      paste(filled, map, together[index], await blend(prediction, image, hidden, size, size), size);
     }
   }
   return filled;
 }
 
-/** Fills that need no network: measure.classical.image_mean, and each pixel its neighbours' mean. */
+/** Fills that need no network: measure.classical.image_mean, and each pixel its neighbours' mean.
+ * One that takes long stops early when `stale()`, with null. */
 const SIMPLE = {
   "image mean": (planes, mask) => {
     const area = mask.length, known = mask.map((hole) => 1 - hole), out = planes.slice();
@@ -30,7 +35,7 @@ const SIMPLE = {
     }
     return out;
   },
-  harmonic: (planes, mask, width, height) => extend(planes, mask, width, height),
+  harmonic: extend,
 };
 
 function toPlanes({ data, width, height }) {

@@ -1,10 +1,10 @@
-// The worker: keeps the picture, fills it, scores the fill. A newer request for a fill makes the
-// older ones stale: one that waits is not begun, one that runs stops before its next window.
+// The worker: keeps the picture, fills it, scores the fill. A newer request for a fill or a picture
+// makes older fills stale: one that waits is not begun, one that runs stops before its next window.
 
 const ORIGINAL = "original";
 let files, networks, facts, colours;
 let photo = null, known = true; // the picture, and whether what it shows in a hole is the truth
-let saved = null; // the right answer at its own size
+let saved = null; // the right answer, its picture at its own size
 let newest = 0;
 
 const answers = {
@@ -41,12 +41,13 @@ const answers = {
     if (hidden === full.length) throw new Error("the mask is all hole: leave something known");
     const found = [];
     for (const method of methods) {
+      await pause();
       if (stale()) return null;
       found.push(await fillWith(method, full, hidden, stale));
       if (!found.at(-1)) return null;
     }
     const [left, right] = found;
-    saved = right.picture;
+    saved = right;
     const scored = known && right.method !== ORIGINAL;
     const map = scored && errorMap(toPlanes(right.picture), toPlanes(photo), photo.width, photo.height, colours);
     return {
@@ -58,7 +59,7 @@ const answers = {
   },
 
   async save() {
-    return pngOf(saved);
+    return { method: saved.method, png: await pngOf(saved.picture) };
   },
 };
 
@@ -73,8 +74,12 @@ async function fillWith(method, mask, hidden, stale) {
   const network = method in SIMPLE ? null : await networks.get(method); // loaded outside the clock
   const start = performance.now();
   let picture = photo;
-  if (hidden && network) picture = await inpaint(photo, mask, network, stale);
-  else if (hidden) picture = withPlanes(photo, SIMPLE[method](toPlanes(photo), mask, photo.width, photo.height), mask);
+  if (hidden && network) {
+    picture = await inpaint(photo, mask, network, stale);
+  } else if (hidden) {
+    const planes = await SIMPLE[method](toPlanes(photo), mask, photo.width, photo.height, stale);
+    picture = planes && withPlanes(photo, planes, mask);
+  }
   if (!picture) return null;
   const milliseconds = performance.now() - start;
   if (!known || !hidden) return { method, picture, milliseconds };
@@ -85,6 +90,7 @@ async function fillWith(method, mask, hidden, stale) {
 let chain = Promise.resolve(); // one request after the other
 onmessage = ({ data: { id, ask, ...content } }) => {
   if (ask === "fill") newest = content.number;
+  if (ask === "picture" || ask === "upload") newest = Infinity; // until the page asks for its fill
   chain = chain.then(async () => {
     try {
       postMessage({ id, answer: await answers[ask](content) });
