@@ -37,12 +37,10 @@ def serve(
         def launch_browser(self) -> None:
             """Open the address with its token, which Voilà's own method leaves out.
 
-            By a file that only its owner reads: a browser's arguments are seen by everybody.
+            Not by a file with a redirection, as Jupyter does: packaged browsers (Snap, Flatpak,
+            Windows beside WSL) cannot read it.
             """
-            address = f"{self.connection_url}?token={self.identity_provider.token}"
-            page = Path(self.connection_dir) / "open.html"
-            page.write_text(f'<meta http-equiv="refresh" content="0;url={address}">')
-            webbrowser.open(page.as_uri())
+            webbrowser.open(f"{self.connection_url}?token={self.identity_provider.token}")
 
     if not (shipped.available() or models):
         print(f"Only formulas will answer: {shipped.nothing_here()}", flush=True)
