@@ -95,9 +95,9 @@ show_rows(rows | {"truth": image[SHOWN]}, width=5.5)
 
 # %% [markdown]
 # The formulas at the top continue what touches the hole and know nothing of faces. PCA knows the
-# average of faces and its main variations. Of the networks, small ones trained on one CPU core, all but `blind` paint
-# whole faces (its filler sees 24 pixels far, and the middle of this hole is 32 away). The eye finds favourites quickly,
-# and that is the danger: four faces, one hole, chosen by us.
+# average of faces and its main variations. The networks, small ones trained on one CPU core, all paint whole faces; those
+# of `blind` are the most crooked. The eye finds favourites quickly, and that is the danger: four faces, one hole, chosen
+# by us.
 
 # %% [markdown]
 # ## 3 · The rules
@@ -242,7 +242,7 @@ assert photos["glcic"]["told"] < photos["deepfill"]["told"] - 0.05
 # %% [markdown]
 # ### What makes a fill sharp?
 #
-# Sources gave the adversarial term a hundredth of L1's weight or less; the networks above, all but `blind`, have a stronger one. So here is
+# Sources gave the adversarial term a hundredth of L1's weight or less; the networks above have a stronger one. So here is
 # the U-Net of lesson 6 at 64 × 64 in six versions, 500 steps and three seeds each, on drawn faces. Each differs from
 # another one in a single thing: **no discriminator**; the adversarial term **at 0.01** of L1's weight; **at 0.1**; that
 # **with feature matching** (lesson 3); then with a discriminator that is not shown **the mask**, or one that gives **one
