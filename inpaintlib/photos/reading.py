@@ -143,7 +143,8 @@ def _sixteen_bits(data: bytes, image: Image.Image, turn: int) -> np.ndarray | No
     """The pixels of a photo with 16 bits, which Pillow cuts to 8 if they are colours; else None."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
-    if image.format not in DEEP or (image.format == "PNG" and data[24] != 16):
+    deep = image.format in DEEP and (image.format != "PNG" or data[24:25] == b"\x10")
+    if not data or not deep:  # no bytes: Pillow opened it, and has cut colours already
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:

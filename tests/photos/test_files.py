@@ -86,6 +86,21 @@ def test_lossless_formats_give_back_every_known_pixel(name: str, mode: str, tmp_
     assert (pair[1][MASK] != pair[0][MASK]).any()
 
 
+@pytest.mark.parametrize("name", [*TABLE, "JPEG", "AVIF"])
+def test_an_opened_picture_of_every_format_is_filled(name: str):
+    """It keeps its format without the file's bytes, which a deep photo is read from."""
+    need_heic(name)
+    file = io.BytesIO()
+    noise("RGB").save(file, name)
+    with Image.open(file) as photo:
+        filled = Inpainter(Plane()).fill(photo, MASK)
+        assert photo.format == name
+        before, after = np.asarray(photo), np.asarray(filled)
+    known = np.asarray(MASK) == 0
+    np.testing.assert_array_equal(after[known], before[known])
+    assert (after[~known] != before[~known]).any()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.filterwarnings("error")
