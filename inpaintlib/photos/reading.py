@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -149,6 +150,9 @@ def _sixteen_bits(data: bytes, image: Image.Image, turn: int) -> np.ndarray | No
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         return None
+    if image.format == "PPM":  # whose header, behind format and size, says what white is
+        white = int(re.sub(rb"#[^\r\n]*", b"", data[:999]).split(None, 4)[3])
+        pixels = (pixels * (65535 / white)).round().clip(0, 65535).astype(np.uint16)
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # OpenCV has blue first
     return upright(pixels, turn)
