@@ -15,8 +15,6 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import torch  # noqa: E402
-
 from inpaintlib.data import load_faces, runs_folder  # noqa: E402
 from inpaintlib.data.writing import write_whole  # noqa: E402
 from inpaintlib.measure.features import learn_features  # noqa: E402
@@ -119,10 +117,7 @@ def done(folder: Path, steps: int) -> bool:
     The log does not say it: its last line comes before the last weights and the last state.
     """
     run = RunFolder(folder)
-    if not run.state.is_file() or run.config()["steps"] != steps:
-        return False
-    state = torch.load(run.state, map_location="cpu", weights_only=True, mmap=True)
-    return state["step"] == steps
+    return run.steps_saved() == steps == run.config()["steps"]
 
 
 if __name__ == "__main__":
