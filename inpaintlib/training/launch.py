@@ -147,7 +147,8 @@ def choose_device(name: str | None) -> torch.device:
         ValueError: no such device.
     """
     try:
-        device = torch.device(name or best_device())
+        # Of several processes each touches its own GPU alone: the first would hold a part for all.
+        device = distributed.own(torch.device(name or best_device()))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         reason = str(error).splitlines()[0][:100]  # some go on for a page

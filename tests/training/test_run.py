@@ -535,3 +535,13 @@ def test_the_last_part_of_glcics_training_is_the_one_of_both_networks():
             launch.check_steps("glcic", family, 800)
     family = recipes.glcic.GLCIC(replace(recipes.glcic.LESSON, **changes, steps=6))
     launch.check_steps("glcic", family, 800)
+
+
+def test_of_several_processes_each_touches_its_own_gpu_alone(monkeypatch):
+    touched = []
+    monkeypatch.setattr(torch, "empty", lambda *_, device: touched.append(str(device)))
+    for size, chosen in (("2", "cuda:1"), ("1", "cuda")):
+        monkeypatch.setenv("WORLD_SIZE", size)
+        monkeypatch.setenv("LOCAL_RANK", "1")
+        assert str(launch.choose_device("cuda")) == chosen
+    assert touched == ["cuda:1", "cuda"]
