@@ -107,7 +107,7 @@ def text(name: str) -> str:
     """The card in Markdown."""
     card, made = shipped.card(name), shipped.SHIPPED[name]
     folders = [RunFolder(folder) for folder, _ in runs(name, made)]
-    logs, configs = ([each(f) for f in folders] for each in (RunFolder.lines, RunFolder.config))
+    logs, configs = [run.lines() for run in folders], [run.config() for run in folders]
     minutes = sum(log[-1]["seconds"] for log in logs if log) / 60
     stages = ((run["steps"], run["settings"]["size"]) for run in configs)  # the table may be newer
     facts = {
