@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 
 def facts_of(training: ImageSet, config: Any, options: argparse.Namespace) -> Run:
-    """What a card says of every run's training."""
+    """What a card says of every run's training; a run may change some of the settings."""
     return {
         "data": training.name,
         "size": config.size,
@@ -41,6 +42,7 @@ def facts_of(training: ImageSet, config: Any, options: argparse.Namespace) -> Ru
         "batch_size": config.batch_size,
         "precision": PRECISION,
         "seeds": options.seeds,
+        "settings": asdict(config),
     }
 
 
@@ -81,7 +83,7 @@ def conduct(
 def check_kept(path: Path, facts: Run) -> None:
     """Refuse to mix runs: the file holds what those beside it were made with, or is written now."""
     text = json.dumps(facts, ensure_ascii=False)
-    if path.is_file() and path.read_text("utf-8") != text:
+    if path.is_file() and json.loads(path.read_text("utf-8")) != json.loads(text):
         raise ValueError(f"the runs in {path.parent} were made with other settings: move them away")
     write_whole(path, lambda part: part.write_text(text, "utf-8"))
 

@@ -6,13 +6,13 @@ INPAINTLIB_DATA names; its folder is kept under runs/presets, so a stopped bench
     INPAINTLIB_DATA=… .venv/bin/python benchmarks/lesson_presets.py [FAMILY …]
 """
 
-import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
 from inpaintlib.data import runs_folder
+from inpaintlib.training.folder import RunFolder
+from inpaintlib.training.recipes import preset
 
 ASKED = {"context-encoder": 16.5, "glcic": 17.5, "deepfill": 17.5, "unet": 18.3}  # dB
 SEEDS = (0, 1, 2)
@@ -32,16 +32,12 @@ def main(families: list[str]) -> None:
 def last_look(family: str, seed: int) -> dict[str, float]:
     """The last measurement of a run, made now if it is not there."""
     folder = runs_folder() / "presets" / f"{family}-{seed}"
-    if not (folder / "log.jsonl").is_file() or looks(folder)[-1:] == []:
+    run = RunFolder(folder)
+    if run.steps_saved() != preset(family, "lesson").config.steps:  # a stopped run has looks too
         words = ["train", family, "--preset", "lesson", "--seed", str(seed), "--out", str(folder)]
+        words += ["--resume"] if (folder / "config.json").is_file() else []
         subprocess.run([sys.executable, "-m", "inpaintlib", *words], check=True)
-    return looks(folder)[-1]
-
-
-def looks(folder: Path) -> list[dict[str, float]]:
-    """The measurements of a run, the first one first."""
-    lines = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
-    return [line for line in lines if "psnr" in line]
+    return [line for line in run.lines() if "psnr" in line][-1]
 
 
 if __name__ == "__main__":

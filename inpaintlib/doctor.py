@@ -59,9 +59,11 @@ def _computing() -> dict[str, str]:
     """Where networks would run, and how their threads wait."""
     import torch
 
-    cuda = torch.cuda.is_available()
+    from inpaintlib.training.launch import best_device
+
+    device = best_device()
     return {
-        "device": f"cuda, {torch.cuda.get_device_name()}" if cuda else "cpu",
+        "device": f"cuda, {torch.cuda.get_device_name()}" if device == "cuda" else device,
         "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
     }

@@ -62,7 +62,7 @@ def apply_mask(
         fill: a number, or one value per channel, (C,). 0 is mid-grey; it would be black in [0, 1].
 
     Raises:
-        ValueError: the shapes do not match, or the mask holds other values than 0 and 1.
+        ValueError: shapes or fill do not match, or the mask holds other values than 0 and 1.
 
     Example:
         >>> x = torch.ones(1, 1, 2, 2)
@@ -72,9 +72,9 @@ def apply_mask(
                   [ 1.,  1.]]]])
     """
     check_pair(image, mask)
-    value = torch.as_tensor(fill, dtype=image.dtype, device=image.device)
-    if value.ndim == 1:
-        value = value.view(1, -1, 1, 1)
+    value = torch.as_tensor(fill, dtype=image.dtype, device=image.device).reshape(1, -1, 1, 1)
+    if (got := value.shape[1]) not in (1, image.shape[1]):
+        raise ValueError(f"expected a fill of 1 or {image.shape[1]} values, got {got}")
     return torch.where(mask.bool(), value, image)
 
 

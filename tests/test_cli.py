@@ -103,3 +103,9 @@ def test_runs_as_a_module():
     assert done.returncode == 2
     assert "doctor" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_doctor_names_the_device_that_a_run_would_take(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert doctor._computing()["device"] == "mps"

@@ -118,6 +118,11 @@ class TestBoxes:
         mask = square(1, 64, 200, generator=seeded(), side=0.5)
         assert mask.sum() == 32 * 32
 
+    @pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
+    def test_numpys_numbers_are_lengths_like_pythons(self, kind):
+        assert square(1, 64, 200, generator=seeded(), side=kind(0.5)).sum() == 32 * 32
+        assert square(1, 64, 200, generator=seeded(), side=np.int64(5)).sum() == 25
+
     def test_rectangle_draws_each_side_independently_within_its_bounds(self):
         height, width = sides(rectangle(2000, 64, 96, generator=seeded(), low=24, high=32))
         for side in (height, width):
@@ -270,6 +275,17 @@ class TestSamplers:
     def test_in_band_gives_up_with_a_reason(self):
         with pytest.raises(ValueError, match="2 of 2 masks still"):
             in_band(centre, 0.5, 0.6)(2, 16, 16, generator=seeded())
+
+    def test_in_band_draws_nothing_that_it_does_not_look_at(self):
+        drawn = []
+
+        def spy(batch, height, width, *, generator):
+            drawn.append(batch)
+            return centre(batch, height, width, generator=generator)
+
+        with pytest.raises(ValueError, match="after 3 draws 2 of 2"):
+            in_band(spy, 0.5, 0.6, tries=3)(2, 16, 16, generator=seeded())
+        assert drawn == [2, 2, 2]
 
     @pytest.mark.parametrize("edges", [(0.2, 0.1), (-0.1, 0.2), (0.5, 1.1)])
     def test_in_band_refuses_a_bad_band(self, edges):

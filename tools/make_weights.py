@@ -6,7 +6,6 @@ photographs need INPAINTLIB_DATA, and are left out without it. `features-drawn` 
 `features-celeba` are the small classifiers in whose features `evaluate` compares sets of faces.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from inpaintlib.measure.features import learn_features  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from inpaintlib.photos.shipped import SHIPPED, Shipped  # noqa: E402
 from inpaintlib.training.checkpoints import save_weights  # noqa: E402
+from inpaintlib.training.folder import RunFolder  # noqa: E402
 
 FEATURES = {"features-drawn": True, "features-celeba": False}  # name to: drawn
 
@@ -70,7 +70,7 @@ def make(name: str, recipe: Shipped) -> Path:
         if made is not None:  # at another size the discriminator begins anew: it looks better
             before = made.with_name("state.pt") if stage.preset == last else made
         start = ["--start-from", str(before)] if before else []
-        made, last = train(recipe, folder, [*options, *start]), stage.preset
+        made, last = train(recipe, folder, [*options, *start], stage.steps), stage.preset
     assert made is not None
     return made
 
@@ -97,25 +97,27 @@ def runs(name: str, recipe: Shipped) -> list[tuple[Path, list[str]]]:
     return found
 
 
-def train(recipe: Shipped, folder: Path, options: list[str]) -> Path:
-    """One run, begun or gone on with, unless it is done; returns the file of its weights."""
-    if not done(folder):
-        going_on = (folder / "config.json").is_file()
-        words = ["--resume"] if going_on else options
+def train(recipe: Shipped, folder: Path, options: list[str], steps: int) -> Path:
+    """One run, begun or gone on with, unless it is done; returns the file of its weights.
+
+    The options go along with --resume: a run that an earlier table began otherwise is refused.
+    """
+    if not done(folder, steps):
+        going_on = ["--resume"] if (folder / "config.json").is_file() else []
         environment = os.environ | surroundings(recipe.drawn)
         command = [sys.executable, "-m", "inpaintlib", "train", recipe.family]
-        command += ["--out", str(folder), *words]
+        command += ["--out", str(folder), *options, *going_on]
         subprocess.run(command, check=True, env=environment, cwd=ROOT)
     return folder / "weights.safetensors"
 
 
-def done(folder: Path) -> bool:
-    """Whether the run of this folder has made its last step."""
-    log, config = folder / "log.jsonl", folder / "config.json"
-    if not log.is_file() or not log.stat().st_size:
-        return False
-    last = json.loads(log.read_text("utf-8").splitlines()[-1])
-    return last["step"] == json.loads(config.read_text("utf-8"))["steps"]
+def done(folder: Path, steps: int) -> bool:
+    """Whether the run of this folder is one of so many steps and has saved its last.
+
+    The log does not say it: its last line comes before the last weights and the last state.
+    """
+    run = RunFolder(folder)
+    return run.steps_saved() == steps == run.config()["steps"]
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from inpaintlib.models.contract import count_parameters  # noqa: E402
 from inpaintlib.photos import shipped  # noqa: E402
 from inpaintlib.seeding import stream  # noqa: E402
 from inpaintlib.training import recipes  # noqa: E402
+from inpaintlib.training.folder import RunFolder  # noqa: E402
 from tools.make_weights import runs, surroundings  # noqa: E402
 
 KINDS = ("square", "centre", "free-form", "half")
@@ -49,7 +50,7 @@ NOT_FOR_HALF = "Holes over half of a picture were not in its training: it is not
 def main(names: list[str]) -> None:
     """A card and a strip for each of these files, or for all, whose training is known here."""
     for name in names or shipped.available():
-        if not all(folder.is_dir() for folder, _ in runs(name, shipped.SHIPPED[name])):
+        if not all((f / "config.json").is_file() for f, _ in runs(name, shipped.SHIPPED[name])):
             print(f"{name}: card left as it is, its training runs are not on this machine")
             continue
         strip(name).save(shipped.folder() / f"{name}.jpg", quality=88)
@@ -105,15 +106,15 @@ def sheet(pictures: Tensor, columns: int) -> Image.Image:
 def text(name: str) -> str:
     """The card in Markdown."""
     card, made = shipped.card(name), shipped.SHIPPED[name]
-    logs = [read_log(folder) for folder, _ in runs(name, made)]
+    folders = [RunFolder(folder) for folder, _ in runs(name, made)]
+    logs, configs = [run.lines() for run in folders], [run.config() for run in folders]
     minutes = sum(log[-1]["seconds"] for log in logs if log) / 60
-    sizes = [recipes.preset(made.family, stage.preset).config.size for stage in made.stages]
-    pairs = zip(made.stages, sizes, strict=True)
+    stages = ((run["steps"], run["settings"]["size"]) for run in configs)  # the table may be newer
     facts = {
         "family": f"`{made.family}`, {count_parameters(shipped.load(name).generator):,} parameters",
         "learned from": f"{card['pictures']:,} pictures of {card['data']}",
         "licence": card["licence"],
-        "steps": ", then ".join(f"{stage.steps:,} at {size}×{size}" for stage, size in pairs),
+        "steps": ", then ".join(f"{steps:,} at {size}×{size}" for steps, size in stages),
         "time": f"{minutes:.0f} minutes beside other work: {card['machine']}, {card['precision']}",
         "seed": str(card["seed"]),
         "made by": f"`make weights NAMES={name}`, inpaintlib {card['version']}",
@@ -180,16 +181,6 @@ def curve(logs: list[list[dict]]) -> list[str]:
         return []
     text = "Validation in training's mixture of holes, step: PSNR in dB, sharpness. "
     return [text + "; then, with other draws of the holes, ".join(filter(None, looks)), ""]
-
-
-def read_log(folder: Path) -> list[dict]:
-    """The log of a training run, empty where it is not on this machine."""
-    path = folder / "log.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        if path.is_file()
-        else []
-    )
 
 
 if __name__ == "__main__":

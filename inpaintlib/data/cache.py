@@ -54,7 +54,7 @@ def cached(prefix: str, key: str, build: Callable[[], Entry]) -> Entry:
         build: makes the array, which a hit maps from the disk, and what JSON can hold.
     """
     path = cache_folder() / f"{prefix}-{key}.npy"
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, EOFError):  # the last: an empty file
         return np.load(path, mmap_mode="c"), json.loads(path.with_suffix(".json").read_text())
     array, info = build()
     with contextlib.suppress(OSError):

@@ -60,7 +60,7 @@ def from_picture(
     if isinstance(picture, (np.ndarray, Tensor)):
         levels = _as_array(picture)
         if levels.ndim == 3 or hole == "transparent":
-            levels = _read(Image.fromarray(levels), hole, name)
+            levels = _read(Image.fromarray(levels.astype(np.uint8)), hole, name)
     else:
         levels = _read(open_upright(picture), hole, name)
     white = _white(levels, name)

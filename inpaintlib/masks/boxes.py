@@ -58,7 +58,7 @@ def rectangle(
 
     Args:
         low, high: shortest and longest side; the defaults are the 48 to 96 pixels at 160x160 of
-            GLCIC (Iizuka et al. 2017, section 4).
+            the public GLCIC code (otenim/GLCIC-PyTorch; the paper has 96 to 128 at 256x256).
     """
     check_size(batch, height, width)
     bounds = range_in_pixels("sides", (low, high), height, width)

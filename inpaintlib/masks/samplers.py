@@ -1,6 +1,7 @@
 """What draws masks: the common call, its checks, and samplers made of other samplers."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Protocol
 
 import torch
@@ -19,15 +20,14 @@ class MaskSampler(Protocol):
 def check_size(batch: int, height: int, width: int) -> None:
     """Raise ValueError unless all three are at least 1."""
     if min(batch, height, width) < 1:
-        raise ValueError(
-            f"expected batch, height and width of at least 1, got {batch}, {height}, {width}"
-        )
+        sizes = f"{batch}, {height}, {width}"
+        raise ValueError(f"expected batch, height and width of at least 1, got {sizes}")
 
 
 def in_pixels(name: str, value: Length, height: int, width: int) -> int:
     """A length in pixels; ValueError if it is negative, or longer than the shorter side."""
     shorter = min(height, width)
-    pixels = round(value * shorter) if isinstance(value, float) else value
+    pixels = int(value) if isinstance(value, Integral) else round(value * shorter)
     if not 0 <= pixels <= shorter:
         raise ValueError(
             f"expected {name} within 0..{shorter} pixels (the shorter side of {height}x{width}), "
@@ -106,12 +106,13 @@ def in_band(sampler: MaskSampler, low: float, high: float, *, tries: int = 200) 
 
     def draw(batch: int, height: int, width: int, *, generator: Generator) -> Tensor:
         mask = sampler(batch, height, width, generator=generator)
-        for _ in range(tries):
+        for left in reversed(range(tries)):
             fraction = mask.double().mean(dim=(1, 2, 3))
             outside = (fraction <= low) | (fraction > high)
             if not outside.any():
                 return mask
-            mask[outside] = sampler(int(outside.sum()), height, width, generator=generator)
+            if left:
+                mask[outside] = sampler(int(outside.sum()), height, width, generator=generator)
         raise ValueError(
             f"after {tries} draws {int(outside.sum())} of {batch} masks still have a hole fraction "
             f"outside {low:.0%} to {high:.0%}: choose another kind or its parameters"

@@ -14,6 +14,7 @@ from typing import Any
 
 from inpaintlib.data import ImageSet, default_folder, load_faces
 from inpaintlib.data.writing import write_whole
+from inpaintlib.measure.classical import COMPONENTS
 from inpaintlib.measure.comparison import (
     BAND_HOLES,
     HOLES,
@@ -177,14 +178,16 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
     if any(other["kind"] == "classical" for other in cards):
         rival = best_classical(cards, main)
         values = [c["values"][main]["psnr"] for c in (card, rival)]
-        ahead = "" if card is rival else plus_minus(paired(*values), 2, sign="+")
+        perfect = decibels(card["holes"][main]) == "∞"
+        lead = "∞" if perfect else plus_minus(paired(*values), 2, sign="+")
+        ahead = "" if card is rival else lead
     return [
         card["system"],
         f"{card['parameters']:,}" if card["parameters"] else "",
-        *(plus_minus(summary["psnr"], 2) for summary in card["holes"].values()),
+        *(decibels(summary) for summary in card["holes"].values()),
         plus_minus(card["holes"][main]["l1"], 3),
         plus_minus(card["holes"][main]["ssim"], 3),
-        *(_crowd(card.get(part, {}).get(main)) for part in CROWDS),
+        *(_crowd(card.get(part, {}).get(main, "")) for part in CROWDS),
         ahead,
         f"{card['milliseconds']:.1f}",
         "" if card["mebibytes"] is None else f"{card['mebibytes']:.0f}",
@@ -192,10 +195,10 @@ def _cells(card: Card, cards: Sequence[Card]) -> list[str]:
     ]
 
 
-def _crowd(value: float | dict[str, float | None] | None) -> str:
-    """One of `CROWDS`; empty where it was not measured."""
-    if value is None:
-        return ""
+def _crowd(value: float | dict[str, float | None] | str | None) -> str:
+    """One of `CROWDS`; – where it has no bounds, and "" stays: it was not measured."""
+    if value is None or isinstance(value, str):
+        return "–" if value is None else value
     return plus_minus(value, 2) if isinstance(value, dict) else f"{value:.2f}"
 
 
@@ -207,16 +210,22 @@ def _downloaded(card: Card, kind: str) -> list[str]:
 
 
 def plus_minus(summary: dict[str, float | None], digits: int, *, sign: str = "") -> str:
-    """A mean and half of its interval; ∞ for a perfect PSNR, which has no mean.
+    """A mean and half of its interval; – where there are none.
 
     Example:
         >>> plus_minus({"mean": 18.25, "low": 18.0, "high": 18.5}, 2)
         '18.25 ± 0.25'
     """
     if summary["mean"] is None or summary["high"] is None:
-        return "∞"
+        return "–"
     half = summary["high"] - summary["mean"]
     return f"{summary['mean']:{sign}.{digits}f} ± {half:.{digits}f}"
+
+
+def decibels(summary: dict[str, dict[str, float | None]]) -> str:
+    """A hole's PSNR; ∞ where it has no mean though L1 has one: it is infinite, the fill perfect."""
+    endless = summary["psnr"]["mean"] is None and summary["l1"]["mean"] is not None
+    return "∞" if endless else plus_minus(summary["psnr"], 2)
 
 
 def comma_separated(cards: Sequence[Card]) -> str:
@@ -255,23 +264,45 @@ def compare(
         say: takes each line for the user.
 
     Raises:
-        ValueError: an unknown name, or no such pictures.
+        ValueError: an unknown name, no such pictures, or too few.
     """
     check_names(names or [])  # before the work
     training = load_faces("train", size=size, root=root)
     pictures = load_faces("validation", size=size, root=root, limit=limit)
     folder = out or folder_of(training.kind)
     say(f"{pictures} · cards go to {folder}")
+    check_enough(training, pictures, names, kinds)
     check_fits(folder, pictures, kinds)
     features = features_for(training)
     for system in systems(training, names):
         card = evaluate(system, pictures, kinds=kinds, features=features, downloaded=downloaded)
         write_card(folder, card)
         main = main_hole(card)
-        score = plus_minus(card["holes"][main]["psnr"], 2)
+        score = decibels(card["holes"][main])
         say(f"{system.name:<24} {score:>15} dB, {main}   {card['milliseconds']:7.1f} ms a picture")
     write_tables(folder)
     say((folder / "table.md").read_text("utf-8"))
+
+
+def check_enough(
+    training: ImageSet,
+    pictures: ImageSet,
+    names: Sequence[str] | None,
+    kinds: Sequence[str] | None,
+) -> None:
+    """Raise ValueError unless there are pictures for intervals, and for PCA to learn from."""
+    bands = kinds is None or set(kinds) & set(BAND_HOLES)
+    least = 4 if bands else 2  # an interval is over two; bands take half of the pictures
+    if len(pictures) < least:
+        raise ValueError(
+            f"{pictures.name}: expected at least {least} validation pictures, which are a tenth "
+            f"of a folder, got {len(pictures)}"
+        )
+    if (names is None or "PCA" in names) and len(training) <= COMPONENTS:
+        raise ValueError(
+            f"{training.name}: PCA learns from at least {COMPONENTS + 1} pictures, got "
+            f"{len(training)}: name the systems to compare without it"
+        )
 
 
 def check_fits(folder: Path, pictures: ImageSet, kinds: Sequence[str] | None) -> None:

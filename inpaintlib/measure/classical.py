@@ -19,6 +19,7 @@ from inpaintlib.images import check_image, check_pair, composite, from_bytes, to
 from inpaintlib.measure.exemplar import fill_by_example
 
 Fill = Callable[[Tensor, Tensor], Tensor]
+COMPONENTS = 60  # of `PCA`, which needs one picture more
 
 
 def image_mean(observed: Tensor, mask: Tensor) -> Tensor:
@@ -128,7 +129,9 @@ class PCA:
         basis: (components, D).
     """
 
-    def __init__(self, images: Tensor, *, components: int = 60, ridge: float = 3e-4) -> None:
+    def __init__(
+        self, images: Tensor, *, components: int = COMPONENTS, ridge: float = 3e-4
+    ) -> None:
         """Learn from `images`: (N, C, H, W), [-1, 1].
 
         Raises:

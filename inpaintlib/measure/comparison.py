@@ -120,8 +120,9 @@ def evaluate(
 
     Returns:
         JSON-compatible: "holes" and "bands" (kind to metric to mean, low, high), "values" (kind to
-        metric to the pictures' values), "sharpness" (kind to the median: of a picture that is flat
-        behind its hole the value has no bounds), the other `PARTS`, "milliseconds", "mebibytes".
+        metric to the pictures' values), "sharpness" (kind to the median; None where it has no
+        bounds, as of pictures flat behind their holes), the other `PARTS`, "milliseconds",
+        "mebibytes".
 
     Raises:
         ValueError: unknown holes, or what `downloaded` needs is missing.
@@ -152,7 +153,7 @@ def evaluate(
         values = {name: torch.stack([run[name] for run in runs]).mean(dim=0) for name in METRICS}
         summary = {name: interval(value) for name, value in values.items()}
         sharp = torch.cat([run["sharpness"] for run in runs])
-        facts["sharpness"][kind] = short(sharp.nanmedian().item())
+        facts["sharpness"][kind] = rounded(sharp.nanmedian().view(1))[0]
         facts["holes" if is_hole else "bands"][kind] = summary
         kept = ("l1", "psnr", "ssim") if is_hole else ("psnr",)
         facts["values"][kind] = {name: rounded(values[name]) for name in kept}

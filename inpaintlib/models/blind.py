@@ -41,8 +41,8 @@ class BlindConfig:
     locator_steps: int = 4_000  # the locator learns alone; then filler and discriminator
     steps: int = 60_000
     batch_size: int = 16
-    learning_rate: float = 5e-4  # stays for most of each period, then falls linearly to 0
-    warm_up: int = 50  # steps over which it rises, at the beginning
+    learning_rate: float = 5e-4  # falls linearly to 0 in the last 40 % of locator_steps or steps
+    warm_up: int = 50  # steps over which it rises from the run's start: the locator's alone
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
 
 

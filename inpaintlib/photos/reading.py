@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -143,11 +144,15 @@ def _sixteen_bits(data: bytes, image: Image.Image, turn: int) -> np.ndarray | No
     """The pixels of a photo with 16 bits, which Pillow cuts to 8 if they are colours; else None."""
     if image.mode.startswith("I;16"):
         return np.asarray(image).astype(np.uint16)
-    if image.format not in DEEP or (image.format == "PNG" and data[24] != 16):
+    deep = image.format in DEEP and (image.format != "PNG" or data[24:25] == b"\x10")
+    if not data or not deep:  # no bytes: Pillow opened it, and has cut colours already
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         return None
+    if image.format == "PPM":  # whose header, behind format and size, says what white is
+        white = int(re.sub(rb"#[^\r\n]*", b"", data[:999]).split(None, 4)[3])
+        pixels = (pixels * (65535 / white)).round().clip(0, 65535).astype(np.uint16)
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # OpenCV has blue first
     return upright(pixels, turn)

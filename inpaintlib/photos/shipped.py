@@ -181,8 +181,9 @@ def load(model: str | os.PathLike[str]) -> Model:
         config = recipes.preset(facts["family"], "paper").config
     except ValueError as error:  # no such family
         raise ValueError(f"{path(model)}: {error}") from error
-    # What only trained may have other settings by now; a setting of the network that is missing or
-    # new would show at once, because the weights would not fit.
+    # Settings that are no more are left out, missing ones are the paper's: those of training differ
+    # freely. Where tensors differ, the weights do not fit; a setting that changes only what is
+    # computed shows nowhere, so it keeps its name, and the paper's value is that of older files.
     known = {field.name for field in fields(config)}
     settings = {
         setting: tuple(value) if isinstance(value, list) else value

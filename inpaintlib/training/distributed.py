@@ -24,11 +24,18 @@ def start(device: torch.device) -> torch.device:
     """Join the other processes if torchrun started this one; "cuda" becomes its own GPU."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return device
-    if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if (device := own(device)).type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def own(device: torch.device) -> torch.device:
+    """The same device; of "cuda" under torchrun this process's own GPU."""
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if several and device.type == "cuda":
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return device
 
 

@@ -47,11 +47,14 @@ class RunFolder:
 
         The folder was new or empty (`check_new`), so all that is in it is this run's.
         """
-        if self.state.exists():
-            saved = torch.load(self.state, map_location="cpu", weights_only=True)["step"]
-            if saved > 0:
-                return
-        shutil.rmtree(self.path, ignore_errors=True)
+        if self.steps_saved() == 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def steps_saved(self) -> int:
+        """The steps after which the state was saved, 0 without one; the log may be ahead of it."""
+        if not self.state.exists():
+            return 0
+        return torch.load(self.state, map_location="cpu", weights_only=True, mmap=True)["step"]
 
     def config(self) -> dict[str, Any]:
         """What the run is, as `begin` wrote it; ValueError if there is no run in this folder."""

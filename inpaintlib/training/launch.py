@@ -51,6 +51,7 @@ def launch(
     place = distributed.start(choose_device(device))
     if distributed.rank():
         say = silent
+    writer = tensorboard_writer() if tensorboard else None
     settings = RunSettings.of(given, {})
     recipes.recipe(settings.family)  # an unknown name before anything else
     folder = RunFolder(out or runs_folder() / f"{settings.family}-{settings.preset}")
@@ -68,18 +69,22 @@ def launch(
         )
     facts = settings.facts(pictures)
     say(f"{settings.family} · {preset.config.steps:,} steps · {pictures.training}")
-    model = make_model(settings, pictures, fresh=not resume)
+    model = make_model(settings, pictures, fresh=not folder.state.exists())
     model = prepare(model, place)
-    if settings.precision == "auto":  # in a resumed run it is never
+    if not resume:
+        usual = recipes.preset(settings.family, settings.preset).config.steps
+        check_steps(settings.family, model, usual)
+    if settings.precision == "auto":  # a resumed run keeps its own, unless it is asked for anew
         facts["precision"] = try_precisions(model, pictures, settings.accumulate, say)
     if resume:
         check_same(stored, facts, folder.path)
     elif distributed.rank() == 0:
         folder.begin(facts)
-    board = open_board(folder) if tensorboard and not distributed.rank() else None
-    run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
-    say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
     try:
+        here = writer and not distributed.rank()
+        board = writer(str(folder.path / "tensorboard")) if here else None
+        run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
+        say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
         return run.go(say)
     except Exception:
         if not resume and not distributed.rank():
@@ -88,12 +93,27 @@ def launch(
 
 
 def make_model(settings: RunSettings, pictures: Pictures, *, fresh: bool) -> Model:
-    """The model; in a fresh run with new weights, or those that it is to start from."""
+    """The model; before any step is saved with new weights, or those that it is to start from."""
     torch.manual_seed(settings.seed)
     model = pictures.recipe.build(pictures.preset.config)
     if settings.start_from and fresh:
         start_from(Path(settings.start_from), model)
     return model
+
+
+def check_steps(family: str, model: Model, usual: int) -> None:
+    """Raise ValueError if the run ends before the last part of its training begins.
+
+    A part begins where other networks learn than a step before, within the preset's `usual` steps.
+    """
+    steps = model.config.steps
+    learning = [tuple(phase.active(n) for phase in model.phases()) for n in range(usual)]
+    last = max((n for n in range(1, usual) if learning[n] != learning[n - 1]), default=0)
+    if steps <= last:
+        raise ValueError(
+            f"expected more than {last:,} steps, because the last part of {family}'s training "
+            f"begins after {last:,}, got {steps:,}"
+        )
 
 
 def start_from(path: Path, model: Model) -> None:
@@ -127,7 +147,8 @@ def choose_device(name: str | None) -> torch.device:
         ValueError: no such device.
     """
     try:
-        device = torch.device(name or best_device())
+        # Of several processes each touches its own GPU alone: the first would hold a part for all.
+        device = distributed.own(torch.device(name or best_device()))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         reason = str(error).splitlines()[0][:100]  # some go on for a page
@@ -150,8 +171,8 @@ def try_precisions(model: Model, pictures: Pictures, accumulate: int, say: Say) 
     return distributed.from_first(chosen)
 
 
-def open_board(folder: RunFolder) -> Any:
-    """A TensorBoard writer.
+def tensorboard_writer() -> Any:
+    """TensorBoard's class of writers, which takes a folder.
 
     Raises:
         ImportError: TensorBoard is not installed.
@@ -160,7 +181,7 @@ def open_board(folder: RunFolder) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise ImportError("--tensorboard needs: pip install 'inpaintlib[log]'") from error
-    return SummaryWriter(str(folder.path / "tensorboard"))
+    return SummaryWriter
 
 
 def silent(_: str) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -75,8 +76,9 @@ class Run:
         self.folder, self.model, self.pictures, self.board = folder, model, pictures, board
         self.seed, self.precision = facts["seed"], facts["precision"]
         self.accumulate = facts["accumulate"]
-        private = ("folder", "start_from")  # places on this machine
+        private = ("folder", "start_from")  # places on this machine; of the masks', the name stays
         self.card = {name: value for name, value in facts.items() if name not in private}
+        self.card["masks"] = facts.get("masks") and Path(facts["masks"]).name
         self.steps: int = model.config.steps
         self.rhythm = Rhythm.of(self.steps)
         self.ema = EMA(model.generator)

@@ -115,6 +115,14 @@ def decoded(monkeypatch) -> list[str]:
     return names
 
 
+def test_an_empty_array_in_the_cache_is_made_again(album, own_cache):
+    """As a computer that lost its power leaves it."""
+    first = load_folder(album, size=8)
+    (kept,) = own_cache.glob("*.npy")
+    kept.write_bytes(b"")
+    assert load_folder(album, size=8).images.equal(first.images)
+
+
 def test_the_second_time_nothing_is_decoded(album, decoded, own_cache):
     first = load_folder(album, size=8)
     assert len(decoded) == 20

@@ -50,6 +50,11 @@ class TestFromPicture:
             torch.testing.assert_close(from_picture(array), self.white)
         torch.testing.assert_close(from_picture(self.picture > 0), self.white)
 
+    @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float64, bool])
+    def test_an_array_without_transparency_has_no_transparent_hole(self, kind):
+        with pytest.raises(ValueError, match="expected a transparent hole, but nothing in it is"):
+            from_picture((self.picture > 0).astype(kind), hole="transparent")
+
     @pytest.mark.parametrize("hole", ["white", "black"])
     def test_what_is_transparent_is_known(self, hole, tmp_path):
         ink = 255 if hole == "white" else 0

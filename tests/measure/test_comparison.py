@@ -17,6 +17,7 @@ from inpaintlib.measure import comparison
 from inpaintlib.measure.cards import (
     best_classical,
     best_network,
+    decibels,
     distance,
     markdown,
     plus_minus,
@@ -170,6 +171,38 @@ def test_unknown_names_and_holes_are_refused(pictures):
             comparison.evaluate(grey, pictures, kinds=kinds)
 
 
+def test_pictures_that_are_flat_behind_their_holes_have_no_sharpness(tmp_path):
+    """Whatever is drawn there is infinitely sharper: a card holds no such number."""
+    flat = ImageSet(torch.full((4, 3, 32, 32), 99, dtype=torch.uint8), "flat", "free: made")
+    noise = System("noise", "network", lambda batch: torch.rand_like(batch.image))
+    card = comparison.evaluate(noise, flat, kinds=["square"], seeds=(0,))
+    assert card["sharpness"] == {"square": None}
+    write_card(tmp_path, card)
+    row = markdown(read_cards(tmp_path)).splitlines()[-1]
+    assert row.split("|")[6].strip() == "–"
+    assert row.split("|")[7].strip() == "", "the Fréchet distance was not measured"
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds", "count", "message"),
+    [
+        (["grey"], ["square"], 1, "at least 2 validation pictures.*, got 1"),
+        (["grey"], None, 3, "at least 4 validation pictures.*, got 3"),
+        (["grey", "PCA"], ["square"], 2, "PCA learns from at least 61 pictures, got 60"),
+        (None, ["square"], 2, "PCA learns from at least 61 pictures, got 60"),
+    ],
+)
+def test_too_few_pictures_are_told_before_the_work(names, kinds, count, message, monkeypatch):
+    def load(split: str, **_: object) -> ImageSet:
+        blank = torch.zeros(60 if split == "train" else count, 3, 32, 32, dtype=torch.uint8)
+        return ImageSet(blank, "few", "free: made")
+
+    monkeypatch.setattr(cards_module, "load_faces", load)
+    monkeypatch.setattr(cards_module, "systems", lambda *_: pytest.fail("measured"))
+    with pytest.raises(ValueError, match=message):
+        cards_module.compare(names, kinds, root=None, out=Path("nowhere"), say=print)
+
+
 def test_cards_come_back_sorted_with_tables(cards, tmp_path):
     for card in cards.values():
         write_card(tmp_path, card)
@@ -182,8 +215,8 @@ def test_cards_come_back_sorted_with_tables(cards, tmp_path):
     assert back == sorted(back, key=lambda card: card["kind"] != "control")
     assert best_classical(back, "centre")["kind"] == "classical"
     lines = markdown(back).splitlines()
-    assert len(lines) == 4 + len(cards)
-    assert {line.count("|") for line in lines[2:]} == {lines[2].count("|")}
+    assert len(lines) == 6 + len(cards)
+    assert {line.count("|") for line in lines[4:]} == {lines[4].count("|")}
     assert "∞" in next(line for line in lines if line.startswith("| truth"))
 
 
@@ -195,8 +228,14 @@ def test_a_folder_without_cards_and_a_broken_card_are_named(tmp_path):
         read_cards(tmp_path)
 
 
-def test_plus_minus_says_infinite_of_the_perfect():
-    assert plus_minus({"mean": None, "low": None, "high": None}, 2) == "∞"
+def test_infinite_is_said_of_the_perfect_alone():
+    """Spoilt fills have no PSNR either, and one picture no interval; but neither has its L1."""
+    nothing = {"mean": None, "low": None, "high": None}
+    assert plus_minus(nothing, 2) == "–"
+    assert decibels({"psnr": nothing, "l1": {"mean": 0.0, "low": 0.0, "high": 0.0}}) == "∞"
+    assert decibels({"psnr": nothing, "l1": nothing}) == "–"
+    some = {"mean": 9.0, "low": 8.0, "high": 10.0}
+    assert decibels({"psnr": some, "l1": some}) == "9.00 ± 1.00"
     assert plus_minus({"mean": 1.0, "low": 0.5, "high": 1.5}, 1, sign="+") == "+1.0 ± 0.5"
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import experiment
+import lesson_presets
 import pytest
 import recipe
 import tiny
@@ -11,6 +12,7 @@ import torch
 
 from inpaintlib.images import hide
 from inpaintlib.models.unet import LESSON, UNet
+from inpaintlib.training.folder import RunFolder
 
 
 @pytest.fixture
@@ -71,3 +73,32 @@ def test_without_a_game_there_are_no_terms_of_it():
     mask[..., 4:12, 4:12] = 1
     terms = family.generator_loss(hide(torch.zeros(2, 3, 16, 16), mask), 10_000)
     assert terms.keys() == {"l1", "sobel", "ssim"}
+
+
+def test_runs_of_other_settings_are_not_mixed(small, monkeypatch):
+    """Also of those settings that no name of a run and no fact of its own tells."""
+    words = ["--steps", "2", "--seeds", "3", "--runs", "0"]
+    recipe.main(words)
+    recipe.main([*words, "--seeds", "3", "4"])  # seeds may be added
+    monkeypatch.setattr(recipe, "LESSON", replace(recipe.LESSON, warm_up=1))
+    with pytest.raises(ValueError, match="made with other settings"):
+        recipe.main(words)
+
+
+def test_a_stopped_run_of_a_lessons_preset_is_gone_on_with(small, monkeypatch):
+    """It has looks at the validation pictures too, but not the last one."""
+    run = RunFolder(small / "runs" / "presets" / "unet-0")
+    run.begin({})
+    run.add({"step": 50, "seconds": 9.0, "psnr": 11.0})
+    torch.save({"step": 50}, run.state)
+    told = []
+
+    def finish(words: list[str], *, check: bool) -> None:
+        told.append(words)
+        run.add({"step": lesson_presets.preset("unet").config.steps, "seconds": 99.0, "psnr": 18.0})
+        torch.save({"step": lesson_presets.preset("unet").config.steps}, run.state)
+
+    monkeypatch.setattr(lesson_presets.subprocess, "run", finish)
+    assert lesson_presets.last_look("unet", 0)["psnr"] == 18.0
+    assert lesson_presets.last_look("unet", 0)["psnr"] == 18.0
+    assert [words[-1] for words in told] == ["--resume"]

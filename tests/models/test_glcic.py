@@ -8,9 +8,10 @@ from torch import nn
 
 from inpaintlib.images import Batch, composite, hide
 from inpaintlib.losses import masked_l2
-from inpaintlib.masks import bounding_box, rectangle
+from inpaintlib.masks import bounding_box, centre, rectangle
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.models.glcic import GLCIC, LESSON, PAPER, GLCICConfig, crop_around
+from inpaintlib.training import recipes
 from inpaintlib.training.loop import train
 
 AT_160 = replace(PAPER, size=160, local_size=96, global_levels=5)  # as source 002 has it
@@ -213,3 +214,12 @@ def test_the_lesson_uses_resize_convolution_and_spectral_norm():
     data = batch(2, 64, 64)
     scores = [family.discriminator(data.image, data.mask) for _ in range(2)]
     assert torch.equal(*scores)
+
+
+def test_grey_pictures_need_a_fill_of_their_own():
+    """The lesson's is the mean of coloured faces."""
+    with pytest.raises(ValueError, match="a fill of 1 or 1 values, got 3"):
+        recipes.make("glcic", "lesson", channels=1)
+    family = recipes.make("glcic", "lesson", channels=1, fill=0.1)
+    observed = hide(torch.zeros(1, 1, 64, 64), centre(1, 64, 64, generator=torch.Generator()))
+    assert family.generate(observed).shape == (1, 1, 64, 64)

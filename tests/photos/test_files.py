@@ -86,6 +86,21 @@ def test_lossless_formats_give_back_every_known_pixel(name: str, mode: str, tmp_
     assert (pair[1][MASK] != pair[0][MASK]).any()
 
 
+@pytest.mark.parametrize("name", [*TABLE, "JPEG", "AVIF"])
+def test_an_opened_picture_of_every_format_is_filled(name: str):
+    """It keeps its format without the file's bytes, which a deep photo is read from."""
+    need_heic(name)
+    file = io.BytesIO()
+    noise("RGB").save(file, name)
+    with Image.open(file) as photo:
+        filled = Inpainter(Plane()).fill(photo, MASK)
+        assert photo.format == name
+        before, after = np.asarray(photo), np.asarray(filled)
+    known = np.asarray(MASK) == 0
+    np.testing.assert_array_equal(after[known], before[known])
+    assert (after[~known] != before[~known]).any()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.filterwarnings("error")
@@ -105,6 +120,21 @@ def test_sixteen_bits_stay_sixteen(suffix: str, channels: int, tmp_path: Path):
     colours = slice(0, 3)
     error = np.abs(after[..., colours].astype(int) - pixels[..., colours])
     assert error.max() < 100, "less than half a level of 8 bits"
+
+
+@pytest.mark.parametrize(("most", "channels"), [(1023, 1), (1023, 3), (65535, 3)])
+def test_the_white_of_a_deep_ppm_is_what_its_header_says(most: int, channels: int, tmp_path: Path):
+    """10 bits are many a camera's; the filled file's white is 65535."""
+    levels = np.random.default_rng(0).integers(0, most + 1, (HEIGHT, WIDTH, channels))
+    levels[0, 0], levels[0, 1] = 0, most
+    head = f"P{5 if channels == 1 else 6}\n# 255 by hand\n{WIDTH} {HEIGHT}\n{most}\n"
+    photo, out = tmp_path / "photo.ppm", tmp_path / "out.png"
+    photo.write_bytes(head.encode() + levels.astype(">u2").tobytes())
+    fill(photo, out)
+    after = cv2.imread(str(out), cv2.IMREAD_UNCHANGED).reshape(levels.shape)[..., ::-1]
+    assert after.dtype == np.uint16
+    wanted = np.round(levels * (65535 / most))
+    np.testing.assert_array_equal(after[~MASK], wanted[~MASK])
 
 
 def test_sixteen_bits_of_colour_are_refused_where_they_have_no_place(tmp_path: Path):

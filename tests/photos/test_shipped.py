@@ -16,6 +16,8 @@ from inpaintlib.photos import shipped
 from inpaintlib.photos.shipped import SHIPPED, load, weights_for
 from inpaintlib.training import recipes
 from inpaintlib.training.checkpoints import load_weights, save_weights
+from inpaintlib.training.folder import RunFolder
+from inpaintlib.training.settings import check_same
 from tools import make_weights, weight_cards
 
 DATA = "INPAINTLIB_DATA"
@@ -164,7 +166,7 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     monkeypatch.setattr(
         make_weights,
         "train",
-        lambda recipe, folder, options: calls.append((folder.name, options)) or folder / "w",
+        lambda recipe, folder, options, steps: calls.append((folder.name, options)) or folder / "w",
     )
     recipe = shipped.Shipped(
         "unet", True, (*shipped.both_sizes(30, 20), shipped.Stage("shipped", 10, large=False))
@@ -179,6 +181,48 @@ def test_further_runs_begin_where_the_one_before_ended(monkeypatch, tmp_path):
     assert words[2] == f"--preset shipped --steps 10 --seed 1 --start-from {full}"
 
 
+def a_run(folder: Path, steps: int, made: int | None, seed: int = 0) -> None:
+    """A run of so many steps whose state, if it has one, is after `made`; its log is complete."""
+    run = RunFolder(folder)
+    settings = {"size": 28}
+    run.begin({"family": "gan", "seed": seed, "steps": steps, "settings": settings})
+    run.add({"step": steps, "seconds": 120.0})
+    if made is not None:
+        torch.save({"step": made}, run.state)
+
+
+def test_a_run_is_done_when_its_last_state_is_saved(tmp_path):
+    """The log's last line is written before the last look and the last state."""
+    for name, steps, made, done in (
+        ("new", 9, None, False),
+        ("logged", 9, 8, False),
+        ("saved", 9, 9, True),
+        ("an earlier table's", 5, 5, False),
+        ("a longer run's middle", 20, 9, False),
+    ):
+        a_run(tmp_path / name, steps, made)
+        assert make_weights.done(tmp_path / name, 9) is done, name
+    assert not make_weights.done(tmp_path / "nowhere", 9)
+
+
+def test_a_run_of_an_earlier_table_is_refused(monkeypatch, tmp_path):
+    """What the table says goes along with --resume, and `train` compares it."""
+    monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path))
+    recipe = shipped.Shipped("gan", True, (shipped.Stage("shipped", 9, large=False),))
+    calls = []
+    monkeypatch.setattr(
+        make_weights.subprocess, "run", lambda words, **_: calls.append(words) or words
+    )
+    make_weights.make("x", recipe)
+    a_run(tmp_path / "weights" / "x-1", 5, 5)
+    make_weights.make("x", recipe)
+    first, second = ([str(word) for word in words[3:]] for words in calls)
+    assert "--resume" not in first
+    assert second == [*first, "--resume"]
+    with pytest.raises(ValueError, match=r"x-1 began with steps 5, not 9"):
+        check_same({"seed": 0, "steps": 5}, {"seed": 0, "steps": 9}, tmp_path / "weights" / "x-1")
+
+
 def test_a_card_stays_where_its_training_is_not_known(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("INPAINTLIB_RUNS", str(tmp_path / "runs"))
     copy(data.default_folder() / "weights" / "gan-drawn.safetensors", folder)
@@ -186,11 +230,16 @@ def test_a_card_stays_where_its_training_is_not_known(folder, monkeypatch, tmp_p
     card.write_text("16 minutes", "utf-8")
     weight_cards.main(["gan-drawn"])
     assert card.read_text("utf-8") == "16 minutes"
-    (tmp_path / "runs" / "weights" / "gan-drawn-1").mkdir(parents=True)
-    log = tmp_path / "runs" / "weights" / "gan-drawn-1" / "log.jsonl"
-    log.write_text('{"step": 4000, "seconds": 120.0}\n', "utf-8")
+    run = tmp_path / "runs" / "weights" / "gan-drawn-1"
+    run.mkdir(parents=True)
+    weight_cards.main(["gan-drawn"])
+    assert card.read_text("utf-8") == "16 minutes", "a folder that is empty tells nothing either"
+    a_run(run, 3_999, 3_999)
+    with (run / "log.jsonl").open("a") as log:
+        log.write('{"step": 40')  # cut short
     weight_cards.main(["gan-drawn"])
     assert "2 minutes" in card.read_text("utf-8")
+    assert "| steps | 3,999 at 28×28 |" in card.read_text("utf-8"), "the run's, not the table's"
 
 
 @pytest.fixture
@@ -201,7 +250,7 @@ def starts(monkeypatch, tmp_path):
     monkeypatch.setattr(
         make_weights,
         "train",
-        lambda recipe, folder, options: told.append(options[-1]) or folder / "w",
+        lambda recipe, folder, options, steps: told.append(options[-1]) or folder / "w",
     )
     return told
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -455,6 +456,10 @@ def test_own_masks_are_learned_from(tmp_path, capsys):
     words = ("--steps", "1", "--masks", str(tmp_path / "masks"))
     assert train(tmp_path / "run", "context-encoder", *words) == 0
     assert RunFolder(tmp_path / "run").config()["masks"] == str(tmp_path / "masks")
+    network = recipes.make("context-encoder").generator
+    card = load_weights(tmp_path / "run" / "weights.safetensors", network)
+    assert card["masks"] == "masks", "a file that is shared tells no place on this machine"
+    assert str(tmp_path) not in json.dumps(card)
     assert train(tmp_path / "gan", "gan", *words) == 2
     assert "draws whole pictures: it learns from no masks" in capsys.readouterr().err
 
@@ -476,3 +481,67 @@ def test_apples_gpu_is_chosen_where_it_is(monkeypatch):
     assert launch.best_device() == "cpu"
     with pytest.raises(ValueError, match=r"no device 'mps' here: .{1,100}$"):
         launch.choose_device("mps")
+
+
+def test_a_run_stopped_before_its_first_state_still_starts_from_its_weights(tmp_path, monkeypatch):
+    """Between `config.json` and `state.pt` nothing but the settings says where it starts."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert train(first, "context-encoder", "--steps", "1") == 0
+    start = first / "weights.safetensors"
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(run.Run, "load", stop)
+        assert train(second, "context-encoder", "--start-from", str(start)) == 130
+    assert [path.name for path in second.iterdir()] == ["config.json"]
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    assert train(second, "context-encoder", "--resume") == 0
+    weights, begun = load_file(start), everything(second)
+    for name in dict(recipes.make("context-encoder").generator.named_parameters()):
+        torch.testing.assert_close(begun[f"/family/generator.{name}"], weights[name].float())
+
+
+def test_a_missing_tensorboard_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert train(tmp_path / "run", "context-encoder", "--tensorboard") == 2
+    assert "--tensorboard needs: pip install" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "Viewer", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_run_too_short_for_its_last_part_is_refused(steps, tmp_path, capsys):
+    assert train(tmp_path / "run", "blind", "--steps", str(steps)) == 2
+    told = "expected more than 2 steps, because the last part of blind's training begins after 2, "
+    assert told + f"got {steps}" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    assert train(tmp_path / "run", "blind", "--steps", "3") == 0
+
+
+def test_the_last_part_of_glcics_training_is_the_one_of_both_networks():
+    """Each network has learned by then, but never against the other."""
+    changes = {"completion_steps": 3, "discriminator_steps": 2, "batch_size": 1}
+    for steps in (4, 5):
+        family = recipes.glcic.GLCIC(replace(recipes.glcic.LESSON, **changes, steps=steps))
+        with pytest.raises(ValueError, match=f"expected more than 5 steps.*, got {steps}"):
+            launch.check_steps("glcic", family, 800)
+    family = recipes.glcic.GLCIC(replace(recipes.glcic.LESSON, **changes, steps=6))
+    launch.check_steps("glcic", family, 800)
+
+
+def test_of_several_processes_each_touches_its_own_gpu_alone(monkeypatch):
+    touched = []
+    monkeypatch.setattr(torch, "empty", lambda *_, device: touched.append(str(device)))
+    for size, chosen in (("2", "cuda:1"), ("1", "cuda")):
+        monkeypatch.setenv("WORLD_SIZE", size)
+        monkeypatch.setenv("LOCAL_RANK", "1")
+        assert str(launch.choose_device("cuda")) == chosen
+    assert touched == ["cuda:1", "cuda"]
