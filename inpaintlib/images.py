@@ -74,7 +74,7 @@ def apply_mask(
     check_pair(image, mask)
     value = torch.as_tensor(fill, dtype=image.dtype, device=image.device).reshape(1, -1, 1, 1)
     if (got := value.shape[1]) not in (1, image.shape[1]):
-        raise ValueError(f"expected a fill of 1 or {image.shape[1]} values, got {got}")
+        raise ValueError(f"expected a fill for all or {image.shape[1]}, one per channel, got {got}")
     return torch.where(mask.bool(), value, image)
 
 

@@ -56,7 +56,7 @@ def test_fill_may_be_one_value_a_channel(pair):
 def test_a_fill_of_another_number_of_channels_is_refused(channels, values):
     """Three values would make three channels of a grey picture's one."""
     image, mask = torch.zeros(1, channels, 4, 4), torch.ones(1, 1, 4, 4)
-    with pytest.raises(ValueError, match=f"a fill of 1 or {channels} values, got {values}"):
+    with pytest.raises(ValueError, match=f"or {channels}, one per channel, got {values}"):
         apply_mask(image, mask, fill=(0.5,) * values)
     assert (apply_mask(image, mask, fill=(0.5,)) == 0.5).all()
 

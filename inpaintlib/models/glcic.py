@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
-from inpaintlib.images import Batch, apply_mask, hide
+from inpaintlib.images import Batch, apply_mask
 from inpaintlib.layers import ResizeConv2d, activations, check_multiple, check_shape, spectral_norm
 from inpaintlib.losses import masked_l2
 from inpaintlib.masks import bounding_box
@@ -99,7 +99,6 @@ class CompletionNetwork(nn.Module):
     def __init__(self, config: GLCICConfig) -> None:
         super().__init__()
         self.fill, self.unit_range = config.fill, config.unit_range
-        hide(torch.zeros(1, config.channels, 1, 1), torch.ones(1, 1, 1, 1), fill=self.fill)  # fits?
         w = config.width
         transposed = partial(nn.ConvTranspose2d, kernel_size=4, stride=2, padding=1)
         up = ResizeConv2d if config.resize_convolution else transposed  # doubles height and width

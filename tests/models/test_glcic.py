@@ -218,8 +218,8 @@ def test_the_lesson_uses_resize_convolution_and_spectral_norm():
 
 def test_grey_pictures_need_a_fill_of_their_own():
     """The lesson's is the mean of coloured faces."""
-    with pytest.raises(ValueError, match="a fill of 1 or 1 values, got 3"):
-        recipes.make("glcic", "lesson", channels=1)
-    family = recipes.make("glcic", "lesson", channels=1, fill=0.1)
     observed = hide(torch.zeros(1, 1, 64, 64), centre(1, 64, 64, generator=torch.Generator()))
+    with pytest.raises(ValueError, match="a fill for all or 1, one per channel, got 3"):
+        recipes.make("glcic", "lesson", channels=1).generate(observed)
+    family = recipes.make("glcic", "lesson", channels=1, fill=0.1)
     assert family.generate(observed).shape == (1, 1, 64, 64)
