@@ -192,7 +192,7 @@ def test_every_source_that_code_or_lessons_name_is_on_the_page_of_sources():
 def rows_of_features() -> list[tuple[str, str, str]]:
     """Feature, place and test of every row of the tables about the sources' documents."""
     page = (ROOT / "notebooks" / "sources.md").read_text(encoding="utf-8")
-    tables = re.findall(r"\| its document says .*?\n\|[-|]+\n(.*?)(?:\n\n|\Z)", page, re.S)
+    tables = re.findall(r"\| its description says .*?\n\|[-|]+\n(.*?)(?:\n\n|\Z)", page, re.S)
     assert len(tables) == 5, "one table per source"
     rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()]
     assert all(len(row) == 3 for row in rows), [row for row in rows if len(row) != 3]

@@ -4,7 +4,7 @@ The repair of source 003, whose failing networks are in lesson 07's `genfill.py`
 effect: the picture is given at full contrast with its damage cut out, known pixels are pasted back,
 L1 (weight 100, as in pix2pix, Isola et al. 2017) leads and an adversarial term follows,
 convolutions overlap, the mask is given at every scale, the locator is frozen while the filler
-learns, and the discriminator is a small PatchGAN on pairs with the hinge loss, whose features are
+learns, and the discriminator is a PatchGAN on pairs with the hinge loss, whose features are
 matched.
 Blind means: the true mask is the locator's label in training and never an input.
 """

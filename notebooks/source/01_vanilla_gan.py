@@ -63,7 +63,7 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{digits}")
 # %% [markdown]
 # ## 2 · A first result
 #
-# Eight of these sixteen pictures are real digits, which no network has seen. The other eight were computed
+# Eight of these sixteen pictures are real digits, which your networks will not learn from. The other eight were computed
 # from random numbers by the network that you are going to build, trained beforehand.
 #
 # *Predict before you go on.* Which eight are invented?

@@ -96,8 +96,8 @@ show_rows(rows | {"truth": look.image}, width=7.2, heading="The repaired system,
 
 # %% [markdown]
 # Two networks at work: a **locator** paints the second row, a **filler** the third. The locator is nearly right (in
-# our run it also marks a part of one hat). The filler paints eyes, a nose, hair and skin, some of them crooked: it
-# learned for an hour on one CPU core.
+# our run it also marks a part of one hat). The filler paints eyes, a nose, hair and skin. Some are crooked, because it
+# learned for only an hour, on one CPU core.
 #
 # The diagram below shows the repaired system. **The original has the same three networks.** It calls its locator
 # *predictor*. The third network, the *discriminator*, judges a **pair**: the damaged picture and a completed one.
@@ -946,8 +946,8 @@ for name, exam in exams.items():
 #
 # Put together, twice with *your* network: a locator that learns first, from varied holes (cells, boxes, strokes, each
 # with noise *or* one flat colour), and is then frozen; the picture with the *found* holes cut out, and one pixel more
-# around them; a filler told the mask at every scale; L1 with weight 100; a small patch discriminator on pairs. The
-# rest is the package's `blind.Blind`.
+# around them; a filler told the mask at every scale; L1 with weight 100; a patch discriminator on pairs. The rest
+# is the package's `blind.Blind`.
 
 
 # %%

@@ -1,12 +1,13 @@
 """Drawn digits: the same bytes for the same place in a series, and digits that look like MNIST."""
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
 
 from drawings.digits import BLOCK, SAMPLES, _catmull_rom, _render, draw_digits
 
@@ -163,14 +164,16 @@ def test_mean_images_of_drawn_digits_name_real_ones(digits):
     assert (named == real.targets[:1000]).float().mean() > 0.75
 
 
-@pytest.mark.parametrize(
-    ("size", "seed", "start", "expected"),
-    [
-        (28, 0, 0, "1b023cd9396f8d0e5251dc971e7f35e0f124a0f24298c1f248fc07a55892b0b3"),
-        (64, 3, 1_000_007, "0e637d40208bb63a90279cc69d9271c98a80039a6ccc9da63d63b492239cdd2c"),
-    ],
-)
-def test_every_pixel_is_as_it_was(size: int, seed: int, start: int, expected: str):
-    """The pixels are part of the course: weights, cards and figures were made with them."""
+@pytest.mark.parametrize(("size", "seed", "start"), [(28, 0, 0), (16, 3, 1_000_007)])
+def test_every_pixel_is_as_it_was(size: int, seed: int, start: int):
+    """The pixels are part of the course: weights, cards and figures were made with them.
+
+    `digits-SIZE.png` holds them, 8 rows of 8. Processors round matrix products differently, which
+    moves a pixel or two by one level.
+    """
     images, _ = draw_digits(64, size=size, seed=seed, start=start)
-    assert hashlib.sha256(images.numpy().tobytes()).hexdigest() == expected
+    sheet = images.view(8, 8, size, size).transpose(1, 2).reshape(8 * size, 8 * size)
+    stored = pil_to_tensor(Image.open(Path(__file__).with_name(f"digits-{size}.png")))[0]
+    moved = (sheet.int() - stored.int()).abs()
+    assert moved.max() <= 1
+    assert moved.float().mean() < 1e-3
