@@ -242,13 +242,12 @@ assert photos["glcic"]["told"] < photos["deepfill"]["told"] - 0.05
 # %% [markdown]
 # ### What makes a fill sharp?
 #
-# Four of the five sources gave the adversarial term a hundredth of the reconstruction term's weight or less (source 003
-# had no reconstruction term); the networks above give it a twentieth or a tenth. So here is the U-Net of lesson 6 at
-# 64 × 64 in six versions, 500 steps and three seeds each, on drawn faces. Each differs from another one in a single
-# thing: **no discriminator**; the adversarial term **at 0.01** of L1's weight; **at 0.1**; that
-# **with feature matching** (lesson 3); then with a discriminator that is not shown **the mask**, or one that gives **one
-# score per picture** in place of one per patch. (`python benchmarks/recipe.py` makes the card.) *Predict:* which step
-# makes fills sharp, and what does it cost?
+# Most sources gave the adversarial term a hundredth of L1's weight or less; the networks above give it a twentieth or a
+# tenth. So here is the U-Net of lesson 6 at 64 × 64 in six versions, 500 steps and three seeds each, on drawn faces. Each
+# differs from another one in a single thing: **no discriminator**; the adversarial term **at 0.01** of L1's weight;
+# **at 0.1**; that **with feature matching** (lesson 3); then with a discriminator that is not shown **the mask**, or one
+# that gives **one score per picture** in place of one per patch. (`python benchmarks/recipe.py` makes the card.)
+# *Predict:* which step makes fills sharp, and what does it cost?
 
 # %% tags=["predict"]
 guess_first()
@@ -677,7 +676,7 @@ explore(draw_worst, system=list(filled), rank=range(0, 55, 6))
 # %% [markdown]
 # ## 11 · How to cheat
 #
-# Metrics can be gamed, and authors need not even know that they do it. Three recipes; see which of them work:
+# Metrics can be gamed, even without intent. Three recipes:
 #
 # - **PSNR and L1** love caution. Take the *mean of three* networks, second to fourth: where they disagree, it blurs.
 # - **Fréchet distance** asks whether two sets look alike: it compares means and covariances of what a
