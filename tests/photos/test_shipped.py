@@ -228,7 +228,7 @@ def test_a_card_stays_where_its_training_is_not_known(folder, monkeypatch, tmp_p
     copy(data.default_folder() / "weights" / "gan-drawn.safetensors", folder)
     card = folder / "gan-drawn.md"
     card.write_text("16 minutes", "utf-8")
-    weight_cards.main(["gan-drawn"])
+    weight_cards.main(["gan-drawn", *make_weights.FEATURES])  # the second have no card
     assert card.read_text("utf-8") == "16 minutes"
     run = tmp_path / "runs" / "weights" / "gan-drawn-1"
     run.mkdir(parents=True)
