@@ -23,6 +23,7 @@ from inpaintlib.notebook.viz import BLUE, GREEN, PARTS, RED
 
 PENS = {BLUE: (0, (4, 1.6)), RED: (0, (1.6, 1.1)), GREEN: (0, (6, 1.5, 1.5, 1.5))}
 INK, LANE, HEAD, MARGIN = "#2b3138", 0.18, 0.12, 0.15  # a colour; then inches
+WIDEST = 9.8  # inches: a notebook's column shrinks what is wider, and its letters with it
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -70,7 +71,8 @@ def show_diagram(
         gap: inches between columns and between rows.
 
     Raises:
-        ValueError: a chain names no box, boxes overlap, or an arrow finds no free way.
+        ValueError: a chain names no box, boxes overlap, an arrow finds no free way, or it all is
+            too wide for a notebook.
     """
     if gradients and len(gradients) > len(PENS):
         raise ValueError(f"expected {len(PENS)} losses at most, got {list(gradients)}")
@@ -97,6 +99,9 @@ def show_diagram(
             axis.text(place + 0.58, bottom + 0.19, text, va="center", fontsize=9, color=INK)
             place += 0.85 + _width(text, 9)
         right = max(right, place - 0.25)
+    if right - left > WIDEST:
+        plt.close(figure)
+        raise ValueError(f"expected {WIDEST} inches at most, got {right - left:.1f}: use more rows")
     axis.set(xlim=(left, right), ylim=(bottom, top))
     figure.set_size_inches(right - left, top - bottom)
     sharp, small = io.BytesIO(), io.BytesIO()

@@ -147,27 +147,37 @@ def show_curves(
     """Show curves over a common axis.
 
     Args:
-        curves: name to values.
+        curves: name to values, NaN where there is none.
         x: where the values belong; their index if missing.
-        levels: name to a height at which a thin dashed line is drawn, with the name beside it.
-        smooth: length of a moving average in values; the raw curve stays visible, pale.
+            Values that stand alone, between NaNs, are dots, joined and never averaged.
+        levels: name to a height at which a thin dashed line is drawn, with the name beside it; in
+            the colour of the curve with whose name its own begins.
+        smooth: over how many values each is averaged, itself in the middle; the raw curve stays
+            visible, pale.
         shaded: from where to where the background is grey, and what that part is called.
         legend: "inside" the axes, or "beside" them where it would cover a curve.
         heading: what the figure shows, as one sentence above it.
     """
     _figure, axis = plt.subplots(figsize=(width, height))
-    for number, (name, values) in enumerate(curves.items()):
-        colour = PARTS.get(name, f"C{number}")
-        places = np.arange(len(values)) if x is None else np.asarray(x)
-        raw = np.asarray(values, dtype=float)
-        averaged = _moving_average(raw, smooth)
+    colours = {name: PARTS.get(name, f"C{number}") for number, name in enumerate(curves)}
+    for name, colour in colours.items():
+        places = np.arange(len(curves[name])) if x is None else np.asarray(x)
+        raw = np.asarray(curves[name], dtype=float)
+        known = ~np.isnan(raw)
+        beside = np.pad(known, 1)
+        if (known & ~beside[:-2] & ~beside[2:]).any():
+            axis.plot(places[known], raw[known], "o-", color=colour, markersize=5, label=name)
+            continue
         if smooth > 1:
             axis.plot(places, raw, color=colour, alpha=0.18, linewidth=0.8)
-        axis.plot(places, averaged, color=colour, label=name)
+        axis.plot(places, _moving_average(raw, smooth), color=colour, label=name)
     for name, level in (levels or {}).items():
-        axis.axhline(level, color="0.45", linestyle="--", linewidth=1)
-        beside = axis.get_yaxis_transform()
-        axis.text(1.01, level, textwrap.fill(name, 14), transform=beside, va="center", color="0.35")
+        colour = next((colours[curve] for curve in curves if name.startswith(curve)), "0.35")
+        axis.axhline(level, color=colour, linestyle="--", linewidth=1)
+        right = axis.get_yaxis_transform()
+        axis.text(1.01, level, textwrap.fill(name, 14), transform=right, va="center", color=colour)
+    if smooth > 1:
+        xlabel += f"  (bold: mean of {smooth}; pale: each)"
     if shaded is not None:
         axis.axvspan(*shaded[:2], color="0.91", linewidth=0, label=shaded[2], zorder=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
@@ -285,9 +295,9 @@ def show_bars(
     bars = axis.bar(
         list(values), list(values.values()), color=BLUE, yerr=spread, capsize=3, width=0.6
     )
-    axis.bar_label(bars, fmt="{:.3g}", padding=2)
+    axis.bar_label(bars, fmt=lambda value: f"{value:#.3g}".rstrip("."), padding=2)
     if level is not None:
-        axis.axhline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
+        axis.axhline(level[1], color="0.45", linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
     axis.set(ylabel=ylabel)
     axis.set_title(heading, loc="left", fontsize=11)
@@ -319,7 +329,7 @@ def show_intervals(
     axis.hlines(places, low, high, color=BLUE, linewidth=2.5, alpha=0.45)
     axis.plot(mean, places, "o", color=BLUE)
     if level is not None:
-        axis.axvline(level[1], color=RED, linestyle="--", linewidth=1, label=level[0])
+        axis.axvline(level[1], color="0.45", linestyle="--", linewidth=1, label=level[0])
         axis.legend(loc="best")
     axis.set(xlabel=xlabel, yticks=places, yticklabels=list(rows))
     axis.set_title(heading, loc="left", fontsize=11)
@@ -405,9 +415,13 @@ def show_planes(
 
 
 def _moving_average(values: np.ndarray, length: int) -> np.ndarray:
-    """Mean of the last `length` values at each place, fewer at the start; NaN where one is."""
-    starts = np.maximum(np.arange(len(values)) + 1 - length, 0)
-    return np.array([values[start : end + 1].mean() for end, start in enumerate(starts)])
+    """Mean of `length` values around each place, fewer at the ends and at gaps; NaN in gaps."""
+    known = ~np.isnan(values)
+    sums, counts = (
+        np.convolve(part, np.ones(length))[(length - 1) // 2 :][: len(values)]
+        for part in (np.where(known, values, 0.0), known.astype(float))
+    )
+    return np.where(known, sums / np.maximum(counts, 1), np.nan)
 
 
 def _head(figure: plt.Figure, heading: str, titles: Sequence[str] | None) -> None:

@@ -102,6 +102,14 @@ def test_more_losses_than_pens_are_refused():
         show_diagram(boxes, [], dict.fromkeys("abcd", ()), alt="")
 
 
+def test_what_a_notebook_would_shrink_is_refused():
+    boxes = {str(place): Box("discriminator", column=place) for place in range(9)}
+    with pytest.raises(
+        ValueError, match=r"expected 9\.8 inches at most, got 1\d\.\d: use more rows"
+    ):
+        show_diagram(boxes, [], alt="")
+
+
 def test_a_loss_has_its_part_s_colour_in_every_diagram_and_others_what_is_left():
     names = {"g": "generator's loss", "l": "L1 in the hole", "d": "discriminator's loss"}
     pens = diagrams._pens({key: Box(name) for key, name in names.items()})

@@ -48,22 +48,36 @@ def test_error_map_is_black_where_equal_and_brighter_where_worse():
     assert brightness[0, 0] < brightness[0, 1] < brightness[1, 1]
 
 
-def test_curves_are_smoothed_over_the_past_only():
-    viz.show_curves({"loss": [4.0, 2.0, 0.0]}, smooth=2, levels={"floor": 1.0})
+def test_curves_are_smoothed_around_each_value_and_say_so():
+    viz.show_curves({"loss": [6.0, 3.0, 0.0, 3.0]}, smooth=3, levels={"floor": 1.0})
     raw, smooth = axes()[0].lines[:2]
-    assert list(raw.get_ydata()) == [4, 2, 0]
-    assert list(smooth.get_ydata()) == [4, 3, 1]
+    assert list(raw.get_ydata()) == [6, 3, 0, 3]
+    assert list(smooth.get_ydata()) == [4.5, 3, 2, 1.5]
+    assert axes()[0].get_xlabel() == "step  (bold: mean of 3; pale: each)"
 
 
-def test_a_curve_with_a_gap_is_shown_beside_it():
-    viz.show_curves({"filled": [np.nan, 1.0, 2.0, np.nan, 3.0]})
+def test_a_smoothed_curve_keeps_its_gap_and_all_values_beside_it():
+    viz.show_curves({"filled": [2.0, 4.0, np.nan, np.nan, np.nan, 1.0, 3.0]}, smooth=3)
+    smooth = axes()[0].lines[1].get_ydata()
+    assert np.isnan(smooth[2:5]).all()
+    assert smooth[[0, 1, 5, 6]].tolist() == [3, 3, 2, 2]
+
+
+def test_values_that_stand_alone_are_joined_dots_and_never_averaged():
+    viz.show_curves({"checked": [np.nan, 1.0, np.nan, 3.0]}, smooth=4)
     (line,) = axes()[0].lines
-    assert line.get_ydata()[[1, 2, 4]].tolist() == [1, 2, 3]
+    assert (line.get_marker(), line.get_xdata().tolist()) == ("o", [1, 3])
+    assert line.get_ydata().tolist() == [1, 3]
+
+
+def test_a_level_has_the_colour_of_its_curve():
+    viz.show_curves({"generator": [0.0, 1.0]}, levels={"generator if fooled": 0.5, "half": 0.5})
+    assert [line.get_color() for line in axes()[0].lines[1:]] == [viz.PARTS["generator"], "0.35"]
 
 
 def test_bars_carry_their_values():
     viz.show_bars({"a": 1.0, "b": 2.5}, ylabel="dB", errors={"a": 0.1, "b": 0.2})
-    assert [text.get_text() for text in axes()[0].texts] == ["1", "2.5"]
+    assert [text.get_text() for text in axes()[0].texts] == ["1.00", "2.50"]
 
 
 def test_dots_show_every_value_and_the_mean_side_by_side():
