@@ -217,10 +217,6 @@ class DeepFill(AdversarialInpainting):
     def prediction(self, made: tuple[Tensor, Tensor]) -> Tensor:
         return made[1]
 
-    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The second stage's picture, which learned to repeat the known pixels too."""
-        return self.shared(batch)[1]
-
     def reconstruction(self, made: tuple[Tensor, Tensor], batch: Batch) -> Terms:
         """The error of both stages."""
         coarse, refined = made

@@ -157,10 +157,6 @@ class UNet(AdversarialInpainting):
         else:
             self.discriminator = Discriminator(self.config)
 
-    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
-        """The raw picture: the losses include a ring around the hole, or all known pixels."""
-        return self.shared(batch)
-
     def region(self, mask: Tensor) -> Tensor:
         """The pixels that the losses compare: the hole and its ring, or the whole image."""
         return torch.ones_like(mask) if self.config.whole else dilate(mask, self.config.ring)
