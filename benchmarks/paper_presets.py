@@ -41,6 +41,7 @@ PARTS = {
     "unet": 2,
     "unet-whole": 2,
     "blind": 2,
+    "flow": 4,
 }
 
 

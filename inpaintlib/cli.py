@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options)
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"inpaintlib: {error}", file=sys.stderr)
+        distributed.finish(2)
         return 2
     except KeyboardInterrupt:
         print("\ninpaintlib: stopped", file=sys.stderr)

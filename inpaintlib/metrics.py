@@ -50,24 +50,27 @@ def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tenso
     Without a mask only pixels whose 11×11 window fits count, and the value equals scikit-image's
     `structural_similarity(gaussian_weights=True, use_sample_covariance=False)`. With a mask every
     pixel of the hole counts, and the border is repeated outwards where a window leaves the picture;
-    at the hole's edge a window also sees what was given.
+    at the hole's edge a window also sees what was given, which is taken from the image.
 
     Arguments and errors as for `l1`; source: see `filters.ssim_map`. At most 1, higher is better;
     nan where a mask is empty.
     """
     _check(prediction, image, mask)
+    if mask is not None:
+        prediction = composite(prediction, image, mask)
     padding = "valid" if mask is None else "same"
     values = ssim_map(to_unit(prediction), to_unit(image), data_range=1.0, padding=padding)
     return _mean_per_image(values, mask)
 
 
 def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
-    """How much fine detail a fill has, measured against the truth's: 1 = as sharp, 0 = flat.
+    """How much fine detail a fill has, measured against the truth's: 1 = as sharp.
 
     The root of the ratio of two energies, of the fill and of the truth: the sum of the squared
     Laplacian over the hole's pixels. PSNR is won by blur; this says what it costs. It says nothing
-    about whether the detail is the right one: noise is very sharp. Arguments and errors as for
-    `l1`; known pixels are taken from the image.
+    about whether the detail is the right one: noise is very sharp, and so is a seam, because the
+    Laplacian at the hole's edge reads known neighbours: in a thin hole a flat fill of another tone
+    has more than 1. Arguments and errors as for `l1`; known pixels are taken from the image.
 
     Returns:
         (B,), at least 0; nan where a mask is empty, or truth and fill are both flat; inf where the
@@ -97,6 +100,8 @@ def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
 
 
 def _mean_per_image(values: Tensor, mask: Tensor | None) -> Tensor:
+    if values.dtype in (torch.float16, torch.bfloat16):  # sums over a picture leave their range
+        values = values.float()
     region = torch.ones_like(values[:, :1]) if mask is None else mask
     count = region.sum(dim=(1, 2, 3)) * values.shape[1]
     return (values * region).sum(dim=(1, 2, 3)) / count

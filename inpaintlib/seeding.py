@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Integral
 
 import torch
 
@@ -15,12 +16,14 @@ def stream(*key: int | str) -> torch.Generator:
 
     The same key gives the same numbers, whatever was drawn before and by whom. A run that resumes
     at step 700 therefore draws what an uninterrupted run draws there, with no state to save.
+    Whole numbers of NumPy count like Python's.
 
     Example:
         >>> a, b = stream(0, "noise", 7), stream(0, "noise", 7)
         >>> bool(torch.equal(torch.randn(3, generator=a), torch.randn(3, generator=b)))
         True
     """
+    key = tuple(int(part) if isinstance(part, Integral) else part for part in key)
     address = (*key, "part", _part.get()) if _part.get() else key
     digest = hashlib.blake2b(repr(address).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)

@@ -89,6 +89,13 @@ def test_ssim_stays_in_float32_under_autocast():
     assert_close(low, exact)
 
 
+def test_sobel_keeps_small_differences_under_autocast():
+    x = pictures()[0].float() / 100 + 0.5
+    with torch.autocast("cpu", torch.bfloat16):
+        low = sobel(x)
+    assert_close(low, sobel(x))
+
+
 def test_ssim_refuses_other_shapes_and_tiny_pictures():
     with pytest.raises(ValueError, match="one shape"):
         ssim_map(torch.zeros(1, 1, 16, 16), torch.zeros(1, 1, 16, 17), data_range=1.0)

@@ -27,6 +27,7 @@ from inpaintlib.masks import (
     strokes,
     union,
 )
+from inpaintlib.seeding import stream
 
 FIXED = ("centre", "border")  # nothing random in them
 SAMPLERS = KINDS | {
@@ -327,3 +328,8 @@ class TestTools:
     def test_refuse_a_grey_mask(self, tool):
         with pytest.raises(ValueError, match="zeros and ones"):
             tool(torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_a_stream_has_one_address_for_a_number_of_python_and_of_numpy():
+    drawn = [torch.rand(3, generator=stream(key, "masks")).tolist() for key in (7, np.int64(7), 8)]
+    assert drawn[0] == drawn[1] != drawn[2]

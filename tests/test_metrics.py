@@ -48,7 +48,7 @@ def test_in_the_hole_only_the_hole_counts(pair):
     mask[:, :, 8:20, 10:30] = 1
     mask[1, :, :, :] = 1
     spoiled = torch.where(mask.bool(), prediction, torch.zeros_like(prediction))
-    for metric in (l1, psnr):
+    for metric in (l1, psnr, ssim):
         torch.testing.assert_close(
             metric(prediction, image, mask), metric(spoiled, image, mask), rtol=0, atol=0
         )
@@ -61,13 +61,20 @@ def test_in_the_hole_only_the_hole_counts(pair):
     assert psnr(prediction, image, mask)[2].item() == pytest.approx(-10 * math.log10(mse), abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_large_pictures_in_half_precision_are_measured(kind):
+    image = torch.zeros(1, 3, 256, 256, dtype=kind)
+    assert l1(image + 0.5, image).tolist() == [0.25]
+    assert psnr(image + 0.5, image).item() == pytest.approx(12.0412, abs=1e-3)
+
+
 def test_ssim_in_the_hole_is_the_mean_of_scikit_images_map(pair):
     prediction, image = pair
     mask = torch.zeros(4, 1, 32, 48)
     mask[:, :, 8:20, 10:30] = 1
     _, full = structural_similarity(
         unit(image)[3],
-        unit(prediction)[3],
+        unit(torch.where(mask.bool(), prediction, image))[3],
         data_range=1.0,
         channel_axis=0,
         gaussian_weights=True,

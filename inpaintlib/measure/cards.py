@@ -39,10 +39,10 @@ CROWDS = {
 }
 """What is measured of all pictures together: part of a card to the name in a table."""
 LEGEND = (
-    "Sharpness: 1 is the truth's. Fréchet and kernel distance: between the fills and the true "
-    "pictures as two sets, 0 is alike. Told from the truth: how often a classifier, shown one "
-    "picture, knows whether it is a fill; 0.5 is guessing. *Blended*: its seam taken away, as "
-    "`fill` does."
+    "Sharpness: 1 is the truth's; a seam counts as detail. Fréchet and kernel distance: between "
+    "the fills and the true pictures as two sets, 0 is alike. Told from the truth: how often a "
+    "classifier, shown one picture, knows whether it is a fill; 0.5 is guessing. *Blended*: its "
+    "seam taken away, as `fill` does."
 )
 PRACTISED = ("square", "centre", "free-form")
 """Kinds of hole that are in the training of the shipped networks."""

@@ -8,8 +8,9 @@ from torch import Tensor, tensor
 
 
 def interval(values: Tensor) -> dict[str, float | None]:
-    """Mean and 95 % confidence interval over pictures; None where nothing is finite.
+    """Mean and 95 % confidence interval over pictures; None where fewer than two are finite.
 
+    Mean ± 1.96 standard errors, for many pictures: of 5, it covers the truth only 88 times of 100.
     A perfect fill has infinite PSNR; it does not count in the mean of the others.
     """
     finite = values[values.isfinite()].double()

@@ -213,10 +213,15 @@ class GLCIC(AdversarialInpainting):
 
     def discriminator_loss(self, batch: Batch, step: int, made: Tensor | None = None) -> Terms:
         # In training mode BatchNorm's statistics would move while the network is said to be frozen.
-        self.generator.train(self.training and self.generator_learns(step))
-        terms = super().discriminator_loss(batch, step, made)
-        self.generator.train(self.training)
-        return terms
+        moving = [module for module in self.generator.modules() if module.training]
+        still = [] if self.generator_learns(step) else moving
+        try:
+            for module in still:
+                module.training = False
+            return super().discriminator_loss(batch, step, made)
+        finally:
+            for module in still:
+                module.training = True
 
     def optimizer(self, module: nn.Module) -> Optimizer:
         """AdaDelta as in the paper, or Adam."""

@@ -1,8 +1,8 @@
 """The trained networks in `data/weights`: which there are, how each was made, and `load`.
 
 Names are `<family>-drawn`, trained on the course's drawn pictures, and `<family>-celeba` or
-`gan-mnist`, trained on photographs or real digits. Families that fill holes begin at 64×64, where a
-step costs half as much for twice the pictures, and go on at 128×128.
+`gan-mnist`, trained on photographs or real digits. Most families that fill holes begin at 64×64,
+where a step costs half as much for twice the pictures, and go on at 128×128.
 """
 
 import json

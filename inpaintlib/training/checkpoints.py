@@ -23,13 +23,16 @@ def save_weights(
 ) -> None:
     """Write a network's tensors, halved or not, with its card of JSON-compatible facts inside.
 
+    A tensor with values beyond half precision's 65,504 is written as it is.
+
     Raises:
         OSError: the folder cannot be written; an older file of that name is untouched.
     """
     tensors = {}
     for name, value in module.state_dict().items():
-        smaller = value.half() if half and value.is_floating_point() else value
-        tensors[name] = smaller.detach().cpu().contiguous()
+        if half and value.is_floating_point() and torch.isfinite(value.half()).all():
+            value = value.half()
+        tensors[name] = value.detach().cpu().contiguous()
     write_whole(path, lambda part: save_file(tensors, part, metadata={"card": json.dumps(card)}))
 
 
@@ -99,8 +102,8 @@ def load_state(path: str | Path, model: Model, *, ema: EMA | None = None) -> int
 def load_networks(path: str | Path, model: Model) -> None:
     """Take a state's networks for a model with the same generator: its average, the discriminator.
 
-    A discriminator with dense layers fits one size of pictures only. Where any tensor of it has
-    another shape here, all of it stays new.
+    A discriminator with dense layers fits one size of pictures only. Where any tensor of it is
+    missing or has another shape, all of it stays new.
 
     Raises:
         ValueError: the file is missing or damaged, has no average, or has another generator.
@@ -109,8 +112,9 @@ def load_networks(path: str | Path, model: Model) -> None:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.generator.load_state_dict(state["ema"]["average"])
         others = {k: v for k, v in state["family"].items() if not k.startswith("generator.")}
-        shapes = {name: value.shape for name, value in model.state_dict().items()}
-        if all(shapes.get(name) == value.shape for name, value in others.items()):
+        here = {k: v for k, v in model.state_dict().items() if not k.startswith("generator.")}
+        found, wanted = ({k: v.shape for k, v in each.items()} for each in (others, here))
+        if found == wanted:
             model.load_state_dict(others, strict=False)
     except Exception as error:  # a damaged pickle raises almost anything
         raise ValueError(f"{path}: cannot begin with this state: {error}") from error

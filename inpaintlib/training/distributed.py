@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import timedelta
 from operator import itemgetter
 from typing import TypeVar
 
@@ -27,7 +28,9 @@ def start(device: torch.device) -> torch.device:
     if (device := own(device)).type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # The others wait while the first draws or decodes the pictures, longer than NCCL's minutes.
+        kind = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(kind, timeout=timedelta(hours=6))
     return device
 
 

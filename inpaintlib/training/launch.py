@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def launch(
         folder.begin(facts)
     try:
         here = writer and not distributed.rank()
-        board = writer(str(folder.path / "tensorboard")) if here else None
+        later = folder.steps_saved() + 1 if resume else None  # what a crash left of those goes
+        board = writer(str(folder.path / "tensorboard"), purge_step=later) if here else None
         run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
         say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
         return run.go(say)
@@ -107,8 +109,9 @@ def check_steps(family: str, model: Model, usual: int) -> None:
     A part begins where other networks learn than a step before, within the preset's `usual` steps.
     """
     steps = model.config.steps
-    learning = [tuple(phase.active(n) for phase in model.phases()) for n in range(usual)]
-    last = max((n for n in range(1, usual) if learning[n] != learning[n - 1]), default=0)
+    phases = model.phases()
+    learning = (tuple(phase.active(n) for phase in phases) for n in range(usual))
+    last = max((n for n, (a, b) in enumerate(pairwise(learning), start=1) if a != b), default=0)
     if steps <= last:
         raise ValueError(
             f"expected more than {last:,} steps, because the last part of {family}'s training "

@@ -1,4 +1,4 @@
-"""Every family by name: its class, its two presets, and the pictures and holes it learns from.
+"""Every family by name: its class, its presets, and the pictures and holes it learns from.
 
 `lesson` is 64×64 at reduced width, minutes on two cores; `shipped-64` and `shipped` are how the
 weights in `data/weights` were made: the same networks with holes of every kind, first at 64×64,
@@ -48,7 +48,7 @@ class Recipe:
 
     Attributes:
         build: config to family.
-        presets: "lesson", "shipped", "paper"; where holes are filled, "shipped-64" too.
+        presets: "lesson", "shipped", "paper"; lessons 3 to 7 have "shipped-64" too.
         digits: whether it learns from digits; else from faces, mirrored at random.
         damage: what the holes show; None for a constant grey.
     """
@@ -128,7 +128,7 @@ EVERY_KIND_OR_ALL = mixture([*KINDS, partial(centre, side=1.0)])
 def presets(
     lesson: Any, shipped: Any, paper: Any, mask: MaskSampler | None = None, small: Any = None
 ) -> dict[str, Preset]:
-    """All presets; lessons all have the same kind of hole, so that they can be compared.
+    """All presets; what learns in lessons 3 to 7 has one kind of hole, to be compared.
 
     `small` is what `shipped-64` learns with; as a rule that of the lesson.
     """

@@ -108,6 +108,8 @@ class Run:
             caught = stack.enter_context(stop_signals())
             silent = True if distributed.rank() else None  # None: a bar in a terminal only
             bar = stack.enter_context(tqdm(total=self.steps, initial=start, disable=silent))
+            if self.board is not None:
+                stack.callback(self.board.close)
             for record in self.records(start):
                 stop = distributed.anywhere(caught[0] if caught else 0)
                 self.after(record, stopping=bool(stop))

@@ -1,5 +1,6 @@
 """All that decides how a training run goes: what `config.json` holds, and `--resume` compares."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -68,12 +69,18 @@ class RunSettings:
         return preset
 
     def facts(self, pictures: Pictures) -> dict[str, Any]:
-        """The settings as JSON, with those of the preset, and what is known of the pictures."""
+        """The settings as JSON, with those of the preset, and what is known of the pictures.
+
+        Folders may have moved when a run is resumed; the masks in theirs must be the same.
+        """
         config, training = pictures.preset.config, pictures.training
         folder, masks = (p and Path(p).absolute() for p in (self.folder, self.masks))
         chosen = replace(self, steps=config.steps, batch=config.batch_size)
+        holes = pictures.preset.mask
+        masks_seen = holes.masks.numpy().tobytes() if isinstance(holes, FolderMasks) else None
         found = asdict(replace(chosen, folder=folder, masks=masks)) | {
             "settings": asdict(config),
+            "mask_checksum": masks_seen and hashlib.blake2b(masks_seen, digest_size=8).hexdigest(),
             "data": training.name,
             "licence": training.licence,
             "pictures": len(training),

@@ -310,8 +310,7 @@ def test_a_shipped_networks_numbers_are_those_of_its_card(name, request, monkeyp
     filled = comparison.complete(network(name), image, mask, "centre", 0)
     again = metrics.psnr(filled, image, mask).mean()
     before = sum(stored["values"]["centre"]["psnr"][:17]) / 17
-    if shipped.SHIPPED[name].family != "blind":  # its damage differs from seed to seed
-        assert float(again) == pytest.approx(before, abs=0.05)
+    assert float(again) == pytest.approx(before, abs=0.05)
 
 
 def test_the_best_network_is_read_from_the_cards(tmp_path, monkeypatch):

@@ -140,6 +140,20 @@ def test_training_passes_through_the_periods_and_freezes_the_network_in_the_seco
     assert all(module.training for module in family.modules())
 
 
+def test_a_frozen_layer_and_a_failed_step_leave_modes_as_they_were(monkeypatch):
+    family = GLCIC(SMALL).train()
+    norm = next(m for m in family.generator.modules() if isinstance(m, nn.BatchNorm2d))
+    norm.eval()
+    modes = [module.training for module in family.modules()]
+    for step in (3, 9):  # in the second period, in the third
+        family.discriminator_loss(batch(4), step)
+        assert [module.training for module in family.modules()] == modes
+    monkeypatch.setattr(family, "activations", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        family.discriminator_loss(batch(4), 3)
+    assert [module.training for module in family.modules()] == modes
+
+
 def test_the_weight_alpha_is_on_the_completion_network_alone():
     light, heavy = (GLCIC(replace(SMALL, adversarial_weight=w)).eval() for w in (1e-3, 1.0))
     heavy.load_state_dict(light.state_dict())

@@ -31,6 +31,14 @@ def test_weights_come_back_in_half_precision_with_their_card(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
 
 
+def test_values_beyond_half_precision_are_kept(tmp_path):
+    source, target = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    source.running_var[0] = 1e5
+    save_weights(tmp_path / "weights.safetensors", source, card={})
+    load_weights(tmp_path / "weights.safetensors", target)
+    assert target.running_var.tolist() == [1e5, 1]
+
+
 def test_weights_of_another_network_are_refused_by_name(tmp_path):
     save_weights(tmp_path / "a.safetensors", nn.Linear(2, 3), card={})
     with pytest.raises(ValueError, match=r"a\.safetensors: the weights do not fit"):
@@ -92,8 +100,8 @@ def test_networks_alone_are_the_average_and_its_discriminator_where_that_fits(tm
     for value in ema.average.values():
         value += 1
     save_state(path, family, step=3, ema=ema)
-    for width, carried in ((8, True), (4, False)):
-        other = GAN(replace(SMALL, discriminator_widths=(width,)))
+    for widths, carried in (((8,), True), ((4,), False), ((8, 8), False)):
+        other = GAN(replace(SMALL, discriminator_widths=widths))
         before = {name: value.clone() for name, value in other.discriminator.state_dict().items()}
         load_networks(path, other)
         for name, value in other.generator.named_parameters():

@@ -77,6 +77,16 @@ def test_two_processes_train_stop_together_and_go_on(tmp_path):
     assert 4 <= step < 400
     assert f"stopped after step {step}, saved" in told
     assert not (out / "weights.safetensors").exists()
+    process = torchrun("tiny.py", *command, "--resume")
+    while not any(line["step"] >= step + 4 for line in RunFolder(out).lines()):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end + 100
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    told, err = process.communicate(timeout=60)
+    later = torch.load(out / "state.pt", weights_only=True)["step"]
+    assert f"stopped after step {later}, saved" in told, err
+    assert later >= step + 4
 
 
 def test_a_batch_is_shared_in_order():

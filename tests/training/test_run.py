@@ -14,6 +14,7 @@ from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
@@ -188,6 +189,25 @@ def test_resuming_otherwise_is_refused(family, wish, complaint, tmp_path, monkey
     assert train(tmp_path) == 143
     assert train(tmp_path, family, "--resume", *wish) == 2
     assert capsys.readouterr().err == f"inpaintlib: {tmp_path} began with {complaint}\n"
+
+
+def test_a_run_goes_on_with_its_own_masks_wherever_they_are_now(tmp_path, capsys):
+    def paint(name: str, hidden: int) -> str:
+        picture = np.zeros((16, 16), dtype=np.uint8)
+        picture[:hidden] = 255
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "mask.png")
+        return str(tmp_path / name)
+
+    first, moved, other = paint("first", 4), paint("moved", 4), paint("other", 8)
+    out = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as stopping:
+        at_step(stopping, 0, lambda: signal.raise_signal(signal.SIGTERM))
+        assert train(out, "context-encoder", "--masks", first) == 143
+    capsys.readouterr()
+    assert train(out, "context-encoder", "--resume", "--masks", other) == 2
+    assert "began with mask_checksum" in capsys.readouterr().err
+    assert train(out, "context-encoder", "--resume", "--masks", moved) == 0
 
 
 @pytest.mark.parametrize(
@@ -501,6 +521,22 @@ def test_a_run_stopped_before_its_first_state_still_starts_from_its_weights(tmp_
     weights, begun = load_file(start), everything(second)
     for name in dict(recipes.make("context-encoder").generator.named_parameters()):
         torch.testing.assert_close(begun[f"/family/generator.{name}"], weights[name].float())
+
+
+def test_tensorboard_forgets_what_a_crash_left_of_later_steps(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as failing:
+        failing.setattr(run.Rhythm, "of", staticmethod(lambda steps: run.Rhythm(1, 3, 3)))
+        at_step(failing, 4, lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(out, "context-encoder", "--tensorboard")
+    assert train(out, "context-encoder", "--resume", "--tensorboard") == 0
+    events = EventAccumulator(str(out / "tensorboard")).Reload()
+    steps = [event.step for event in events.Scalars("generator/reconstruction")]
+    assert steps == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_missing_tensorboard_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys):
