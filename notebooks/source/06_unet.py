@@ -573,14 +573,15 @@ guess_first()
 truth = validation.floats([20])
 made = torch.cat([equal_l1(make, truth, level=0.04) for make in ERRORS.values()])
 edges, structure = seen(made, truth)
-rows = {"picture": made, "Sobel sees": heat(edges, 0.12), "SSIM sees": heat(structure, 1.0)}
+names = "picture\n(below: L1)", "Sobel distance\n(palest: ≥ 0.12)", "1 − SSIM\n(palest: ≥ 1)"
+rows = dict(zip(names, (made, heat(edges, 0.12), heat(structure, 1.0)), strict=True))
+losses_of = (made - truth).abs().mean(1) / 2, edges, structure
 notes = {
-    "picture": [f"L1 {value:.3f}" for value in ((made - truth).abs().mean((1, 2, 3)) / 2).tolist()],
-    "Sobel sees": [f"{value:.3f}" for value in edges.mean((1, 2)).tolist()],
-    "SSIM sees": [f"{value:.3f}" for value in structure.mean((1, 2)).tolist()],
+    name: [f"{value:.3f}" for value in loss.mean((1, 2)).tolist()]
+    for name, loss in zip(names, losses_of, strict=True)
 }
 told = "Five errors of one L1: Sobel is blind to brightness, SSIM forgives contrast"
-show_rows(rows, notes=notes, titles=list(ERRORS), heading=told)
+show_rows(rows, notes=notes, titles=list(ERRORS), heading=told, width=8.4, label_width=1.5)
 
 # %% [markdown]
 # **What to see.** L1 calls the five errors equal. Sobel is blind to brightness (but for clipped white) and mild with
@@ -588,8 +589,8 @@ show_rows(rows, notes=notes, titles=list(ERRORS), heading=told)
 # must say *how bright*. The blur, which training with only L1 produces (lesson 3), lights up under both. Noise disturbs
 # SSIM where the picture is flat, less in hair: like your eye.
 #
-# The curves below are means over sixteen faces, Sobel's by your function. Draw a vertical line at L1 = 0.05: a curve
-# that it meets higher up is an error that the loss punishes more. Both losses punish brightness least; SSIM punishes
+# The curves below are means over sixteen faces, Sobel's by your function. Along the dashed line L1 is 0.05: a curve that
+# it meets higher up is an error that the loss punishes more. Both losses punish brightness least; SSIM punishes
 # noise most.
 
 # %%
@@ -612,15 +613,17 @@ mildest = ["brighter", "less contrast"]
 assert sobel_order[:2] == mildest, "Sobel is mildest with brightness, then with contrast"
 assert ssim_order[:: len(ERRORS) - 1] == ["brighter", "noisy"], "SSIM: noise first"
 
-strengths = np.linspace(0, 0.4, 9)
+strengths = np.linspace(0, 0.8, 21) ** 2
 figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-figure.suptitle("Both put brightness last; SSIM puts noise first", x=0.02, ha="left")
-for kind in ERRORS:
+heading = "Where L1 is 0.05, both put brightness last; SSIM puts noise first"
+figure.suptitle(heading, x=0.02, ha="left", fontsize=11)
+for style, kind in zip(("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1))), ERRORS, strict=True):
     l1, edges, structure = zip(*[verdicts(kind, s) for s in strengths], strict=True)
     for axis, values in zip(axes, (edges, structure), strict=True):
-        axis.plot(l1, values, label=kind)
-axes[0].set(title="Sobel distance", xlabel="L1", xlim=(0, 0.08), ylim=(0, 0.09))
-axes[1].set(title="1 - SSIM", xlabel="L1", xlim=(0, 0.08), ylim=(0, 0.8))
+        axis.plot(l1, values, linestyle=style, label=kind)
+for axis, title, top in zip(axes, ("Sobel distance", "1 − SSIM"), (0.09, 0.8), strict=True):
+    axis.axvline(0.05, color="0.45", linestyle="--", linewidth=1)
+    axis.set(title=title, xlabel="L1", xlim=(0, 0.08), ylim=(0, top))
 axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
@@ -727,22 +730,27 @@ def verdict(metric, effect):
     return "helps" if effect.mean * GOOD[metric] > 0 else "hurts"
 
 
-figure, axes = plt.subplots(
-    2, len(GOOD), figsize=(11, 3.4), sharex="col", sharey=True, layout="constrained"
-)
+sheet = {"sharex": "col", "sharey": True, "layout": "constrained"}
+figure, axes = plt.subplots(2, len(GOOD), figsize=(12, 3.8), **sheet)
 MANY = {"marker": "|", "linestyle": "none", "markersize": 11, "markeredgewidth": 1.5}
 heading = "Without a discriminator, 11 of 12 effects are settled; with it, two"
-figure.suptitle(heading, x=0.01, ha="left")
+figure.suptitle(heading, x=0.01, ha="left", fontsize=11)
 for axis, ((regime, metric), both) in zip(axes.flat, found.items(), strict=True):
     for place, effect in enumerate(both.values()):
         colour = COLOURS[verdict(metric, effect)]
         axis.plot(effect[2:], [place, place], color=colour, linewidth=3, alpha=0.5)
         axis.plot(effect.seeds, [place] * len(effect.seeds), color=colour, **MANY)
     axis.axvline(0, color="0.45", linestyle="--", linewidth=1)
-    axis.set(title=f"{metric}, {regime}", yticks=[0, 1], yticklabels=list(ON), ylim=(1.6, -0.6))
-    axis.set_xlabel("right is better" if GOOD[metric] > 0 else "left is better")
+    axis.set(yticks=[0, 1], yticklabels=[f"{loss} loss" for loss in ON], ylim=(1.6, -0.6))
+    axis.set_title(f"{regime} a discriminator", fontsize=9)
+    better = "right is better" if GOOD[metric] > 0 else "left is better"
+    unit = " (dB)" if metric == "PSNR" else ""
+    axis.set_xlabel(f"change of {metric}{unit},\n{better}", fontsize=9)
     axis.locator_params(axis="x", nbins=2)
     axis.tick_params(labelsize=8)
+for name, colour in COLOURS.items():
+    axes[0, -1].plot([], [], color=colour, linewidth=3, label=name)
+axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %%

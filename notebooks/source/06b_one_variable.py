@@ -46,7 +46,7 @@ from inpaintlib.models import unet
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.exercises import guess_first
-from inpaintlib.notebook.viz import show_images, show_rows, use_style
+from inpaintlib.notebook.viz import BLUE, RED, show_images, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
 
@@ -215,27 +215,34 @@ def dominated(one, others):
 
 
 # %%
-FINDINGS = {"SSIM": "one mix wins both", "sharpness": "no mix wins both"}
-figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), layout="constrained")
+FINDINGS = {
+    "SSIM": "PSNR and SSIM: one mix is best in both", "sharpness": "PSNR and sharpness: none is"
+}  # fmt: skip
+SEED = {"marker": "o", "ms": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.7, "ls": ""}
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 3.2), layout="constrained")
 for axis, goal, name in zip(axes, (1, 2), ("SSIM", "sharpness"), strict=True):
     pairs = {setting: (point[0], point[goal]) for setting, point in points.items()}
     for number, (setting, pair) in enumerate(pairs.items()):
         inside = "white" if dominated(pair, pairs.values()) else f"C{number}"
         parts = zip(("Sobel", "SSIM", "adv."), setting, strict=True)
         label = ", ".join(f"{loss} {weight:g}" for loss, weight in parts if weight) or "L1 alone"
-        axis.plot(*pair, "o", color=f"C{number}", markerfacecolor=inside, ms=8, label=label)
+        axis.plot(*pair, "o", color=f"C{number}", markerfacecolor=inside, ms=10)
         seeds = [per_seed(setting, m) for m in ("PSNR", name)]
-        axis.plot(*seeds, ".", color=f"C{number}", ms=4, alpha=0.6)
-    axis.set(xlabel="PSNR in the hole (dB)", ylabel=name, title=FINDINGS[name])
+        axis.plot(*seeds, color=f"C{number}", zorder=3, **SEED)
+        axis.plot([], [], "s", color=f"C{number}", label=label)
+    axis.set(xlabel="PSNR in the hole (dB)", ylabel=name)
+    axis.set_title(FINDINGS[name], loc="left", fontsize=11)
     axis.margins(0.12)
+for inside, label in (("0.4", "filled: not beaten in this panel"), ("white", "hollow: beaten")):
+    axes[1].plot([], [], "o", color="0.4", markerfacecolor=inside, ms=10, label=label)
 axes[1].legend(title="beside L1 × 100", loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 
 # %% [markdown]
 # **What to see.** A large point is a setting's mean, the small ones are its seeds (L1 always has weight 100). Where
 # the clouds of seeds overlap, who dominates is luck. A filled point is not beaten by any other mix in both goals of *its*
-# panel; a hollow one is. (The legend shows the right panel's.) On the left one mix wins both. On the right none does: the
-# sharpest fills, with the adversarial term, have the lowest PSNR.
+# panel; a hollow one is. On the left one mix is best in both. On the right none is: the sharpest
+# fills, with the adversarial term, have the lowest PSNR.
 
 # %% [markdown]
 # ## 5 · Small networks that you can train again
@@ -309,12 +316,13 @@ assert lowest > untrained + run.pick(ci=0.5, laptop=2.0, gpu=3.0), "a variant ha
 
 # %%
 baseline, *others = arms
-figure, axes = plt.subplots(1, 2, figsize=(8, 1.8), sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.4), sharey=True, layout="constrained")
 for axis, metric in zip(axes, ("PSNR", "SSIM"), strict=True):
     for place, name in enumerate(others):
         pairs = zip(arms[name], arms[baseline], strict=True)
         values = [one[metric] - other[metric] for one, other in pairs]
-        axis.plot(values, [place] * len(values), "o", color=f"C{place}", ms=5)
+        apart = place + 0.2 * (np.arange(len(values)) - 1)  # the first seed on top
+        axis.plot(values, apart, "o", color=f"C{place}", ms=4.5)
         axis.vlines(np.mean(values), place - 0.3, place + 0.3, color=f"C{place}")
         print(
             f"{name:17} {metric} {np.mean(values):+.3f} ({min(values):+.3f} to {max(values):+.3f})"
@@ -322,8 +330,10 @@ for axis, metric in zip(axes, ("PSNR", "SSIM"), strict=True):
     axis.axvline(0, color="0.45", linestyle="--", linewidth=1)
     unit = " (dB)" if metric == "PSNR" else ""
     axis.set(xlabel=f"{metric} minus that of “{baseline}”{unit}", ylim=(len(others) - 0.5, -0.5))
+    axis.locator_params(axis="x", nbins=5)
 axes[0].set(yticks=range(len(others)), yticklabels=others)
-axes[0].set_title("Each change costs by itself, and they add up", loc="left", fontsize=10)
+heading = "Each change costs by itself, and they add up"
+figure.suptitle(heading, x=0.02, ha="left", fontsize=11)
 plt.show()
 means = {name: np.mean([score["PSNR"] for score in arms[name]]) for name in arms}
 cost = {name: means[baseline] - means[name] for name in others}
@@ -415,17 +425,22 @@ grey = metrics.psnr(0 * small_exam.image, small_exam.image, small_exam.mask).mea
 assert np.min([pairs for pairs in gaps.values()]) > grey, "nothing has been learned"
 
 # %%
-figure, axis = plt.subplots(figsize=(6, 2.2))
+figure, (axis, beside) = plt.subplots(1, 2, figsize=(9, 2.5), sharey=True, layout="constrained")
+start = np.array(gaps["as they are"])
 for place, pairs in enumerate(gaps.values()):
-    for known, unseen in pairs:
-        axis.plot([unseen, known], [place, place], color="0.8", linewidth=1, zorder=0)
-        axis.plot(known, place, "o", color="C1", label="training faces")
-        axis.plot(unseen, place, "o", color="C0", label="unseen faces")
+    for seed, (known, unseen) in enumerate(pairs):
+        height = place + 0.2 * (seed - 1)  # the first seed on top
+        axis.plot([unseen, known], [height, height], color="0.8", linewidth=1, zorder=0)
+        axis.plot(known, height, "D", color=RED, ms=4.5, label="training faces")
+        axis.plot(unseen, height, "o", color=BLUE, ms=4.5, label="unseen faces")
+        beside.plot(unseen - start[seed, 1], height, "o", color=BLUE, ms=4.5)
 axis.set(yticks=range(3), yticklabels=gaps, ylim=(2.5, -0.5), xlabel="PSNR in the hole (dB)")
+beside.axvline(0, color="0.45", linestyle="--", linewidth=1)
+beside.set_xlabel("unseen faces: gain of each seed (dB)")
 heading = "Mirroring gains a little on unseen faces; for other light the seeds disagree"
-axis.set_title(heading, loc="left", fontsize=10)
+figure.suptitle(heading, x=0.02, ha="left", fontsize=11)
 handles, labels = axis.get_legend_handles_labels()
-axis.legend(handles[:2], labels[:2], loc="upper left", bbox_to_anchor=(1, 1))
+beside.legend(handles[:2], labels[:2], loc="upper left", bbox_to_anchor=(1, 1))
 plt.show()
 gains = {n: (np.array(gaps[n]) - np.array(gaps["as they are"]))[:, 1] for n in list(gaps)[1:]}
 for name, gain in gains.items():
@@ -433,9 +448,9 @@ for name, gain in gains.items():
 assert run.pick(ci=True, laptop=min(gains["mirrored"]) > 0 > min(gains["other light"]), gpu=True)
 
 # %% [markdown]
-# **What to see.** Orange and blue are different faces and holes, so compare the *rows*. Blue counts: further right is
-# better. In our run mirroring gains 0.04 to 0.07 dB on unseen faces, in every seed; other light gains 0.14 in one
-# seed and loses 0.04 in another: not settled.
+# **What to see.** Dots count; on the right is what each gains over the same seed *as they are* (in a row, the first
+# seed is on top). In our run mirroring gains 0.04 to 0.07 dB in every seed; other light gains 0.14 in
+# one seed and loses 0.04 in another: not settled. Diamonds are other faces and holes.
 #
 # ## 6 · What we have
 #

@@ -66,7 +66,7 @@ from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.network_checks import builds
 from inpaintlib.notebook.sliders import explore
-from inpaintlib.notebook.viz import show_bars, show_curves, show_rows, use_style
+from inpaintlib.notebook.viz import BLUE, ORANGE, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
 from inpaintlib.training import recipes
@@ -363,17 +363,24 @@ def test_grid_share(function):
 grid_share = check(grid_share, grid_share_reference, test_grid_share)
 
 # %%
-periods = range(2, 17)
+periods = range(2, 22)
 curves = {}
 for name, pictures in {"original": answer, "truth": plain.image}.items():
     curves[name] = [grid_share(pictures, period).mean().item() for period in periods]
 at = dict(zip(periods, curves["original"], strict=True))
-assert at[4] > max(at[3], at[5]), "the text below says: a peak at 4"
-words = {"xlabel": "period (pixels)", "ylabel": "share of the variance"}
-show_curves(curves, x=periods, **words, heading="Peaks at 4, 8 and 12: the original has a grid")
+peaks = [p for p in range(4, 21, 4) if at[p] > max(at[p - 1], at[p + 1])]
+assert 4 in peaks, "the text below says: a peak at 4"
+figure, axis = plt.subplots(figsize=(7, 2.8))
+for name, shares in curves.items():
+    axis.plot(periods, shares, label=name)
+axis.set(xlabel="period (pixels)", ylabel="share of the variance", xticks=range(4, 21, 4))
+heading = f"Peaks at {', '.join(map(str, peaks))}: the original has a grid"
+axis.set_title(heading, loc="left", fontsize=11)
+axis.legend()
+plt.show()
 
 # %% [markdown]
-# **What to see.** The truth rises slowly: the longer the period, the fewer pixels share a phase, and the more of the
+# **What to see.** The truth mostly rises: the longer the period, the fewer pixels share a phase, and the more of the
 # picture itself is left in their mean. The original has peaks at the period of its wiring, 4, and its multiples: F6
 # has left its grid in the answer.
 #
@@ -706,10 +713,12 @@ for name in ("+ overlap", "+ patch discriminator"):
 
 # %% tags=["picture"]
 hurt = genfill.corrupt(ladder_test.image, ladder_test.mask, generator=stream(9))
-rows = {"given": hurt[:5]}
+hidden = blind.corrupt(ladder_test.image, ladder_test.mask, generator=stream(9))
+rows = {"given to\n“as it was”": hurt[:5]}
 for name in LADDER:
     inside, _, whole, _ = scores[name].mean(axis=0)
     rows[f"{name}\n{inside:.1f} | {whole:.1f} dB"] = answers[name][:5]
+    rows.setdefault("given from here", hidden[:5])  # once, after the first answer
 heading = "Repair by repair: dB in the holes | whole picture, mean of the seeds"
 show_rows(rows | {"truth": ladder_test.image[:5]}, label_width=1.6, width=6.6, heading=heading)
 colour = ladder_test.image.mean(dim=(0, 2, 3), keepdim=True).expand_as(hurt)
@@ -719,7 +728,7 @@ print(f"one flat colour, the mean of all: {decibels(flat, ladder_test)[0]:.1f} d
 # %% [markdown]
 # **What to see.** Two steps are much larger than the rest. The *composite* lifts the whole picture and changes little
 # in the holes. *L1* fills them. Until L1 comes, one flat colour does better there: 13.3 dB. *Overlap* takes away the
-# speckle. *Real holes* gains nothing by these numbers: its holes are harder (the first row shows the original's).
+# speckle. *Real holes* gains nothing by these numbers: from there on nothing of the picture is left in a hole.
 #
 # ### Drop one at a time
 #
@@ -744,21 +753,26 @@ assert lost[:, 0].mean() > run.pick(ci=0.0, laptop=0.5, gpu=0.5), "L1 does not m
 
 # %% tags=["predict"]
 guess_first()
-SHOWN = {"in the holes (dB)": 0, "whole picture (dB)": 2, "sharpness in the holes": 3}
-figure, axes = plt.subplots(1, 3, figsize=(9.6, 2.6), sharey=True)
+SHOWN = {"PSNR in the holes (dB)": 0, "PSNR, whole picture (dB)": 2, "sharpness in the holes": 3}
+figure, axes = plt.subplots(1, 3, figsize=(10.6, 2.8), sharey=True, layout="constrained")
 for axis, (title, column) in zip(axes, SHOWN.items(), strict=True):
     for place, values in enumerate(ends.values()):
-        axis.plot(values[:, column], [place] * len(values), "o", color="C0", alpha=0.7)
-    axis.axvline(ends["all repairs"][:, column].mean(), color="0.45", linestyle="--", linewidth=1)
+        apart = place + 0.17 * (np.arange(len(values)) - 1)  # the first seed on top
+        axis.plot(values[:, column], apart, "o", color=BLUE, markersize=5)
+    level = ends["all repairs"][:, column].mean()
+    axis.axvline(level, color="0.45", linestyle="--", linewidth=1, label="mean of “all repairs”")
     axis.set(xlabel=title, yticks=range(len(ends)), yticklabels=list(ends))
 axes[0].invert_yaxis()
-axes[0].set_title("L1 and composite matter most (a dot per seed)", loc="left", fontsize=11)
+axes[2].axvline(1, color="0.45", linestyle=":", linewidth=1, label="truth")
+axes[2].legend(loc="upper left", bbox_to_anchor=(1, 1))
+heading = "L1 and composite matter most (a dot is a seed, the first on top)"
+figure.suptitle(heading, x=0.02, ha="left", fontsize=11)
 plt.show()
 changes = {name: ends[f"without {name}"] - ends["all repairs"] for name in DROPPED}
 for name, change in changes.items():
     print(f"without {name}")
     for title, column in SHOWN.items():
-        print(f"    {title:23} changes by", ", ".join(f"{x:+.2f}" for x in change[:, column]))
+        print(f"    {title:25} changes by", ", ".join(f"{x:+.2f}" for x in change[:, column]))
 
 # %% [markdown]
 # **What to see.** Two parts are needed most, in all three seeds: without L1 the holes lose 5.4 to 6.6 dB,
@@ -780,20 +794,27 @@ def opaque(image, mask, *, generator):
 
 
 blinded = np.array([examine(t, opaque)[1][0] for t in trials["L1 alone"]])
+averaged = double_and_average(hurt, ladder_test.mask)
 through = {
-    "2 × input\ntheir damage": decibels(double(hurt), ladder_test)[:1],
-    "averaged\ntheir damage": decibels(double_and_average(hurt, ladder_test.mask), ladder_test)[:1],
-    "L1 alone\ntheir damage": scores["L1 alone"][:, 0],
-    "L1 alone\nopaque holes": blinded,
-    "one colour\nopaque holes": decibels(flat, ladder_test)[:1],
-    "repaired\nopaque holes": scores["+ patch discriminator"][:, 0],
+    ("their damage", "2 × input"): decibels(double(hurt), ladder_test)[:1],
+    ("their damage", "averaged"): decibels(averaged, ladder_test)[:1],
+    ("their damage", "L1 alone"): scores["L1 alone"][:, 0],
+    ("opaque holes", "L1 alone"): blinded,
+    ("opaque holes", "one colour"): decibels(flat, ladder_test)[:1],
+    ("opaque holes", "repaired"): scores["+ patch discriminator"][:, 0],
 }
-show_bars(
-    {name: float(np.mean(values)) for name, values in through.items()},
-    errors={name: float(np.std(values)) for name, values in through.items()},
-    ylabel="PSNR in the holes (dB)",
-    heading="With opaque holes, L1 alone falls below one flat colour",
-)
+figure, axis = plt.subplots(figsize=(8, 2.6))
+axis.set_title("With opaque holes, L1 alone falls below one flat colour", loc="left", fontsize=11)
+for (damage, name), values in through.items():
+    look = {"color": ORANGE if damage == "their damage" else BLUE, "yerr": np.std(values) or None}
+    bar = axis.bar(f"{name}\n{damage}", np.mean(values), 0.6, label=damage, capsize=3, **look)
+    axis.bar_label(bar, fmt="{:.1f}", padding=2)
+axis.set(ylabel="PSNR in the holes (dB)", ymargin=0.15)
+axis.tick_params(axis="x", labelsize=9)
+handles, names = axis.get_legend_handles_labels()
+key = "black lines: standard\ndeviation over three seeds"
+axis.legend(handles[::3], names[::3], title=key, loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
 
 # %% [markdown]
 # **What to see.** On its own damage L1 alone has 16.7 dB, 5 dB more than 2 × input: it looks like a success. (But the

@@ -32,6 +32,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.colors import to_rgb
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -39,7 +40,7 @@ import blind_exams
 import genfill
 from inpaintlib import masks, metrics, training
 from inpaintlib.data import batches, fixed_batch, load_faces
-from inpaintlib.images import apply_mask, composite, paint_holes
+from inpaintlib.images import apply_mask, composite
 from inpaintlib.layers import PatchDiscriminator
 from inpaintlib.losses import bce_discriminator_loss, bce_generator_loss
 
@@ -48,6 +49,7 @@ from inpaintlib.models import blind
 from inpaintlib.models.contract import count_parameters
 from inpaintlib.notebook import session
 from inpaintlib.notebook.diagrams import Box, show_diagram
+from inpaintlib.notebook.viz import BLUE, ORANGE, RED
 from inpaintlib.notebook.viz import error_map, show_curves, show_dots, show_rows, use_style
 from inpaintlib.seeding import stream
 from inpaintlib.training import recipes
@@ -294,17 +296,23 @@ for name, curve in copies.items():
     assert curve[0, -1] > curve[0, 0] + 0.5, f"{name}: nothing learned"
 
 # %%
-curves = {name: curve.mean(axis=0) for name, curve in copies.items()}
-heading = "Copying through halvings is hard, from full contrast too"
+figure, axis = plt.subplots(figsize=(7, 2.8))
 steps = range(5, COPY_STEPS + 1, 5)
-show_curves(curves, x=steps, ylabel="PSNR of the copy (dB)", heading=heading)
+for colour, (name, seeds) in zip((BLUE, RED), copies.items(), strict=True):
+    axis.plot(steps, seeds.T, color=colour, linewidth=0.8, alpha=0.6)
+    axis.plot(steps, seeds.mean(axis=0), color=colour, linewidth=2.4, label=name)
+axis.set(xlabel="step  (bold: mean of the seeds; thin: each)", ylabel="PSNR of the copy (dB)")
+heading = f"After {COPY_STEPS} steps both copies are still far from perfect"
+axis.set_title(heading, loc="left", fontsize=11)
+axis.legend()
+plt.show()
 for name, curve in copies.items():
     print(f"{name}: {', '.join(f'{x:.1f}' for x in curve[:, -1])} dB at the end, per seed")
 
 # %% [markdown]
 # **What to see.** Half contrast (F2) lags at first; at the end the two differ by less than the seeds do, so F2 alone
-# is *not* why copying fails. The larger matter is how far *both* stay from a perfect copy, which 2 × input gives
-# without a network. Copying through halvings and doublings is hard, and needless: the pixels were known. So paste
+# is *not* why copying fails. The larger matter is how far *both* still are from a perfect copy, which 2 × input gives
+# without a network. Copying through halvings and doublings is slow, and needless: the pixels were known. So paste
 # them back (**F4**), with a **composite**, which needs them at full contrast. That is the reason to repair F2.
 #
 # The discriminator, too, is mostly busy with known pixels. Train the original for a short while, and take the
@@ -545,13 +553,28 @@ plt.show()
 # %% tags=["picture"]
 two = slice(0, 2)
 given = torch.cat([exam.observed[two] for exam in exams.values()])
-rows = {"given": given}
-for kind in DAMAGES:
-    likely = torch.cat([found[kind, SEEDS[0], name][two] for name in exams])
-    rows[f"trained on\n{kind}"] = paint_holes(given, (likely > 0.5).float())
-rows["damage"] = paint_holes(given, torch.cat([exam.mask[two] for exam in exams.values()]))
+true = torch.cat([exam.mask[two] for exam in exams.values()]) == 1
+pale = (0.5 + 0.4 * given.mean(dim=1, keepdim=True)).repeat(1, 3, 1, 1)  # grey faces
+
+
+def judged(kind):
+    """What a locator finds, misses and marks for nothing, in three colours on grey faces."""
+    marked = torch.cat([found[kind, SEEDS[0], name][two] for name in exams]) > 0.5
+    picture = pale
+    for colour, where in (
+        (BLUE, marked & true),
+        (ORANGE, ~marked & true),
+        ("black", marked & ~true),
+    ):
+        tone = torch.tensor(to_rgb(colour)).view(1, 3, 1, 1)
+        picture = torch.where(where, 2 * tone - 1, picture)
+    return picture
+
+
+rows = {"given": given} | {f"trained on\n{kind}": judged(kind) for kind in DAMAGES}
 titles = [name for name in exams for _ in range(2)]
-show_rows(rows, titles=titles, width=10, heading="What is found, in magenta: two faces per exam")
+heading = "Damage that is found: blue; missed: orange. Black: a false alarm, no damage there"
+show_rows(rows, titles=titles, width=10, heading=heading)
 
 # %% [markdown]
 # **What to see.** On these two faces the locator trained on noise cells misses most flat cells; over the whole exam it
