@@ -680,14 +680,15 @@ def by_example(observed, mask, *, size=9, patches=100_000):
 # %%
 brick, wall = load_picture("brick wall", size=256)[:, :, :128, :128], torch.zeros(1, 1, 128, 128)
 wall[:, :, 44:84, 44:84] = 1
-given = apply_mask(brick, wall)
+given = paint_holes(brick, wall)  # magenta stays where nothing was copied yet
 _, target, match = by_example(given, wall, patches=1)
-panels = [outlined(paint_holes(brick, wall), {BLUE: target, ORANGE: match}, thickness=2)]
+panels = [outlined(given, {BLUE: target, ORANGE: match}, thickness=2)]
 panels += [by_example(given, wall, patches=count)[0] for count in (25, 1000)]
-titles = ["first patch (blue) and match", "after 25 patches", "filled", "truth"]
+titles = ["first patch (blue),\nits match (orange)", "after 25 patches", "filled", "truth"]
 panels, told = torch.cat([*panels, brick]), "Copied patches continue the bricks"
 show_images(panels, titles=titles, width=9, heading=told)
-assert hole_psnr(panels[2:3], brick, wall) > hole_psnr(harmonic(given, wall), brick, wall)
+diffused = harmonic(apply_mask(brick, wall), wall)
+assert hole_psnr(panels[2:3], brick, wall) > hole_psnr(diffused, brick, wall)
 
 # %% [markdown]
 # **What to see.** The blue patch found the orange one; bricks appear where diffusion would paint a stain. The order
@@ -854,7 +855,8 @@ guess = pca(bad.observed, bad.mask)
 rows = {"given": paint_holes(bad.image, bad.mask), "PCA": guess, "truth": bad.image}
 notes = {"PCA": [f"{value:.1f} dB" for value in per_image[worst].tolist()]}
 told = f"What PCA gets most wrong: the six worst of its {3 * count} fills"
-show_rows(rows | {"error": error_map(guess, bad.image)}, notes=notes, heading=told)
+rows["error\n(black: 0,\nyellow: ≥ 0.5)"] = error_map(guess, bad.image)
+show_rows(rows, notes=notes, heading=told)
 
 # %% [markdown]
 # **What to see.** In the worst case the whole skin has the wrong brightness. Most other failures have a cause that you can

@@ -73,7 +73,8 @@ trained = shipped.load(shipped.weights_for("gan", digits))
 invented = trained.generate(Batch(torch.zeros(8, 1, 28, 28)), generator=stream("a quiz"))
 order = torch.randperm(16, generator=stream("a quiz", "order"))
 quiz = torch.cat([held_out.floats(slice(8)), invented])[order]
-show_images(quiz, titles=[str(number + 1) for number in range(16)])
+told = "Eight of these are real digits, eight are invented"
+show_images(quiz, titles=[str(number + 1) for number in range(16)], heading=told)
 
 # %% tags=["predict"]
 guess_first()
@@ -207,13 +208,14 @@ for axis, shift in zip(axes, (1.0, 5.0), strict=False):
     axis.plot(x, density(x, 0), label="data p")
     axis.plot(x, density(x, shift), color=PARTS["generator"], label="fakes q")
     axis.plot(x, best_logit(x, shift).sigmoid(), "--", color=PARTS["discriminator"], label="best D")
-axes[1].legend(loc="upper right")
+    axis.set(xlabel="x", ylabel="density p, q; probability D", xticks=[0, shift])
+axes[0].legend(loc="upper right")
 axes[2].plot(shifts, shifts / 8, color="C4", label="Wasserstein distance")
 divergence = torch.stack([jensen_shannon(shift.item()) for shift in shifts])
 axes[2].plot(shifts, divergence / divergence[-1], color="C3", label="Jensen-Shannon")
 axes[2].legend(loc="lower right")
-axes[0].set(title="θ = 1: D falls gently", xlabel="x")
-axes[1].set(title="θ = 5: at the fakes, D is flat", xlabel="x")
+axes[0].set_title("θ = 1: D falls gently")
+axes[1].set_title("θ = 5: at the fakes, D is flat")
 axes[2].set(
     title="Far away, Jensen-Shannon is flat", xlabel="shift θ", ylabel="share of value at θ = 8"
 )
@@ -666,7 +668,8 @@ for axis, (name, move) in zip(axes, RULES.items(), strict=True):
     axis.set(title=name, xlabel="generator x", aspect="equal", xlim=(-2.9, 2.9), ylim=(-2.9, 2.9))
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22))
 axes[0].set_ylabel("discriminator y")
-figure.suptitle("Only with the penalty do both arrive; the average is always near", fontsize=11)
+told = "Only with the penalty do both arrive; the average is always near"
+figure.suptitle(told, fontsize=11, x=0.01, ha="left")
 plt.show()
 assert distances[0] > 2 > 1.1 > distances[1] > 0.9 > 0.1 > distances[2]
 assert max(averages) < 0.15
@@ -716,9 +719,11 @@ show_rows(moments, heading=f"The same eight noise vectors: noise becomes digits 
 
 # %% tags=["predict"]
 guess_first()
-levels = {"2 ln 2": 2 * 0.6931, "ln 2": 0.6931}  # what the two pay if D knows nothing
-told = "Neither loss says how good the pictures are"
-show_curves(losses, levels=levels, smooth=run.pick(ci=5, laptop=50, gpu=500), heading=told)
+levels = {"discriminator: 2 ln 2": 2 * 0.6931, "generator: ln\N{NO-BREAK SPACE}2": 0.6931}
+told = """Neither loss says how good the pictures are
+(dashed: what each pays if the discriminator knows nothing)"""
+labels = {"smooth": run.pick(ci=5, laptop=50, gpu=500), "height": 3.6, "heading": told}
+show_curves(losses, levels=levels, **labels)
 
 # %% [markdown]
 # The discriminator's loss falls from 1.4 to about 1; the generator's rises from 0.7 to about 1.7, and ends near 1.4.
@@ -875,23 +880,30 @@ else:
 
 # %% tags=["predict"]
 guess_first()
-figure, axes = plt.subplots(2, 3, figsize=(7.5, 5.4), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(8.4, 6.5), layout="constrained")
+edge = 1.05 * max(points.abs().max().item() for runs in rings.values() for points in runs)
 for row, name in zip(axes, rings, strict=True):
     for axis, points, count in zip(row, rings[name], found[name], strict=True):
-        axis.scatter(*CENTRES.T, s=260, color="0.88")
-        axis.scatter(*points.T, s=3, alpha=0.5, color=PARTS["generator"])
-        axis.set(title=f"{count} of 8 reached", aspect="equal", xlim=(-3, 3), ylim=(-3, 3))
+        dots = axis.scatter(*points.T, s=3, alpha=0.5, color=PARTS["generator"])
+        for centre in CENTRES.tolist():
+            axis.add_patch(plt.Circle(centre, 0.3, fill=False, color="0.3", zorder=3))
+        axis.set(title=f"{count} of 8 reached", aspect="equal", xlim=(-edge, edge))
+        axis.set(ylim=(-edge, edge), xticks=[-2, 0, 2], yticks=[-2, 0, 2])
     row[0].set_ylabel(f"{name} discriminator")
-told = "Only the quick discriminator keeps the fakes apart (three seeds each)"
+circle = axis.scatter([], [], s=12, facecolor="none", edgecolor="0.3")
+names = ["cluster: points nearer than 0.3 to its centre", "1,000 fakes"]
+figure.legend([circle, dots], names, loc="outside lower left", ncols=2, markerscale=3)
+told = """Only the quick discriminator keeps the fakes apart (three seeds each)
+A cluster is reached if at least 13 of the 1,000 fakes lie in its circle"""
 figure.suptitle(told, fontsize=11, x=0.01, ha="left")
 plt.show()
 
 # %% [markdown]
-# With the quick discriminator every run reaches all clusters (a tenth of its fair share of points is enough), but many
-# points lie between them, where there is no data. A slow discriminator hardly changes while the generator moves all its
-# points to the spot with the highest score. When it has learned to reject that spot, all points move on together. Nothing
-# in the loss looks at a *set* of samples; only the discriminator's quick answer keeps them apart (Goodfellow et al. 2014,
-# section 6; Heusel et al. 2017).
+# With the quick discriminator every run reaches all clusters (13 of 1,000 points are enough, a tenth of its
+# fair share), but many points lie between them, where there is no data. A slow discriminator hardly changes while the
+# generator moves all its points to the spot with the highest score. When it has learned to reject that spot, all points
+# move on together. Nothing in the loss looks at a *set* of samples; only the discriminator's quick answer keeps them
+# apart (Goodfellow et al. 2014, section 6; Heusel et al. 2017).
 
 # %% [markdown]
 # ## 12 · Bug hunt: a free cue?
@@ -950,7 +962,9 @@ for name, scale in SCALES.items():
 # %%
 seeds = [f"seed {seed}" if column == 1 else "" for seed in (1, 2, 3) for column in range(3)]
 told = f"Fakes after {FAIR} steps with and without the cue, three per seed, on one scale"
-show_rows(fair | {"data": digits.floats(slice(9))}, titles=seeds, width=9, heading=told)
+cues = zip(fair.items(), ("(cue)", "(no cue)"), strict=True)
+rows = {f"{name}\n{cue}": fakes for (name, fakes), cue in cues}
+show_rows(rows | {"data": digits.floats(slice(9))}, titles=seeds, width=9, heading=told)
 print("                     negative   discriminator   classifier")
 for name, seed, share, right, sure in facts:
     print(f"{name:12s} seed {seed}: {share:9.0%} {right:15.0%} {sure:12.2f}")

@@ -43,7 +43,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise, product
 
-import numpy as np
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -196,7 +196,16 @@ costs = {
 }
 scaled = {name: (cost / cost[150]).tolist() for name, cost in costs.items()}
 told = "Only the adversarial loss is lowest at a true answer, −0.8 or 0.8"
-show_curves(scaled, x=c, xlabel="the answer c", ylabel="loss, 1 at c = 0", height=3, heading=told)
+axis = plt.subplots(figsize=(7, 3))[1]
+for name, values in scaled.items():
+    axis.plot(c, values, label=name)
+for truth, label in ((-0.8, "true answers"), (0.8, None)):
+    axis.axvline(truth, color="0.45", linestyle=":", linewidth=1.4, label=label)
+axis.set(xlabel="the answer c", ylabel="loss, 1 at c = 0", xticks=[-1.5, -0.8, 0, 0.8, 1.5])
+axis.set(ylim=(0, 2), yticks=[0, 0.5, 1, 1.5, 2])  # L2 goes on to 4.4
+axis.set_title(told, loc="left", fontsize=11)
+axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
 assert costs["squared (L2)"].argmin() == 150
 assert abs(c[costs["adversarial"].argmin()]) > 0.7
 
@@ -710,8 +719,9 @@ show_rows(given | moments | {"truth": strip.image}, width=6.4, heading=told)
 # %%
 tenth = STEPS // 10
 shown = {"reconstruction": curves["hole"], "adversarial": curves["adversarial"]}
-measured_at, errors = [0, *checked], [2 * start, *checked.values()]
-shown["on new faces"] = np.interp(range(STEPS), measured_at, errors).tolist()
+shown = {name: [*curve, torch.nan] for name, curve in shown.items()}
+found = {0: 2 * start} | checked  # a dot where it was measured, and nothing between
+shown["on new faces"] = [found.get(step, torch.nan) for step in range(STEPS + 1)]
 told = "The error in the hole falls on new faces, too"
 show_curves(shown, smooth=tenth // 2, heading=told)
 
@@ -719,9 +729,9 @@ show_curves(shown, smooth=tenth // 2, heading=told)
 # At first the grid of lesson 2 covers the skin in our run; then it fades, and eyes and mouth appear. Some faces get
 # marks like glasses that they do not have.
 #
-# *Reconstruction* is the L1 in the hole, and *on new faces* (measured ten times) the same on faces not trained on:
-# both fall, so it learns faces and not only these pictures. The adversarial term goes up and down with the discriminator
-# and says nothing about progress, as in lesson 1.
+# *Reconstruction* is the L1 in the hole, and *on new faces* (dots) the same on faces not trained on: both fall, so it
+# learns faces and not only these pictures. The adversarial term goes up and down with the discriminator and says
+# nothing about progress, as in lesson 1.
 #
 # ## 9 · Look and measure
 #
@@ -770,14 +780,16 @@ WAYS = {
 }
 SEEDS, SHORT = (0, 1, 2), run.pick(ci=60, laptop=350, gpu=3000)
 widths = run.pick(ci=(16, 32, 64), laptop=WIDTHS, gpu=WIDTHS)
-eyes = features_for(train)
+eyes, SHARP = features_for(train), "sharpness (1 = as the truth)"
 
 
 def measured(filled):
     values = {"PSNR (dB)": metrics.psnr(filled, look.image, look.mask).mean().item()}
-    values["sharpness"] = sharpness(filled, look)
+    values[SHARP] = sharpness(filled, look)
     if eyes is not None:  # there are none for pictures of your own
-        values["Fréchet distance"] = frechet_distance(eyes(filled), eyes(look.image))
+        values["Fréchet distance (0 = as true faces)"] = frechet_distance(
+            eyes(filled), eyes(look.image)
+        )
     return values
 
 
@@ -795,14 +807,14 @@ for seed, (name, weights) in tqdm(list(product(SEEDS, WAYS.items()))):
 means = {n: {m: sum(v) / len(v) for m, v in part.items()} for n, part in points.items()}
 soft, loud = means["L1 only"], means["adversarial 0.1"]
 assert min(part["PSNR (dB)"] for part in means.values()) > untrained + 1, "learned nothing"
-assert loud["sharpness"] > soft["sharpness"], "the discriminator made nothing sharper"
+assert loud[SHARP] > soft[SHARP], "the discriminator made nothing sharper"
 assert run.profile == "ci" or loud["PSNR (dB)"] < soft["PSNR (dB)"], "sharper at no cost"
 
 # %% tags=["predict"]
 guess_first()
 others = [measure for measure in soft if measure != "PSNR (dB)"]
 told = "Weight 0.1: sharper fills and a lower PSNR, at no better Fréchet distance"
-show_planes(points, [("PSNR (dB)", measure) for measure in others], heading=told)
+show_planes(points, [(measure, "PSNR (dB)") for measure in others], heading=told)
 
 # %% [markdown]
 # Each dot is a network. At 0.01, as in source 001, fills become a little sharper at almost no
