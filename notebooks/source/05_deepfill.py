@@ -104,8 +104,7 @@ def show_fills(rows, heading):
 given = paint_holes(look.image, look.mask)
 rows = {"given": given, "biharmonic": smooth, "DeepFill": pasted, "truth": look.image}
 show_fills(rows, "Where a stroke covers an eye, the network draws one and the formula smears")
-lead = [metrics.psnr(x, look.image, look.mask) for x in (pasted, smooth)]
-lead = (lead[0] - lead[1]).sort().values
+lead = torch.sub(*[metrics.psnr(x, look.image, look.mask) for x in (pasted, smooth)]).sort().values
 print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {lead[-1]:+.1f} dB")
 
 # %% [markdown]
