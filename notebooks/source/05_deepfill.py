@@ -67,7 +67,7 @@ from inpaintlib.notebook.diagrams import Box, show_diagram
 from inpaintlib.notebook.exercises import check, guess_first
 from inpaintlib.notebook.memory import deal
 from inpaintlib.notebook.network_checks import builds
-from inpaintlib.notebook.viz import show_curves, show_dots, show_images, show_intervals
+from inpaintlib.notebook.viz import BLUE, show_curves, show_dots, show_images, show_intervals
 from inpaintlib.notebook.viz import show_planes, show_rows, use_style
 from inpaintlib.photos.shipped import load, weights_for
 from inpaintlib.seeding import stream
@@ -104,8 +104,7 @@ def show_fills(rows, heading):
 given = paint_holes(look.image, look.mask)
 rows = {"given": given, "biharmonic": smooth, "DeepFill": pasted, "truth": look.image}
 show_fills(rows, "Where a stroke covers an eye, the network draws one and the formula smears")
-lead = [metrics.psnr(x, look.image, look.mask) for x in (pasted, smooth)]
-lead = (lead[0] - lead[1]).sort().values
+lead = torch.sub(*[metrics.psnr(x, look.image, look.mask) for x in (pasted, smooth)]).sort().values
 print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {lead[-1]:+.1f} dB")
 
 # %% [markdown]
@@ -146,10 +145,11 @@ def published_brush(count, size, source):
 
 
 some = torch.from_numpy(published_brush(8, 64, np.random.default_rng(0)))[:, None].float()
-show_images(paint_holes(torch.full((8, 3, 64, 64), 0.9), some), width=8)
+sheet = paint_holes(torch.full((8, 3, 64, 64), 0.9), some)
+show_images(sheet, width=8, heading="Eight masks of the published sampler")
 
 # %% [markdown]
-# Eight masks look as they should. To see a bias, average many.
+# Do you suspect something? Eight masks prove nothing: average many.
 #
 # ### Exercise 1 · A test that would have caught it
 #
@@ -206,15 +206,16 @@ tilt = check(tilt, tilt_reference, test_tilt)
 COUNT = run.pick(ci=1000, laptop=4000, gpu=4000)
 published = published_brush(COUNT, 64, np.random.default_rng(5))
 ours = masks.brush(COUNT, 64, 64, generator=run.generator(1))[:, 0].numpy()
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.9), width_ratios=(1, 1, 1.3), layout="constrained")
-figure.suptitle(
-    "Published strokes drift to the right; once the flips count, they do not", x=0, ha="left"
-)
+figure, axes = plt.subplots(1, 3, figsize=(9.6, 3), width_ratios=(1, 1, 1.3), layout="constrained")
+told = "Published strokes drift to the right; once the flips count, they do not"
+figure.suptitle(told, x=0, ha="left", fontsize=11)
 assert abs(tilt(ours)) < 3 < 10 < tilt(published), "one is biased, one is not"
 for number, (name, drawn) in enumerate({"published": published, "repaired": ours}.items()):
-    axes[number].imshow(drawn.mean(axis=0), cmap="inferno", vmin=0, vmax=0.3)
-    axes[number].set(title=f"{name}, tilt {tilt(drawn):+.0f}", xticks=[], yticks=[])
+    shown = axes[number].imshow(100 * drawn.mean(axis=0), cmap="inferno", vmin=0, vmax=30)
+    title = f"{name}: tilt of {tilt(drawn):+.0f}\nstandard errors"
+    axes[number].set(title=title, xticks=[], yticks=[])
     axes[2].plot(100 * drawn.mean(axis=(0, 1)), label=name)
+figure.colorbar(shown, ax=axes[1], label="masks hiding the pixel (%)", extend="max")
 axes[2].set(xlabel="column", ylabel="hidden (%)", ylim=(0, None))
 axes[2].legend()
 plt.show()
@@ -515,7 +516,7 @@ gates = gates_of(shipped.generator.coarse, entering, LAYERS)
 
 figure = plt.figure(figsize=(11, 6.6))
 HEADING = "Up to the fifth layer the gates draw the hole, deeper ones mostly the face"
-figure.suptitle(HEADING, x=0.125, y=0.98, ha="left", fontsize=13)
+figure.suptitle(HEADING, x=0.125, y=0.96, ha="left", fontsize=11)
 grid = figure.add_gridspec(len(LAYERS), 9, wspace=0.05, hspace=0.06)
 shown = {"given": paint_holes(one.image, one.mask), "filled": pasted[2:3]}
 for number, (name, picture) in enumerate(shown.items()):
@@ -659,21 +660,30 @@ print(f"card {asked} looks at card {answer}, with weight {by_hand[asked, answer]
 print("of the same pair:", bool(pair[0, asked] == pair[0, answer]))
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.4))
-figure.suptitle("The hidden card looks at its partner, and at nothing else", x=0.125, ha="left")
+figure, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), layout="constrained")
+told = "The hidden card looks at its partner, and at nothing else"
+figure.suptitle(told, x=0.01, ha="left", fontsize=11)
 white = composite(torch.ones_like(game.image), game.image, game.mask)
-axes[0].imshow((white[0].permute(1, 2, 0) + 1) / 2)
-axes[1].imshow(by_hand, cmap="inferno", vmin=0, vmax=1)
-axes[1].axhspan(asked - 0.5, asked + 0.5, fill=False, color="cyan", linewidth=2)
 light = attention_over(game.observed, by_hand, divmod(asked, 4))
-axes[2].imshow((light[0].permute(1, 2, 0) + 1) / 2)
-titles = [
-    "the game (white: hidden)",
-    "the map: who looks (row) where",
-    "its marked row, on the table",
-]
+for axis, picture in ((axes[0], white), (axes[2], light)):
+    axis.imshow((picture[0].permute(1, 2, 0) + 1) / 2, extent=(0, 4, 4, 0))
+    axis.set_axis_off()
+for card in range(16):
+    row, column = divmod(card, 4)
+    look_of = {"color": "white", "fontsize": 8, "bbox": {"color": "black", "pad": 1}}
+    axes[0].text(column + 0.05, row + 0.07, card, va="top", **look_of)
+inside = {"fill": False, "color": "cyan", "linewidth": 2}
+seen = axes[1].imshow(by_hand, cmap="inferno", vmin=0, vmax=1)
+axes[1].add_patch(plt.Rectangle((-0.35, asked - 0.4), 15.7, 0.8, **inside))
+row, column = divmod(asked, 4)
+axes[2].add_patch(plt.Rectangle((column, row), 1, 1, clip_on=False, zorder=3, **inside))
+axes[1].spines[:].set_visible(False)
+numbers = range(0, 16, 4)
+axes[1].set(xticks=numbers, yticks=numbers, xlabel="card looked at", ylabel="card that looks")
+figure.colorbar(seen, ax=axes[1], label="weight", shrink=0.9)
+titles = "the game (white: hidden)", "the map", f"row {asked} of the map, on the table"
 for axis, title in zip(axes, titles, strict=True):
-    axis.set(title=title, xticks=[], yticks=[])
+    axis.set_title(title)
 plt.show()
 
 # %% [markdown]
@@ -798,21 +808,24 @@ def attended(network, batch):
 
 filled, weights, before, after = attended(shipped, look)
 
-POINTS, panels = [(12, 11), (20, 16), (28, 6)], []
+POINTS, panels, titles = [(12, 11), (20, 16), (28, 6)], [], []
 for sample in ([0], [2]):
     light = weights[sample].unflatten(2, (32, 32))
     spots = F.max_pool2d(light, 3, 1, 1).flatten(2)[0]  # a light of 3 × 3 places, to be seen
     panels.append(F.interpolate(filled[sample], scale_factor=3))
     panels += [attention_over(filled[sample], spots, p, mask=look.mask[sample]) for p in POINTS]
+    most = [weights[sample][0, 32 * row + column].max().item() for row, column in POINTS]
+    titles += ["filled", *[f"brightest: weight {weight:.2f}" for weight in most]]
 HEADING = "The frame asks, what is bright answers: often the same place, whoever asks"
-show_images(torch.cat(panels), columns=4, width=9.5, heading=HEADING)
+show_images(torch.cat(panels), titles=titles, columns=4, width=9.5, heading=HEADING)
 same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# Does the answer depend on who asks? On most faces little: on four of six more than 60 % of the places look most at
-# the same spot, on the other two a third do. One is tempted all the same to write "the network has learned to attend
-# to related regions". Ask the one question that matters: **what happens without?**
+# (Each light covers 3 × 3 places, to be seen.) Does the answer depend on who asks? On most faces little: on four of six
+# more than 60 % of the places look most at the same spot, on the other two a third do. One is tempted all the same to
+# write "the network has learned to attend to related regions". Ask the one question that matters: **what happens
+# without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -859,21 +872,22 @@ print(f"{(links * small[:, None]).sum() / links.sum():.3%}")
 
 
 # %%
-def draw_copies(axis, sample, cell=4, arrows=12):
+def draw_copies(axis, sample, cell=4, arrows=6):
     """Arrows to some places of the hole, each from the known patch that gets most weight there."""
     side = int(links.shape[1] ** 0.5)
-    hidden = small[sample].nonzero().flatten()
-    places = hidden[torch.linspace(0, len(hidden) - 1, min(arrows, len(hidden))).long()]
-    for place in places.tolist():
-        y, x = divmod(place, side)
-        v, u = divmod(links[sample, place].argmax().item(), side)
-        head, tail = (cell * (x + 0.5), cell * (y + 0.5)), (cell * (u + 0.5), cell * (v + 0.5))
-        colour = plt.get_cmap("turbo")(0.08 + 0.84 * u / side)
-        axis.annotate("", head, tail, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.3})
+    places = torch.arange(side**2)[small[sample] > 0]
+    ends = torch.stack([places, links[sample, places].argmax(dim=1)])
+    rows, columns = ends // side, ends % side
+    inner = (torch.stack([rows, columns]).sub((side - 1) / 2).abs() < side / 2 - 2).all(dim=(0, 1))
+    ends = cell * (torch.stack([columns, rows], dim=-1)[:, inner] + 0.5)
+    for head, tail in ends[:, torch.linspace(0, inner.sum() - 1, arrows).long()].unbind(1):
+        shape = "simple,head_width=0.7,head_length=0.7,tail_width=0.22"
+        look_of = {"arrowstyle": shape, "mutation_scale": 13, "fc": BLUE, "ec": "white"}
+        axis.annotate("", head.tolist(), tail.tolist(), arrowprops=look_of)
     axis.contour(look.mask[sample, 0], levels=[0.5], colors="white", linewidths=1.2)
 
 
-figure, axes = plt.subplots(2, 4, figsize=(8.4, 4.5))
+figure, axes = plt.subplots(2, 4, figsize=(8.4, 4.8))
 given = paint_holes(look.image, look.mask)
 for line, sample in zip(axes, (1, 4), strict=True):
     for axis, picture in zip(line, (given, rough, rough, copied), strict=True):
@@ -882,15 +896,15 @@ for line, sample in zip(axes, (1, 4), strict=True):
     draw_copies(line[2], sample)
 for axis, title in zip(axes[0], ["given", "coarse", "from where", "the copies"], strict=True):
     axis.set_title(title)
-figure.suptitle("Copies come from places that look alike", x=0.01, ha="left", fontsize=11)
-figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.97))
+figure.suptitle("Mostly, copies come from places that look alike", x=0.01, ha="left", fontsize=11)
+figure.tight_layout(pad=0.4, h_pad=1, rect=(0, 0, 1, 0.97))
 plt.show()
 
 # %% [markdown]
-# **What to see.** Arrow heads stand in the hole, tails where a patch comes from; the colour is the place of the
-# tail, left to right. Mostly like is taken from like: background from background, hair from hair. Right, the
-# copies, made of pieces of this very picture. What exists nowhere else cannot be copied: both eyes are visible in these
-# two faces. Were one hidden, and missing in the coarse fill, nothing would ask for it.
+# **What to see.** Arrow heads stand in the hole, tails where a patch comes from. Mostly like is taken from like:
+# background from background, hair from hair. Right, the copies, made of pieces of this very picture. What exists
+# nowhere else cannot be copied: both eyes are visible in these two faces. Were one hidden, and missing in the coarse
+# fill, nothing would ask for it.
 
 # %% [markdown]
 # ### What are attention and the adversary worth?
@@ -912,16 +926,20 @@ for one in stored:
     for metric, label in LABELS.items():
         values = worth.setdefault(one["setting"], {}).setdefault(label, [])
         values.append(one["metrics"]["centre"][metric])
-HEADING = "Attention changes little; from weight 0.01 to 1, PSNR falls and sharpness rises"
-show_planes(worth, [(SHARP, PSNR), (KERNEL, PSNR)], heading=HEADING, width=9)
+WEIGHTS = "weight 0", "weight 0.01", "self-attention, weight 0.1", "weight 1"
+ahead = {n: np.subtract(worth[n][PSNR], worth[WEIGHTS[2]][PSNR]) for n in list(worth)[1:3]}
+HEADING = "Contextual attention costs PSNR in every seed, no attention hardly any"
+label, level = "PSNR minus that with\nself-attention (dB)", ("equal", 0)
+show_dots({"a seed": ahead}, ylabel=label, level=level, heading=HEADING)
+weighed = {f"adversarial {n.removeprefix('self-attention, ')}": worth[n] for n in WEIGHTS}
+HEADING = "From weight 0.01 to 1, PSNR falls and sharpness rises"
+show_planes(weighed, [(SHARP, PSNR), (KERNEL, PSNR)], heading=HEADING, width=9)
 print(f"{'means, centre hole':27}    PSNR   sharp  kernel")
 for name, values in worth.items():
     print(f"{name:27}" + "".join(f"{np.mean(values[label]):8.2f}" for label in values))
-order = ["weight 0.01", "self-attention, weight 0.1", "weight 1"]
-light, ours, heavy = ({label: np.array(v) for label, v in worth[n].items()} for n in order)
-without, copying = (np.array(worth[f"{n} attention"][PSNR]) for n in ("no", "contextual"))
-assert max(abs(without - ours[PSNR])) < 0.06, "the text says: as well"
-assert max(copying - ours[PSNR]) < -0.1, "and: contextual attention costs"
+assert max(abs(ahead["no attention"])) < 0.06, "the text says: as well"
+assert max(ahead["contextual attention"]) < -0.1, "and: contextual attention costs"
+_, light, ours, heavy = ({n: np.array(v) for n, v in w.items()} for w in weighed.values())
 assert all((light[PSNR] > ours[PSNR]) & (ours[PSNR] > heavy[PSNR])), "and: PSNR falls"
 assert all((light[SHARP] < ours[SHARP]) & (ours[SHARP] < heavy[SHARP])), "and: sharpness rises"
 
@@ -1049,8 +1067,11 @@ network, formula = cards["deepfill-celeba"], cards["biharmonic"]
 holes = ("free-form", "square", "centre", *BAND_HOLES)
 gains = {hole: paired(network[hole]["psnr"], formula[hole]["psnr"]) for hole in holes}
 HEADING = "On photographs the network wins where much is hidden"
-label = "DeepFill ahead of biharmonic (dB)"
-show_intervals(gains, xlabel=label, level=("equal", 0), heading=HEADING)
+label = "DeepFill ahead of biharmonic (dB, mean and 95 % interval)"
+named = {hole: row for hole, row in gains.items() if hole not in BAND_HOLES}
+named[""] = dict.fromkeys(("mean", "low", "high"), np.nan)  # a gap between kinds and shares
+named |= {f"{band.replace('-', '–')} hidden": gains[band] for band in BAND_HOLES}
+show_intervals(named, xlabel=label, level=("equal", 0), heading=HEADING)
 for hole, row in gains.items():
     print(f"{hole:10} {row['mean']:+5.2f} dB ({row['low']:+.2f} to {row['high']:+.2f})")
 
@@ -1064,9 +1085,10 @@ for hole, row in gains.items():
 # %% [markdown]
 # ## 11 · Play: where does it look?
 #
-# Hover over the filled face, click to keep a place, or focus the picture and use the arrow keys. Two maps: the
-# learned self-attention, whose answer (section 7) hardly counts, and the original's contextual attention, computed
-# on the same features: its places are patches, and hidden ones stay dark.
+# Hover over the filled face, click to keep a place, or focus the picture and use the arrow keys. Two maps: the learned
+# self-attention, whose answer (section 7) hardly counts, and the original's contextual attention, computed on the same
+# features: its places are patches, and hidden ones stay dark. Brightness is relative to the largest weight from that
+# place.
 
 # %% tags=["widget"]
 sample = 2
