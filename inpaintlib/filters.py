@@ -46,12 +46,10 @@ def filter_channels(image: Tensor, kernel: Tensor, *, padding: str = "valid") ->
     Args:
         padding: "valid", for (B, C, H - h + 1, W - w + 1), or "same", where the border is repeated
             outwards.
-
-    Returns:
-        float32 or better, also under autocast: differences of near values lose their digits.
     """
     channels = image.shape[1]
     h, w = kernel.shape
+    # Under bfloat16 differences of near values lose their digits.
     image = image if image.dtype == torch.float64 else image.float()
     if padding == "same":
         image = F.pad(image, (w // 2, w // 2, h // 2, h // 2), mode="replicate")
