@@ -144,8 +144,8 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one. In all, on drawn faces, the U-Net has had 214 minutes, the context encoder 152,
-# DeepFill 147, GLCIC 110; on photographs DeepFill has had over three hours. `unet-whole` goes on from the U-Net's weights. The
+# (Some had runs before their last one. In all, on drawn faces, the U-Net has had 214 minutes, DeepFill 147, GLCIC 110,
+# the context encoder 65; on photographs DeepFill has had over three hours. `unet-whole` goes on from the U-Net's weights. The
 # flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
 # So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
 # that may be its design, or its hours. A fair comparison of *designs* gives each the same number of pictures, or the
@@ -241,16 +241,16 @@ for data in ("drawn", "celeba"):
 drawn, photos = ({n: v for (d, n), v in seen.items() if d == k} for k in ("drawn", "celeba"))
 assert next(iter(drawn)) == "glcic", "see the text"
 assert drawn["glcic"]["told"] < 0.7
-assert drawn["PCA"]["psnr"] > drawn["context-encoder"]["psnr"] + 0.4
-assert drawn["PCA"]["told"] > 0.95 > 0.7 > drawn["context-encoder"]["told"]
+assert abs(drawn["PCA"]["psnr"] - drawn["context-encoder"]["psnr"]) < 0.05
+assert drawn["PCA"]["told"] > 0.95 > 0.8 > drawn["context-encoder"]["told"]
 assert list(photos)[:2] == ["deepfill", "glcic"]
 assert min(photos, key=lambda n: photos[n]["kernel"]) == "glcic"
 assert photos["glcic"]["told"] < photos["deepfill"]["told"] - 0.05
 
 # %% [markdown]
 # On drawn faces `glcic` is first by PSNR, and hard to tell: the classifier is right about 64 of 100 pictures (50 would be
-# guessing). But compare PCA and `context-encoder`. PSNR puts the formula ahead, by 0.5 dB. The classifier is right about
-# 98 of 100 with PCA, and 65 with `context-encoder`. On photographs `deepfill` is first by PSNR, 0.6 dB ahead of `glcic`;
+# guessing). But compare PCA and `context-encoder`. PSNR calls them equal: 17.93 and 17.92 dB. The classifier is right about
+# 98 of 100 with PCA, and 77 with `context-encoder`. On photographs `deepfill` is first by PSNR, 0.6 dB ahead of `glcic`;
 # by the other columns `glcic` is ahead: sharper, nearer to true faces (kernel distance 0.03 against 0.14), and harder to
 # tell (87 of 100 against 96). **PSNR does not see the difference that everybody sees.** (Nor does this classifier see all:
 # look above for glasses that are only half there.)
