@@ -8,6 +8,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -19,11 +20,17 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import TextPath
 
-from inpaintlib.notebook.viz import BLUE, GREEN, PARTS, RED
+from inpaintlib.notebook.viz import BLUE, GREEN, PARTS, PURPLE, RED
 
-PENS = {BLUE: (0, (4, 1.6)), RED: (0, (1.6, 1.1)), GREEN: (0, (6, 1.5, 1.5, 1.5))}
+PENS = {  # green, the discriminator's, is the last that another loss gets
+    BLUE: (0, (4, 1.6)),
+    RED: (0, (1.6, 1.1)),
+    PURPLE: (0, (4, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    GREEN: (0, (6, 1.5, 1.5, 1.5)),
+}
 INK, LANE, HEAD, MARGIN = "#2b3138", 0.18, 0.12, 0.15  # a colour; then inches
 WIDEST = 9.8  # inches: a notebook's column shrinks what is wider, and its letters with it
+WAYS = ("late", "early", "down", "drop", "over", "under")  # see `show_diagram`
 Point = tuple[float, float]
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -59,6 +66,7 @@ def show_diagram(
     alt: str,
     labels: Mapping[str, str] | None = None,
     gap: Point = (0.65, 0.4),
+    ways: Mapping[str, str] | None = None,
 ) -> None:
     """Show a diagram.
 
@@ -69,14 +77,17 @@ def show_diagram(
         alt: the picture in words, for who does not see it.
         labels: an arrow, `"z > G"`, to a short text beside it.
         gap: inches between columns and between rows.
+        ways: an arrow to its way, where the first free one is not the best: from side to side, with
+            a turn near the end ("late") or the start ("early"); from row to row, with a turn near
+            the end ("down") or the start ("drop"); around ("over", "under").
 
     Raises:
-        ValueError: a chain names no box, boxes overlap, an arrow finds no free way, or it all is
-            too wide for a notebook.
+        ValueError: a chain or a way names no box, boxes overlap, an arrow finds no free way, or it
+            all is too wide for a notebook.
     """
     if gradients and len(gradients) > len(PENS):
         raise ValueError(f"expected {len(PENS)} losses at most, got {list(gradients)}")
-    rectangles, arrows = plan(boxes, flows, gradients or {}, gap)
+    rectangles, arrows = plan(boxes, flows, gradients or {}, gap, ways or {})
     pens: dict[str, Any] = {"": (INK, "-")} | _pens({key: boxes[key] for key in gradients or {}})
     figure = plt.figure()
     axis = figure.add_axes((0, 0, 1, 1))
@@ -92,13 +103,9 @@ def show_diagram(
     left, bottom = (min(corner[side] for corner in corners) - MARGIN for side in (0, 1))
     right, top = (max(corner[side] for corner in corners) + MARGIN for side in (2, 3))
     if gradients:
-        bottom, place = bottom - 0.3, left + MARGIN
-        for loss, pen in pens.items():
-            text = f"gradient of the {boxes[loss].name}" if loss else "flows forward"
-            _draw_arrow(axis, [(place, bottom + 0.2), (place + 0.5, bottom + 0.2)], *pen)
-            axis.text(place + 0.58, bottom + 0.19, text, va="center", fontsize=9, color=INK)
-            place += 0.85 + _width(text, 9)
-        right = max(right, place - 0.25)
+        names = {"": "flows forward"} | {key: f"gradient: {boxes[key].name}" for key in gradients}
+        place = _draw_legend(axis, names, pens, (left, bottom, right, top))
+        left, bottom, right, top = place
     if right - left > WIDEST:
         plt.close(figure)
         raise ValueError(f"expected {WIDEST} inches at most, got {right - left:.1f}: use more rows")
@@ -116,13 +123,37 @@ def plan(
     flows: Sequence[str],
     gradients: Mapping[str, Sequence[str]],
     gap: Point,
+    ways: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, Rectangle], list[Arrow]]:
     """Where boxes lie, and the ways of arrows, in inches."""
+    rectangles = _places(boxes, gap)
+    arrows = []
+    for loss, chains in {"": flows, **gradients}.items():
+        for start, end in (pair for chain in chains for pair in pairwise(chain.split(" > "))):
+            if unknown := {start, end, *gradients} - set(boxes):
+                raise ValueError(f"no box is called {sorted(unknown)}; there are {sorted(boxes)}")
+            arrows.append(Arrow(start, end, loss))
+    if unknown := set(ways) - {f"{arrow.start} > {arrow.end}" for arrow in arrows}:
+        raise ValueError(f"no arrow is called {sorted(unknown)}")
+    if unknown := set(ways.values()) - set(WAYS):
+        raise ValueError(f"no way is called {sorted(unknown)}; there are {WAYS}")
+    for arrow in arrows:
+        arrow.way = _free_way(arrow, rectangles, gap, ways.get(f"{arrow.start} > {arrow.end}"))
+    _assign_ports(arrows, rectangles, gap)
+    for arrow in arrows:
+        if not _is_free(arrow, arrow.points, rectangles):  # in its lane
+            raise ValueError(f"the arrow {arrow.start} > {arrow.end} crosses a box: widen the gap")
+    return rectangles, arrows
+
+
+def _places(boxes: Mapping[str, Box], gap: Point) -> dict[str, Rectangle]:
+    """Where boxes lie: columns as wide as their widest text, rows as high as the highest box."""
     high = gap[1] + max(box.height for box in boxes.values())
     wide: dict[float, float] = {}
     for b in boxes.values():
-        wide[b.column] = max(wide.get(b.column, 0), _width(b.name, 10), _width(b.shape, 9))
-    wide = {column: width + 0.26 for column, width in sorted(wide.items())}
+        texts = _width(b.name, 10, _weight(b)), _width(b.shape, 9)
+        wide[b.column] = max(wide.get(b.column, 0), *texts)
+    wide = {column: width + 0.28 for column, width in sorted(wide.items())}
     whole = [column for column in wide if column == int(column)]  # the others lie between them
     steps = [(wide[a] + wide[b]) / 2 + gap[0] * (b - a) for a, b in pairwise(whole)]
     places = np.cumsum([0.0, *steps])
@@ -133,16 +164,7 @@ def plan(
     for (one, a), (other, b) in combinations(rectangles.items(), 2):
         if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
             raise ValueError(f"boxes {one!r} and {other!r} overlap")
-    arrows = []
-    for loss, chains in {"": flows, **gradients}.items():
-        for start, end in (pair for chain in chains for pair in pairwise(chain.split(" > "))):
-            if unknown := {start, end, *gradients} - set(boxes):
-                raise ValueError(f"no box is called {sorted(unknown)}; there are {sorted(boxes)}")
-            arrows.append(Arrow(start, end, loss))
-    for arrow in arrows:
-        arrow.way = _free_way(arrow, rectangles, gap)
-    _assign_ports(arrows, rectangles, gap)
-    return rectangles, arrows
+    return rectangles
 
 
 def _pens(losses: Mapping[str, Box]) -> dict[str, tuple]:
@@ -152,69 +174,132 @@ def _pens(losses: Mapping[str, Box]) -> dict[str, tuple]:
     return {key: (c, PENS[c]) for key, c in ((k, t or next(left)) for k, t in taken.items())}
 
 
-def _free_way(arrow: Arrow, rectangles: Mapping[str, Rectangle], gap: Point) -> str:
-    """The first way that crosses no box: turns near the end, near the start, around."""
+def _free_way(
+    arrow: Arrow, rectangles: Mapping[str, Rectangle], gap: Point, wanted: str | None
+) -> str:
+    """The way that is wanted, or the first that crosses no box: aside, up or down, around."""
     a, b = rectangles[arrow.start], rectangles[arrow.end]
-    aside = a[2] < b[0] or b[2] < a[0]
-    others = [r for key, r in rectangles.items() if key not in (arrow.start, arrow.end)]
-    for way in (*(("late", "early") if aside else ("down",)), "over", "under"):
-        points = _corners(way, a, b, (0, 0), gap)
-        if not any(
-            min(x, u) < right and max(x, u) > left and min(y, v) < top and max(y, v) > bottom
-            for (x, y), (u, v) in pairwise(points)
-            for left, bottom, right, top in others
-        ):
+    aside = ("late", "early") if a[2] < b[0] or b[2] < a[0] else ()
+    upright = ("down", "drop") if a[1] > b[3] or b[1] > a[3] else ()
+    for way in (wanted,) if wanted else (*aside, *upright, "over", "under"):
+        if _is_free(arrow, _corners(way, a, b, (0, 0), gap), rectangles):
             return way
     raise ValueError(f"the arrow {arrow.start} > {arrow.end} finds no way that crosses no box")
 
 
-def _corners(way: str, a: Rectangle, b: Rectangle, lanes: Point, gap: Point) -> list[Point]:
-    """The corners of a way from a to b; its ends lie so far from the middles of the sides."""
+def _is_free(arrow: Arrow, points: list[Point], rectangles: Mapping[str, Rectangle]) -> bool:
+    """Whether a way crosses no box but those at its ends."""
+    others = [r for key, r in rectangles.items() if key not in (arrow.start, arrow.end)]
+    return not any(
+        min(x, u) < right and max(x, u) > left and min(y, v) < top and max(y, v) > bottom
+        for (x, y), (u, v) in pairwise(points)
+        for left, bottom, right, top in others
+    )
+
+
+def _corners(
+    way: str, a: Rectangle, b: Rectangle, lanes: Point, gap: Point, shift: float = 0
+) -> list[Point]:
+    """The corners of a way from a to b; its ends lie so far from the middles of the sides.
+
+    The part between its corners is shifted, or that of a way around, outwards.
+    """
     (ax, ay), (bx, by) = _middle(a), _middle(b)
     start, end = lanes
-    aside = 0.55 * max(lanes, key=abs)  # lanes that turn together must not cross
     if way in ("late", "early"):
         ay, by, forward = ay + start, by + end, 1 if a[2] < b[0] else -1
         x, u = (a[2], b[0]) if forward == 1 else (a[0], b[2])
         turn = u - forward * gap[0] / 2 if way == "late" else x + forward * gap[0] / 2
-        turn += aside if (by < ay) == (forward == 1) else -aside
+        turn += shift if (by < ay) == (forward == 1) else -shift
         bends = [(turn, ay), (turn, by)] if abs(ay - by) > 1e-6 else []
         return [(x, ay), *bends, (u, by)]
     ax, bx = ax + start, bx + end
-    if way == "down":
-        y, v = (a[1], b[3]) if ay > by else (a[3], b[1])
-        turn = (y + v) / 2 + (aside if (bx > ax) == (ay > by) else -aside)
+    if way in ("down", "drop"):
+        y, v, forward = (a[1], b[3], -1) if ay > by else (a[3], b[1], 1)
+        turn = v - forward * gap[1] / 2 if way == "down" else y + forward * gap[1] / 2
+        turn += shift if (bx > ax) == (ay > by) else -shift
         bends = [(ax, turn), (bx, turn)] if abs(ax - bx) > 1e-6 else []
         return [(ax, y), *bends, (bx, v)]
     side, outwards = (3, 1) if way == "over" else (1, -1)
-    turn = outwards * (max(outwards * a[side], outwards * b[side]) + gap[1] / 2 - start)
-    return [(ax, a[side]), (ax, turn), (bx, turn), (bx, b[side])]
+    turn = max(outwards * a[side], outwards * b[side]) + gap[1] / 2 + shift
+    return [(ax, a[side]), (ax, outwards * turn), (bx, outwards * turn), (bx, b[side])]
+
+
+def _levels(arrows: Sequence[Arrow], boxes: Mapping[str, Rectangle], gap: Point) -> dict[int, int]:
+    """How many lanes out each way around runs: wider ones around the narrower."""
+    levels: dict[int, int] = {}
+    around: dict[int, tuple] = {}  # left, right, height
+    for number, arrow in enumerate(arrows):
+        if arrow.way in ("over", "under"):
+            points = _corners(arrow.way, boxes[arrow.start], boxes[arrow.end], (0, 0), gap)
+            left, right = sorted((points[0][0], points[-1][0]))
+            around[number] = left, right, points[1][1]
+    for number, (left, right, high) in sorted(
+        around.items(), key=lambda p: (p[1][1] - p[1][0], -p[0])
+    ):
+        inside = (
+            levels[other]
+            for other, (start, end, height) in around.items()
+            if other in levels and start < right and end > left and abs(height - high) < LANE
+        )
+        levels[number] = 1 + max(inside, default=-1)
+    return levels
 
 
 def _assign_ports(arrows: Sequence[Arrow], boxes: Mapping[str, Rectangle], gap: Point) -> None:
     """Give every end of an arrow a lane of its own on its side of the box; set the corners."""
+    levels = _levels(arrows, boxes, gap)
     sides: dict[tuple, list[tuple]] = {}
     for number, arrow in enumerate(arrows):
         for key, other in ((arrow.start, arrow.end), (arrow.end, arrow.start)):
             (x, y), (u, v) = _middle(boxes[key]), _middle(boxes[other])
             upright = arrow.way in ("late", "early")
-            mirrored = arrow.way in ("over", "under") and x > u
             side = u > x if upright else {"over": True, "under": False}.get(arrow.way, v > y)
             away = y - v if upright else u - x  # lanes go from top to bottom, from left to right
-            order = (away, -number if mirrored else number)
+            far = abs(u - x) if upright else abs(v - y)
+            order = (round(away, 6), -far if away > 0 else far, number)  # the near one turns inside
+            if number in levels:  # the outer one starts farther from what it goes to
+                order = (1, -levels[number], 0) if u > x else (-1, levels[number], 0)
             sides.setdefault((key, upright, side), []).append((order, number, abs(away) < 1e-6))
-    lanes = {}
-    for (key, upright, _), ends in sides.items():
+    for ends in sides.values():
         ends.sort()
-        straight = [place for place, end in enumerate(ends) if end[2]] or range(len(ends))
-        middle = (straight[0] + straight[-1]) / 2
-        side = boxes[key][3] - boxes[key][1] if upright else boxes[key][2] - boxes[key][0]
-        step = min(LANE, 0.42 * side / max(middle, len(ends) - 1 - middle, 0.5))
-        for place, (_, number, _) in enumerate(ends):
-            lanes[number, key] = step * (middle - place if upright else place - middle)
+    lanes, turns = _lanes(sides, boxes, gap)
     for number, arrow in enumerate(arrows):
-        ends = (lanes[number, arrow.start], lanes[number, arrow.end])
-        arrow.points = _corners(arrow.way, boxes[arrow.start], boxes[arrow.end], ends, gap)
+        both = [(number, arrow.start), (number, arrow.end)]
+        shift = sum(turns[end] for end in both) / 2  # those that turn together keep apart
+        if number in levels:
+            shift = LANE * levels[number]
+        rectangles = boxes[arrow.start], boxes[arrow.end]
+        ends = lanes[both[0]], lanes[both[1]]
+        arrow.points = _corners(arrow.way, *rectangles, ends, gap, shift)
+
+
+def _lanes(
+    sides: Mapping[tuple, list[tuple]], boxes: Mapping[str, Rectangle], gap: Point
+) -> tuple[dict[tuple, float], dict[tuple, float]]:
+    """Inches from a side's middle to each end; and from a gap's middle to where its arrow turns.
+
+    Straight arrows have the middle, and their sides equal steps, or they would not be straight.
+    """
+    lanes, turns, middles, steps, equal = {}, {}, {}, {}, {True: LANE, False: LANE}
+    for name, ends in sides.items():
+        straight = [place for place, end in enumerate(ends) if end[2]]
+        middles[name] = middle = np.mean(straight or range(len(ends)))
+        left, bottom, right, top = boxes[name[0]]
+        side = top - bottom if name[1] else right - left
+        steps[name] = min(LANE, 0.42 * side / max(middle, len(ends) - 1 - middle, 0.5))
+        if straight:
+            equal[name[1]] = min(equal[name[1]], steps[name])
+    for name, ends in sides.items():
+        bent = [place for place, end in enumerate(ends) if not end[2]] or [0]
+        room = max(0.02, gap[not name[1]] / 2 - 1.2 * HEAD)  # nothing turns in an arrow's head
+        step = steps[name] if len(bent) == len(ends) else equal[name[1]]
+        for place, (_, number, _) in enumerate(ends):
+            sign = -step if name[1] else step
+            lanes[number, name[0]] = sign * (place - middles[name])
+            part = (place - np.mean(bent)) / max(1, bent[-1] - bent[0])  # -1/2 to 1/2
+            turns[number, name[0]] = 2 * part * np.sign(sign) * min(room, 0.05 * (len(bent) - 1))
+    return lanes, turns
 
 
 def _draw_box(axis: Axes, box: Box, place: Rectangle, edge: str) -> None:
@@ -230,9 +315,8 @@ def _draw_box(axis: Axes, box: Box, place: Rectangle, edge: str) -> None:
     inner = (left + pad, bottom + pad), right - left - 2 * pad, top - bottom - 2 * pad
     axis.add_patch(FancyBboxPatch(*inner, boxstyle=shape, **looks[box.kind], zorder=2))
     text: dict[str, Any] = {"ha": "center", "color": INK, "zorder": 3}
-    bold = "bold" if box.kind == "network" else "normal"
     lift = 0.1 if box.shape else 0
-    axis.text(x, y + lift, box.name, va="center", fontsize=10, fontweight=bold, **text)
+    axis.text(x, y + lift, box.name, va="center", fontsize=10, fontweight=_weight(box), **text)
     axis.text(x, y - 0.11, box.shape, va="center", fontsize=9, **text)
 
 
@@ -246,6 +330,22 @@ def _draw_arrow(axis: Axes, points: list[Point], colour: str, style: Any) -> Non
     axis.fill(*zip(*tip, strict=True), color=colour, linewidth=0)
 
 
+def _draw_legend(
+    axis: Axes, names: Mapping[str, str], pens: Mapping[str, Any], place: Rectangle
+) -> Rectangle:
+    """What the arrows mean, in lines below a diagram; the place that both take."""
+    left, bottom, right, top = place
+    x, bottom = left + MARGIN, bottom - 0.3
+    for key, name in names.items():
+        end = x + 0.54 + _width(name, 9)
+        if end > right and x > left + MARGIN:
+            x, end, bottom = left + MARGIN, end - x + left + MARGIN, bottom - 0.24
+        _draw_arrow(axis, [(x, bottom + 0.2), (x + 0.46, bottom + 0.2)], *pens[key])
+        axis.text(x + 0.54, bottom + 0.19, name, va="center", fontsize=9, color=INK)
+        x, right = end + 0.3, max(right, end)
+    return left, bottom, right, top
+
+
 def _draw_label(axis: Axes, points: list[Point], text: str, colour: str, *, below: bool) -> None:
     (x, y), (u, v) = max(pairwise(points), key=lambda p: abs(p[0][0] - p[1][0]))
     if x == u:
@@ -255,14 +355,15 @@ def _draw_label(axis: Axes, points: list[Point], text: str, colour: str, *, belo
     axis.text((x + u) / 2, y, text, ha="center", va=place, fontsize=9, color=colour)
 
 
-def _width(text: str, size: float) -> float:
-    """Inches that a text takes, were it bold."""
-    return (
-        TextPath((0, 0), text or " .", size=size, prop=FontProperties(weight="bold"))
-        .get_extents()
-        .width
-        / 72
-    )
+def _width(text: str, size: float, weight: str = "normal") -> float:
+    """Inches that a text takes."""
+    font = FontProperties(weight=weight)
+    return TextPath((0, 0), text or " .", size=size, prop=font).get_extents().width / 72
+
+
+def _weight(box: Box) -> str:
+    """The weight of a box's name."""
+    return "bold" if box.kind == "network" else "normal"
 
 
 def _middle(r: Rectangle) -> Point:

@@ -107,16 +107,17 @@ show_images(gallery, columns=6, width=7.5, heading="Each of these faces comes fr
 # %% jupyter={"source_hidden": true}
 sides, channels = (4, 8, 16, 32), (512, 256, 128, 64)
 boxes = {
-    "z": Box("noise", "100", 1, 0),
-    "fake": Box("generated face", "layer 5: 3×64×64", 1, 5, height=1.2),
-    "real": Box("real face", "3×64×64", 0, 5, height=1.2),
-    "D": Box("discriminator", "3×64×64 → 1", 0.5, 6, "network"),
-    "d_loss": Box("discriminator's loss", "real high, generated low", 0, 7, "loss"),
-    "g_loss": Box("generator's loss", "generated high", 1, 7, "loss"),
+    "z": Box("noise", "100", 0, 0),
+    "fake": Box("generated face", "layer 5: 3×64×64", 1, 4, height=1.2),
+    "real": Box("real face", "3×64×64", 0, 4, height=1.2),
+    "D": Box("discriminator", "3×64×64 → 1", 0.5, 5, "network"),
+    "d_loss": Box("discriminator's loss", "real high, generated low", -0.1, 5, "loss"),
+    "g_loss": Box("generator's loss", "generated high", 1.1, 5, "loss"),
 }
-for number, (side, wide) in enumerate(zip(sides, channels, strict=True), 1):
+for number, (side, wide) in enumerate(zip(sides, channels, strict=True)):
     shape = f"{wide}×{side}×{side}"
-    boxes[f"l{number}"] = Box(f"layer {number}", shape, 1, number, "network", 0.5 + 0.015 * side)
+    high = 0.5 + 0.015 * side
+    boxes[f"l{number + 1}"] = Box(f"layer {number + 1}", shape, 1, number, "network", high)
 show_diagram(
     boxes,
     ["z > l1 > l2 > l3 > l4 > fake > D > d_loss", "real > D > g_loss"],
@@ -126,7 +127,7 @@ show_diagram(
     "discriminator, whose score goes to two losses. The gradient of the discriminator's loss goes "
     "to the discriminator; that of the generator's loss goes through the discriminator and the "
     "generated face back to layer 1.",
-    gap=(0.55, 0.25),
+    gap=(0.4, 0.3),
 )
 
 # %% [markdown]

@@ -113,22 +113,23 @@ boxes = {
     "G": Box("generator", "32 → 4 → 32 pixels", column=1, kind="network"),
     "raw": Box("prediction", "3×32×32", column=2),
     "done": Box("completed", "known pixels pasted", column=3),
-    "D": Box("discriminator", "sees the mask too", column=4, kind="network"),
+    "D": Box("discriminator", "sees the mask too", row=0.5, column=4, kind="network"),
     "truth": Box("truth", "3×32×32", row=1, column=3),
     "l1": Box("L1 in the hole", row=1, column=2, kind="loss"),
-    "see": Box("score and features", row=1, column=4, kind="loss"),
-    "own": Box("discriminator's loss", column=5, kind="loss"),
+    "see": Box("score and features", row=1.4, column=4, kind="loss"),
+    "own": Box("discriminator's loss", row=-0.4, column=4, kind="loss"),
 }
+flows = ["given > G > raw > done > D > see", "given > done", "truth > D > own"]
 show_diagram(
     boxes,
-    ["given > G > raw > done > D > see", "raw > l1", "truth > l1", "truth > D", "D > own"],
+    [*flows, "raw > l1", "truth > l1"],
     {"l1": ["l1 > raw > G"], "see": ["see > D > done > raw > G"], "own": ["own > D"]},
-    alt=(
-        "Hole and mask enter the generator; its prediction is pasted into the hole; the "
-        "discriminator sees the completed picture and the truth. The gradient of L1 flows through "
-        "the prediction to the generator, that of score and features through discriminator and "
-        "hole to the generator, that of the discriminator's loss to the discriminator only."
-    ),
+    alt="Hole and mask enter the generator; its prediction is pasted into the known pixels. L1 "
+    "compares the prediction with the truth; the discriminator sees the completed picture and the "
+    "truth. The gradient of L1 flows through the prediction to the generator, that of score and "
+    "features through the discriminator and the completed picture to the generator, that of the "
+    "discriminator's loss to the discriminator only.",
+    gap=(0.45, 0.45),
 )
 
 # %% [markdown]

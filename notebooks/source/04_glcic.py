@@ -96,28 +96,29 @@ show_rows(rows, width=7, heading=told)
 
 # %% jupyter={"source_hidden": true}
 boxes = {
-    "seen": Box("observed + mask", "4 × 64 × 64", row=0, column=0),
-    "G": Box("generator", row=0, column=1, kind="network"),
-    "fill": Box("completed picture", "3 × 64 × 64", row=0, column=2),
-    "R": Box("squared error", row=1, column=2, kind="loss"),
-    "truth": Box("true picture", "3 × 64 × 64", row=2, column=2),
-    "shown": Box("one of them + mask", "4 × 64 × 64", row=1, column=3),
-    "whole": Box("global branch", "64 × 64 → 128", row=0.1, column=4, kind="network"),
-    "local": Box("local branch", "crop 32 × 32 → 128", row=1.9, column=4, kind="network"),
-    "head": Box("head", "1 logit", row=1, column=5, kind="network"),
-    "A": Box("generator's loss", "adversarial", row=0.3, column=6, kind="loss"),
-    "own": Box("discriminator's loss", row=1.7, column=6, kind="loss"),
+    "seen": Box("observed + mask", "4 × 64 × 64", row=1, column=0),
+    "G": Box("generator", row=2, column=0, kind="network"),
+    "fill": Box("completed", "3 × 64 × 64", row=2, column=1),
+    "R": Box("squared error", row=1, column=1, kind="loss"),
+    "truth": Box("truth", "3 × 64 × 64", row=0, column=1),
+    "shown": Box("either one + mask", "4 × 64 × 64", row=1, column=2),
+    "whole": Box("global branch", "64 × 64 → 128", row=0, column=3, kind="network"),
+    "local": Box("local branch", "crop 32 × 32 → 128", row=2, column=3, kind="network"),
+    "head": Box("head", "1 logit", row=1, column=4, kind="network"),
+    "A": Box("generator's loss", "adversarial", row=2, column=4, kind="loss"),
+    "own": Box("discriminator's loss", row=0, column=4, kind="loss"),
 }
 forward = ["seen > G > fill > shown > whole > head > A", "truth > shown > local > head > own"]
-forward += ["fill > R", "truth > R"]
+forward += ["seen > fill", "fill > R", "truth > R"]
 back = {"R": ["R > fill > G"], "A": ["A > head > whole > shown > fill > G", "head > local > shown"]}
 back["own"] = ["own > head > whole", "head > local"]
-words = """Observed picture and mask go into the generator. Its completed picture, or the true one,
-goes with the mask into the discriminator: whole into the global branch, as a crop around the hole
-into the local one. A head joins both branches to one logit, which two losses read. The gradient of
-the generator's adversarial loss flows back through head, branches and completed picture into the
-generator, as does that of the squared error. That of the discriminator's stops in the branches."""
-show_diagram(boxes, forward, back, alt=words.replace("\n", " "), gap=(0.42, 0.25))
+words = """Observed picture and mask go into the generator, whose fill is pasted into the known
+pixels. The completed picture, or the true one, goes with the mask into the discriminator: whole
+into the global branch, as a crop around the hole into the local one. A head joins both branches to
+one logit, which two losses read. The gradient of the generator's adversarial loss flows back
+through head, branches and completed picture into the generator; that of the squared error between
+both pictures goes there directly. That of the discriminator's loss stops in the branches."""
+show_diagram(boxes, forward, back, alt=words.replace("\n", " "), gap=(0.5, 0.35))
 
 # %% [markdown]
 # ## 3 · Holes, and what to put into them

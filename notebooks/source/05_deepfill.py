@@ -549,28 +549,28 @@ plt.show()
 # channels: the picture, ones (which show where the padding begins) and the mask.
 
 # %%
+flows = ["seen > C > fill > R > done > D > A", "seen > fill", "seen > done", "truth > D > own"]
 show_diagram(
     {
         "seen": Box("observed, ones, mask", "5 × 128 × 128", row=0, column=0),
         "C": Box("coarse stage", "17 layers", row=0, column=1, kind="network"),
-        "rough": Box("rough fill, pasted", "3 × 128 × 128", row=0, column=2),
-        "R": Box("refinement", "two branches, attention", row=0, column=3, kind="network"),
+        "fill": Box("rough fill, pasted", "3 × 128 × 128", row=0, column=2),
+        "R": Box("refinement", "two branches", row=0, column=3, kind="network"),
         "done": Box("completed picture", "3 × 128 × 128", row=0, column=4),
-        "D": Box("discriminator", "a map of logits", row=0, column=5, kind="network"),
-        "L": Box("L1, rough", row=1.2, column=2, kind="loss"),
-        "M": Box("L1, refined", row=1.2, column=4, kind="loss"),
-        "A": Box("adversarial loss", "hinge", row=1.2, column=5, kind="loss"),
+        "L": Box("reconstruction", "L1, both stages", row=1, column=2, kind="loss"),
+        "truth": Box("truth", "3 × 128 × 128", row=1, column=3),
+        "D": Box("discriminator", "sees the mask too", row=1, column=4, kind="network"),
+        "own": Box("discriminator's loss", "hinge", row=2, column=3, kind="loss"),
+        "A": Box("generator's loss", "adversarial, hinge", row=2, column=4, kind="loss"),
     },
-    ["seen > C > rough > R > done > D > A", "rough > L", "done > M"],
-    {
-        "A": ["A > D > done > R > rough > C"],
-        "L": ["L > rough > C"],
-        "M": ["M > done > R > rough > C"],
-    },
-    alt="Observed picture, ones, mask go through the coarse stage to a rough fill, pasted into the"
-    " known pixels, and through the refinement to the completed picture, which the discriminator"
-    " scores. Each stage has an L1 loss; that of the refined picture and hinge loss reach both.",
-    gap=(0.45, 0.4),
+    [*flows, "C > L", "R > L", "truth > L"],
+    {"L": ["L > C", "L > R > fill > C"], "A": ["A > D > done > R > fill > C"], "own": ["own > D"]},
+    alt="Observed picture, ones and mask go through the coarse stage to a rough fill, pasted into"
+    " the known pixels, and through the refinement to the completed picture. The discriminator sees"
+    " it or the truth. L1 compares both stages with the truth; its gradient and that of the"
+    " generator's adversarial loss reach both stages, the discriminator's loss only itself.",
+    gap=(0.4, 0.55),
+    ways=dict.fromkeys(("C > L", "R > L", "L > C", "L > R", "D > own", "own > D"), "down"),
 )
 
 # %% [markdown]

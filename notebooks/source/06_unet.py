@@ -156,9 +156,10 @@ for level, (inputs, outputs) in enumerate([(4, 16), (16, 32), (32, 64), (64, 64)
 # There, at the bottleneck, sits self-attention, which lets each place gather from all others. With $n$ places that is
 # $n^2$ pairs: of the source's 200 × 200 pixels 1.6 billion, after three halvings 390,625. The layer is lesson 5's
 # `SelfAttention2d`, with query and key an eighth as wide and $\gamma$ starting at 0. In the diagram $b$ is the width
-# of the first block, and the arrow over the top stands for the three skips.
+# of the first block, and the arrow from encoder to decoder stands for the three skips.
 
 # %%
+flows = ["seen > E > M > U > done > D > A", "E > U", "seen > done", "truth > D > own"]
 show_diagram(
     {
         "seen": Box("observed + mask", "4 × H × W", row=0, column=0),
@@ -166,19 +167,21 @@ show_diagram(
         "M": Box("attention, bottleneck", "4b × H/8 × W/8", row=0, column=2, kind="network"),
         "U": Box("decoder", "three doublings", row=0, column=3, kind="network"),
         "done": Box("completed picture", "3 × H × W", row=0, column=4),
-        "D": Box(
-            "patch discriminator", "each logit sees 22 × 22 pixels", row=0, column=5, kind="network"
-        ),
-        "R": Box("L1, Sobel, SSIM", "in the hole and its ring", row=1.2, column=3, kind="loss"),
-        "A": Box("adversarial loss", row=1.2, column=5, kind="loss"),
+        "R": Box("L1, Sobel, SSIM", "in the hole and its ring", row=1, column=2, kind="loss"),
+        "truth": Box("truth", "3 × H × W", row=1, column=3),
+        "D": Box("patch discriminator", "a logit sees 22 × 22", row=1, column=4, kind="network"),
+        "A": Box("generator's loss", "adversarial", row=2, column=4, kind="loss"),
+        "own": Box("discriminator's loss", row=2, column=3, kind="loss"),
     },
-    ["seen > E > M > U > done > D > A", "E > U", "U > R"],
-    {"A": ["A > D > done > U > M > E"], "R": ["R > U > M > E"]},
+    [*flows, "U > R", "truth > R"],
+    {"R": ["R > U > M > E"], "A": ["A > D > done > U > M > E"], "own": ["own > D"]},
     alt="Observed picture and mask go through the encoder, then attention and bottleneck, and the"
-    " decoder, to which skips also lead from the encoder. The completed picture goes to the"
-    " patch discriminator. Gradients of the adversarial loss and of L1, Sobel and SSIM flow back"
-    " into the decoder and from there to the encoder.",
-    gap=(0.45, 0.45),
+    " decoder, to which skips also lead from the encoder. Its picture is pasted into the known"
+    " pixels; the patch discriminator sees it or the truth. Gradients of the generator's loss and"
+    " of L1, Sobel and SSIM flow back into the decoder and from there to the encoder, that of the"
+    " discriminator's loss to the discriminator only.",
+    gap=(0.36, 0.5),
+    ways=dict.fromkeys(("U > R", "R > U", "D > own", "own > D"), "down"),
 )
 
 # %% [markdown]

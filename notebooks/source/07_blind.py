@@ -105,6 +105,7 @@ show_rows(rows | {"truth": look.image}, width=7.2, heading="The repaired system,
 # caused the failure. They are numbered F1 to F17.
 
 # %%
+flows = ["seen > L > hole > F > done > pair > D > A", "seen > F", "seen > done", "seen > pair"]
 show_diagram(
     {
         "seen": Box("observed", "3 × 64 × 64", row=0, column=0),
@@ -112,18 +113,21 @@ show_diagram(
         "hole": Box("found holes", "1 × 64 × 64", row=0, column=2),
         "F": Box("filler", "mask at every scale", row=0, column=3, kind="network"),
         "done": Box("completed picture", "3 × 64 × 64", row=0, column=4),
-        "B": Box("cross-entropy, Dice", row=1.2, column=2, kind="loss"),
-        "R": Box("L1 × 100", row=1.2, column=3, kind="loss"),
-        "D": Box("patch discriminator", "pairs, 6 × 64 × 64", row=0, column=5, kind="network"),
-        "A": Box("adversarial loss", row=1.2, column=5, kind="loss"),
+        "B": Box("cross-entropy, Dice", row=1, column=1, kind="loss"),
+        "truth": Box("truth", "picture, mask", row=1, column=2),
+        "R": Box("L1 × 100", row=1, column=3, kind="loss"),
+        "pair": Box("a pair", "6 × 64 × 64", row=2, column=2),
+        "D": Box("patch discriminator", row=2, column=3, kind="network"),
+        "A": Box("adversarial loss", row=2, column=4, kind="loss"),
     },
-    ["seen > L > hole > F > done > D > A", "hole > B", "F > R"],
-    {"A": ["A > D > done > F"], "R": ["R > F"], "B": ["B > hole > L"]},
+    [*flows, "L > B", "F > R", "truth > B", "truth > R", "truth > pair"],
+    {"R": ["R > F"], "A": ["A > D > pair > done > F"], "B": ["B > L"]},
     alt="The observed picture goes into the locator, which finds the holes. Picture and found holes"
-    " go into the filler; its fill is pasted into the known pixels, and a patch discriminator sees"
-    " the pair of observed and completed picture. The gradients of the adversarial loss and of L1"
-    " reach the filler; cross-entropy and Dice reach the locator.",
-    gap=(0.45, 0.4),
+    " go into the filler; its fill is pasted into the known pixels. A patch discriminator sees a"
+    " pair: the observed picture, and the completed one or the truth. The gradients of the"
+    " adversarial loss and of L1 reach the filler; that of cross-entropy and Dice, which compare"
+    " the locator's answer with the true mask, reaches the locator.",
+    gap=(0.4, 0.5),
 )
 
 # %% [markdown]

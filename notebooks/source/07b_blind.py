@@ -184,14 +184,15 @@ show_diagram(
     {
         "x": Box("observed", "3 × 128 × 128", row=0, column=0),
         "d": Box("4 × Down", "512 × 8 × 8", row=0, column=1, kind="network"),
-        "m": Box("hole cells", "1 × 8 × 8", row=1.2, column=1),
+        "m": Box("hole cells", "1 × 8 × 8", row=1, column=2),
         "r": Box("12 × Residual", "513 × 8 × 8", row=0, column=2, kind="network"),
         "u": Box("4 × Up", "32 × 128 × 128", row=0, column=3, kind="network"),
         "y": Box("redrawn picture", "3 × 128 × 128", row=0, column=4),
     },
-    ["x > d > r > u > y", "m > r"],
+    ["x > d > r > u > y", "m > r", "d > u"],
     alt="The observed picture goes down to 8 x 8 in four halvings. There the map of hole cells"
-    " joins, once. Twelve residual blocks follow, then four doublings: all is redrawn.",
+    " joins, once. Twelve residual blocks follow, then four doublings, to which skips also lead"
+    " from the halvings: all is redrawn.",
     gap=(0.45, 0.4),
 )
 
@@ -216,10 +217,11 @@ with torch.no_grad():
 print("the same picture as the package's filler:", tuple(ours(package[:2], cells).shape))
 
 # %% [markdown]
-# The same counts as in lesson 7; most of the filler works where a picture is 8 × 8. Skips join the levels between,
-# not the full size (F7). At 128 × 128 one value of the 8 × 8 map is one hole cell of 16 × 16 pixels (at 64 × 64, as
-# below, of 8 × 8), which matters for F5, next. The README names "Attention is all you need" as the inspiration of
-# predictor and filler: in the code there is **no attention layer**, only convolutions (lesson 5 builds attention).
+# The same counts as in lesson 7; most of the filler works where a picture is 8 × 8. Skips (the arrow over the
+# top) join the levels between, not the full size (F7). At 128 × 128 one value of the 8 × 8 map is one hole cell of
+# 16 × 16 pixels (at 64 × 64, as below, of 8 × 8), which matters for F5, next. The README names "Attention is all you
+# need" as the inspiration of predictor and filler: in the code there is **no attention layer**, only convolutions
+# (lesson 5 builds attention).
 #
 # ## 3 · The way down (F5)
 #

@@ -149,11 +149,11 @@ show_diagram(
     {
         "seen": Box("observed + mask", "4 × 256 × 256", row=0.5, column=0),
         "down": Box("3 halvings", "512 × 32 × 32", row=0.5, column=1, kind="network"),
-        "local": Box("local channels", "3 × 3 convolution", row=0, column=2, kind="network"),
-        "global": Box("global channels", "spectrum, 1 × 1", row=1, column=2, kind="network"),
+        "local": Box("local channels", "3 × 3 convolutions, 9 blocks", 0, 2, kind="network"),
+        "global": Box("global channels", "spectrum, 1 × 1, 9 blocks", 1, 2, kind="network"),
         "up": Box("3 doublings", row=0.5, column=3, kind="network"),
         "fill": Box("completed picture", "3 × 256 × 256", row=0.5, column=4),
-        "loss": Box("losses", row=0.5, column=5, kind="loss"),
+        "loss": Box("losses", row=1.5, column=4, kind="loss"),
     },
     [
         "seen > down > local > up > fill > loss",
@@ -162,11 +162,11 @@ show_diagram(
         "global > local",
     ],
     {"loss": ["loss > fill > up > global > down", "up > local > down"]},
-    alt="Observed picture and mask are halved three times to 512 channels of 32 by 32. Some"
-    " channels go through a 3 by 3 convolution, the others through their spectrum, and both"
-    " exchange; nine such blocks, then three doublings to the completed picture and the losses,"
-    " whose gradient flows back through both ways.",
-    labels={"global > local": "9 blocks"},
+    alt="Observed picture and mask are halved three times to 512 channels of 32 by 32. Nine"
+    " blocks follow: in each, some channels go through 3 by 3 convolutions, the others through"
+    " their spectrum, and both exchange. Then three doublings lead to the completed picture and the"
+    " losses, whose gradient flows back through both ways.",
+    labels={"global > local": "in each block"},
     gap=(0.5, 0.4),
 )
 

@@ -109,21 +109,24 @@ show_images(shown, titles=names, columns=4, width=7)
 
 # %%
 BOXES = {
-    "noise": Box("noise", "3×64×64", 0, 0),
-    "truth": Box("training picture", "3×64×64", 1, 0),
-    "mix": Box("mixture at time t", "3×64×64", 0.5, 1),
-    "known": Box("known pixels, mask, t", "4×64×64, 1", 1.6, 1),
-    "net": Box("velocity network", "7×64×64 → 3×64×64", 0.5, 2, "network"),
-    "loss": Box("squared error", "", 0.5, 3, "loss"),
-    "aim": Box("picture − noise", "3×64×64", 1.6, 3),
+    "noise": Box("noise", "3 × 64 × 64", 0, 0),
+    "line": Box("straight line", "from noise to picture", 1, 0),
+    "truth": Box("training picture", "3 × 64 × 64", 2, 0),
+    "aim": Box("picture − noise", "3 × 64 × 64", 0, 3),
+    "mix": Box("mixture at time t", "3 × 64 × 64", 1, 1),
+    "known": Box("known pixels, mask, t", "4 × 64 × 64, 1", 2, 1),
+    "net": Box("velocity network", "7 × 64 × 64 → 3 × 64 × 64", 1, 2, "network"),
+    "loss": Box("squared error", "", 1, 3, "loss"),
 }
 show_diagram(
     BOXES,
-    ["noise > mix > net > loss", "truth > mix", "known > net", "aim > loss"],
+    ["noise > line > mix > net > loss", "truth > line > aim > loss", "truth > known > net"],
     {"loss": ["loss > net"]},
-    alt="Noise and a training picture are mixed at a time t. The network sees the mixture, known"
-    " pixels, the mask and the time. Its output is compared with picture minus noise, and the"
-    " gradient flows from the loss to the network.",
+    alt="A straight line leads from noise to a training picture; its point at a time t is their"
+    " mixture. The network sees the mixture, the picture's known pixels, the mask and the time. Its"
+    " output is compared with the line's direction, picture minus noise, and the gradient flows"
+    " from the squared error to the network.",
+    gap=(0.5, 0.4),
 )
 
 # %% [markdown]

@@ -41,6 +41,18 @@ def crosses(points: list, box: tuple) -> bool:
     return False
 
 
+def meet(one: list, other: list) -> bool:
+    """Whether two ways of upright and level parts cross, or run on top of each other."""
+    return any(
+        all(
+            max(min(a[i], b[i]), min(c[i], d[i])) <= min(max(a[i], b[i]), max(c[i], d[i])) + 1e-6
+            for i in (0, 1)
+        )
+        for a, b in pairwise(one)
+        for c, d in pairwise(other)
+    )
+
+
 def test_boxes_keep_apart_and_arrows_go_from_box_to_box_around_the_others():
     boxes, arrows = plan(GAN, FLOWS, GRADIENTS, GAP)
     for a, b in combinations(boxes.values(), 2):
@@ -61,6 +73,37 @@ def test_a_box_between_two_others_is_gone_around():
     assert [y for _, y in direct.points] == [0, 0]
     assert not crosses(around.points, boxes["b"])
     assert on_border(around.points[-1], boxes["c"])
+
+
+def test_wider_ways_around_run_outside_the_narrower_and_cross_nothing():
+    row = {name: Box(name, column=column) for column, name in enumerate("abcde")}
+    _, arrows = plan(row, ["a > d", "a > e", "b > d", "e > a"], {}, GAP)
+    heights = {f"{arrow.start}{arrow.end}": arrow.points[1][1] for arrow in arrows}
+    assert heights["bd"] < heights["ad"] < heights["ea"] < heights["ae"]
+    assert not any(meet(a.points, b.points) for a, b in combinations(arrows, 2))
+
+
+def test_an_arrow_to_what_is_near_turns_inside_those_to_what_is_far():
+    boxes = {name: Box(name, "", 0.5, column) for column, name in enumerate("abc", 1)}
+    boxes |= {"upper": Box("upper"), "lower": Box("lower", row=1)}
+    flows = ["a > b > c", "upper > a", "upper > c", "lower > a", "lower > b", "lower > c"]
+    _, arrows = plan(boxes, flows, {}, (0.4, 0.5))
+    assert not any(meet(a.points, b.points) for a, b in combinations(arrows, 2))
+
+
+def test_a_way_that_is_asked_for_is_taken_and_gradients_run_beside_it():
+    boxes = {"a": Box("a"), "b": Box("b", column=1), "loss": Box("L1", row=1, column=1)}
+    back = {"loss": ["loss > a"]}
+    _, (aside, _) = plan(boxes, ["a > loss"], back, GAP)
+    assert aside.points[0][1] == pytest.approx(aside.points[1][1], abs=1e-6)  # to the right first
+    ways = dict.fromkeys(("a > loss", "loss > a"), "down")
+    rectangles, (forward, gradient) = plan(boxes, ["a > loss"], back, GAP, ways)
+    assert forward.points[0][1] == rectangles["a"][1]
+    assert forward.points[-1][1] == rectangles["loss"][3]
+    assert not meet(forward.points, gradient.points)
+    for complaint, wrong in {"no arrow": {"b > a": "over"}, "no way": {"a > loss": "up"}}.items():
+        with pytest.raises(ValueError, match=f"{complaint} is called"):
+            plan(boxes, ["a > loss"], {}, GAP, wrong)
 
 
 def test_arrows_run_straight_down_between_rows():
@@ -98,8 +141,8 @@ def test_the_picture_is_sharp_on_white_with_colours_of_gradients_and_words(monke
 
 def test_more_losses_than_pens_are_refused():
     boxes = {key: Box(key, column=place) for place, key in enumerate("abcde")}
-    with pytest.raises(ValueError, match="3 losses at most"):
-        show_diagram(boxes, [], dict.fromkeys("abcd", ()), alt="")
+    with pytest.raises(ValueError, match="4 losses at most"):
+        show_diagram(boxes, [], dict.fromkeys("abcde", ()), alt="")
 
 
 def test_what_a_notebook_would_shrink_is_refused():
@@ -116,3 +159,20 @@ def test_a_loss_has_its_part_s_colour_in_every_diagram_and_others_what_is_left()
     colours = {key: colour for key, (colour, _) in pens.items()}
     assert colours == {"g": diagrams.RED, "l": diagrams.BLUE, "d": diagrams.GREEN}
     assert len({line for _, line in pens.values()}) == 3
+
+
+def test_green_is_left_to_a_discriminator():
+    pens = diagrams._pens({key: Box(key) for key in ("L1", "adversarial loss", "Dice")})
+    colours = [colour for colour, _ in pens.values()]
+    assert colours == [diagrams.BLUE, diagrams.RED, diagrams.PURPLE]
+
+
+def test_a_legend_wider_than_its_diagram_takes_more_lines(monkeypatch):
+    shown = []
+    monkeypatch.setattr(diagrams, "display", shown.append)
+    losses = {key: Box(f"{key} loss", column=place) for place, key in enumerate("abc")}
+    for count in (1, 3):
+        show_diagram(losses, [], dict.fromkeys(list("abc")[:count], ()), alt="", gap=(1, 0.4))
+    one, three = (Image.open(io.BytesIO(image.data)).size for image in shown)
+    assert one[0] == three[0]
+    assert one[1] < three[1]
