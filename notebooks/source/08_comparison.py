@@ -611,7 +611,7 @@ show_intervals(
     gains,
     xlabel="gained by blending, photographs (dB)",
     level=("no gain", 0),
-    heading="On strokes every network here gains by blending, in the centre hole not every one",
+    heading="On strokes all gain by blending, in the centre hole not all",
 )
 
 # %% [markdown]

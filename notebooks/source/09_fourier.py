@@ -124,7 +124,8 @@ look = with_hole(wallpapers(5, 64, stream(1)))
 continued = fill_by_waves(look.observed, look.mask)
 telea = classical.telea(look.observed, look.mask)
 rows = {"given": paint_holes(look.image, look.mask), "Telea": telea, "waves": continued}
-show_rows(rows | {"truth": look.image}, width=8)
+heading = "Telea smears what it finds at the border; the waves continue the pattern"
+show_rows(rows | {"truth": look.image}, width=8, heading=heading)
 
 # %%
 many = with_hole(wallpapers(32, 64, stream(2)))
@@ -211,13 +212,15 @@ whole, broken = torch.fft.rfft(truth).abs(), torch.fft.rfft(truth * known).abs()
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.6, 2.6), layout="constrained")
 left.plot(truth, color="0.7", label="hidden")
 left.plot(torch.where(known > 0, truth, torch.nan), color=BLUE, label="known")
-left.set(xlabel="pixel")
+left.set(xlabel="pixel", ylabel="value")
 left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 right.plot(whole, "x", color=BLUE, label="of the whole row")
 right.stem(broken, linefmt="C1-", markerfmt="C1o", basefmt=" ", label="of the known pixels")
 right.axhline(10, color="0.4", linestyle="--", linewidth=1, label="threshold")
 right.set(xlabel="turns per row", ylabel="strength")
 right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+told = "The hole weakens the two waves of the row and scatters weak ones around them"
+figure.suptitle(told, x=0.02, ha="left", fontsize=11)
 plt.show()
 assert (whole > 10).nonzero().flatten().tolist() == (broken > 10).nonzero().flatten().tolist()
 
@@ -567,11 +570,11 @@ def score(network, size, count, **more):
 
 
 @torch.no_grad()
-def show_fills(batch, width):
+def show_fills(batch, width, heading):
     """What the first network of each kind makes of these pictures."""
     fills = {name: composite(n[0](*batch.holes()), *batch.holes()) for name, n in trained.items()}
     given = {"given": paint_holes(batch.image, batch.mask)}
-    show_rows(given | fills | {"truth": batch.image}, width=width)
+    show_rows(given | fills | {"truth": batch.image}, width=width, heading=heading)
 
 
 assert 10 < score(lambda *holes: mean_colour(*holes).expand(-1, 3, 64, 64), 64, 32) < 12
@@ -588,7 +591,7 @@ for seed in tqdm(range(run.pick(ci=1, laptop=3, gpu=3))):
         scores[name].append(score(network, 64, 32))
         print(f"seed {seed}, {name}: {scores[name][-1]:.1f} dB")
 look = with_hole(wallpapers(6, 64, stream("look")))
-show_fills(look, width=9)
+show_fills(look, 9, "The Fourier network continues the pattern, the dilated one turns grey")
 wins = [a - b for a, b in zip(scores["Fourier"], scores["dilated"], strict=True)]
 assert min(scores["Fourier"]) > run.pick(ci=12, laptop=16, gpu=16), "no pattern was learned"
 assert min(wins) > run.pick(ci=0.5, laptop=5, gpu=5), "Fourier convolutions do not win each time"
@@ -604,21 +607,30 @@ assert max(scores["dilated"]) < 15, "the dilated networks learned the pattern af
 # From where does the middle of the hole get its colour? The gradient again, now of the trained networks, with the hole:
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.9), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
 axes[0].imshow(paint_holes(look.image, look.mask)[0].permute(1, 2, 0) / 2 + 0.5)
-axes[0].set(title="a wallpaper and its hole", xticks=[], yticks=[])
+axes[0].set(title="a wallpaper and its hole")
+for axis in axes:
+    axis.plot(32, 32, "x", color="black", markersize=9, markeredgewidth=2)
+    axis.spines[:].set_visible(False)
+    axis.set(xticks=[], yticks=[])
 for axis, (name, networks) in zip(axes[1:], trained.items(), strict=True):
     strength = influence(networks[0], look.image, look.mask)
     strength = (strength / strength.max()).clamp(min=1e-3).log10()
     shown = axis.imshow(torch.where(look.mask[0, 0] > 0, torch.nan, strength), vmin=-3, vmax=0)
-    axis.set(title=name, xticks=[], yticks=[])
-figure.colorbar(shown, ax=axes, label="influence (log₁₀)", shrink=0.8)
+    axis.set(title=name)
+places = torch.cartesian_prod(*[torch.tensor([16, 32, 48])] * 2)
+axes[2].plot(*places[places.ne(32).any(dim=1)].T, "+", color="black", markersize=6)
+label = "influence, relative to the map's\nlargest (log₁₀; −3: or less)"
+figure.colorbar(shown, ax=axes, label=label, shrink=0.8)
+told = "The Fourier network listens everywhere, the dilated one at fixed places"
+figure.suptitle(told, x=0.02, ha="left", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# **What to see.** The brighter a pixel, the more it moves the pixel in the middle of the hole. The Fourier network listens
-# to all known pixels alike. The dilated one listens at **fixed places** around the hole, 16 pixels from the middle: there
-# the kernel of dilation 8 reads, at half the size.
+# **What to see.** The brighter a pixel, the more it moves the pixel in the middle of the hole (×). The Fourier network
+# listens to all known pixels alike. The dilated one listens at **fixed places** around the hole (+), 16 pixels from the
+# middle: there the kernel of dilation 8 reads, at half the size.
 #
 # ## 7 · Trained at 64, filled at 128 and 256
 #
@@ -632,8 +644,10 @@ larger = {name: {"64 × 64": values} for name, values in scores.items()}
 for size, count in {128: 8, 256: 2}.items():
     for name, networks in trained.items():
         larger[name][f"{size} × {size}"] = [score(network, size, count) for network in networks]
-show_dots(larger, ylabel="PSNR in the hole (dB)", width=7)
-show_fills(with_hole(wallpapers(3, 128, stream("wall"))), width=7)
+HEADING = "At every size, each Fourier network is ahead of each dilated one"
+show_dots(larger, ylabel="PSNR in the hole (dB)", width=7, heading=HEADING)
+wall = with_hole(wallpapers(3, 128, stream("wall")))
+show_fills(wall, 7, "Twice as wide: the Fourier network still continues the pattern")
 for size, values in larger["Fourier"].items():
     assert min(values) > max(larger["dilated"][size]) + run.pick(ci=0.3, laptop=3, gpu=3), size
 
@@ -792,7 +806,8 @@ assert seen[0] < plain[0], "the perceptual loss cost no PSNR"
 # %%
 given = {"given": paint_holes(test.image, test.mask)[:6]}
 fills = {name: fill[:6] for name, fill in painted.items()}
-show_rows(given | fills | {"truth": test.image[:6]}, width=9)
+heading = "The perceptual loss adds a fine grid, and no eyes or mouth"
+show_rows(given | fills | {"truth": test.image[:6]}, width=9, heading=heading)
 
 # %% [markdown]
 # The perceptual loss made the fills sharper, and cost PSNR (both asserted). Look at what it painted. After so few steps L1

@@ -91,7 +91,8 @@ with torch.no_grad():
     fills = shipped.generate(six, generator=run.generator(3))
 shown = torch.cat([paint_holes(face.image, face.mask), fills, face.image])
 names = ["given", *(f"fill {number}" for number in range(1, 7)), "truth"]
-show_images(shown, titles=names, columns=4, width=7)
+heading = "One hole, filled six times: only the noise at the start differs"
+show_images(shown, titles=names, columns=4, width=7, heading=heading)
 
 # %% [markdown]
 # Six different faces for the same surroundings. Several have faults: look for eyes that differ, or a jaw that does not
@@ -328,23 +329,30 @@ assert sum(history[-50:]) / 50 > 1, "the loss went to 0"
 assert shares.min() > 0.03, "a group was forgotten"
 assert near > run.pick(ci=0.3, laptop=0.8, gpu=0.8)
 
-grid = torch.cartesian_prod(torch.linspace(-3, 3, 15), torch.linspace(-3, 3, 15))
-figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.6), sharex=True, sharey=True)
-for axis, moment in zip(axes, (0, 20, 34, 40), strict=True):
+# %%
+grid = torch.cartesian_prod(torch.linspace(-2.7, 2.7, 13), torch.linspace(-2.7, 2.7, 13))
+figure, axes = plt.subplots(2, 2, figsize=(8, 8.2), sharex=True, sharey=True, layout="constrained")
+for axis, moment in zip(axes.flat, (0, 20, 34, 40), strict=True):
     if moment < 40:
+        axis.plot(*ways[moment][:150].T, "o", color=BLUE, markersize=4, alpha=0.4, linewidth=0)
         with torch.no_grad():
             arrows = points_net(grid, torch.full((len(grid),), moment / 40))
-        axis.quiver(*grid.T, *arrows.T, color="0.6", width=0.006)
+        looks = {"angles": "xy", "scale_units": "inches", "scale": 7, "width": 0.005}
+        axis.quiver(*grid.T, *arrows.T, color="0.3", **looks)
     else:
-        axis.plot(*torch.stack(ways)[:, :60].permute(2, 0, 1), color="0.6", linewidth=0.6)
-    axis.plot(*ways[moment][:600].T, ".", color=BLUE, markersize=2)
+        axis.plot(*torch.stack(ways)[:, :60].permute(2, 0, 1), color="0.6", linewidth=0.8)
+        axis.plot(*ways[0][:60].T, "o", color="0.3", markerfacecolor="white", markersize=4)
+        axis.plot(*ways[-1][:60].T, "o", color=BLUE, markersize=4)
+    axis.plot(*centres.T, "+", color="black", markersize=10, markeredgewidth=1.5)
     axis.set(title=f"t = {moment / 40:.2f}", xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+told = "Arrows lead to the middle at first, and later to the nearest group"
+figure.suptitle(told, x=0.02, ha="left", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# Grey arrows: the learned velocity. At $t = 0$ all arrows point to the middle, the mean of everything. At $t = 0.85$ those
-# in the middle point outwards, to the nearest group. Grey lines, right: the ways of 60 points. They begin towards the middle
-# and then turn to one group each.
+# Crosses: the groups. Arrows: the learned velocity, shortened. At $t = 0$ all point to the middle, the mean of
+# everything. At $t = 0.85$ those in the middle point outwards, to the nearest group. Grey lines: the ways of 60 points,
+# from hollow to blue. They begin towards the middle and then turn to one group each.
 #
 # All eight groups are hit. The loss contains every training point equally, and there is no opponent to chase, so nothing
 # makes the network forget a group. In our run 8% of the points end *between* two groups. There the velocity would have to
@@ -581,11 +589,14 @@ for step in tqdm(range(steps)):
 assert sum(history[-10:]) / 10 < 0.8 * history[0], "the loss did not fall"
 
 # %%
-show_curves({"flow matching": history}, smooth=30, ylabel="squared error\n(hole + 0.1 × picture)")
-
-# %%
+show_curves(
+    {"flow matching": history},
+    smooth=30,
+    ylabel="squared error\n(hole + 0.1 × picture)",
+    heading="The loss falls fast, then slowly, and stays above 0",
+)
 rows = {"given": paint_holes(watched.image, watched.mask)} | strip | {"truth": watched.image}
-show_rows(rows, width=8)
+show_rows(rows, width=8, heading="The same noise, filled at three moments of training")
 
 # %% [markdown]
 # **What to see.** After 125 steps the hole holds coloured noise, darker for dark faces. After 333, dark spots lie where
@@ -615,6 +626,7 @@ show_rows(
     | {"mean of six": drawn.mean(dim=0)[:4]}
     | {"truth": many.image[:4]},
     width=6,
+    heading="Each fill of the flow is another face; the mean of six is soft",
 )
 
 # %% [markdown]
@@ -680,7 +692,7 @@ for name, share in glasses.items():
 # %%
 some = many.each(lambda part: part[: run.pick(ci=4, laptop=12, gpu=48)])
 start = torch.randn(some.image.shape, generator=run.generator(5))
-table = {}
+table, shown = {}, {"given": paint_holes(some.image, some.mask)[:6]}
 for steps in run.pick(ci=(2, 6), laptop=(1, 2, 4, 8, 20, 40), gpu=(1, 2, 4, 8, 20, 40)):
     began = perf_counter()
     with torch.no_grad():
@@ -689,16 +701,18 @@ for steps in run.pick(ci=(2, 6), laptop=(1, 2, 4, 8, 20, 40), gpu=(1, 2, 4, 8, 2
     end = composite(end, *some.holes())
     quality = metrics.psnr(end, some.image, some.mask).mean()
     sharp = metrics.sharpness(end, some.image, some.mask).nanmedian()
-    table[steps] = end, quality, sharp
+    table[steps] = quality, sharp
+    shown[f"{steps} step{'s' * (steps > 1)}\n{quality:.1f} dB"] = end[:6]
     print(
-        f"{steps:2} steps: {quality:.2f} dB, sharpness {sharp:.2f}, {1000 * spent:4.0f} ms per face"
+        f"{steps:2} steps: {quality:.2f} dB, sharpness {sharp:.2f}, {1000 * spent:4.0f} ms a face"
     )
 rows = [row for steps, row in table.items() if steps > 1]
 for fewer, more in pairwise(rows):
-    assert fewer[1] > more[1], "fewer steps give more of an average, which has the higher PSNR"
-    assert fewer[2] < more[2], "and is less sharp"
+    assert fewer[0] > more[0], "fewer steps give more of an average, which has the higher PSNR"
+    assert fewer[1] < more[1], "and is less sharp"
 
-show_rows({f"{steps} steps": end[:6] for steps, (end, *_) in table.items()}, width=7)
+heading = f"More steps: sharper faces, lower PSNR from 2 steps on (dB: mean of {len(start)} faces)"
+show_rows(shown | {"truth": some.image[:6]}, width=7, heading=heading)
 
 # %% [markdown]
 # With **one** step the result is the mean of all answers, plus speckles: what the network left of the noise. (Sharpness
@@ -825,8 +839,14 @@ for name, score in scores.items():
 assert max(scores, key=lambda name: scores[name]) == "trained with holes"
 
 # %%
+labels = {name: name.replace(", ", ",\n") + f"\n{score:.1f} dB" for name, score in scores.items()}
 show_rows(
-    {name.replace(", ", ",\n"): end[:4] for name, end in fills.items()}, width=6, label_width=1.4
+    {"given": paint_holes(compared.image, compared.mask)[:4]}
+    | {labels[name]: end[:4] for name, end in fills.items()}
+    | {"truth": compared.image[:4]},
+    width=6,
+    label_width=1.4,
+    heading=f"The model trained with holes is nearest to the truth (mean of {len(start)} faces)",
 )
 
 # %% [markdown]
@@ -899,7 +919,8 @@ def play(face, hole, first_seed, steps):
         end = shipped.path(six, torch.stack(noise), steps)[-1].clamp(-1, 1)
     shown = torch.cat([paint_holes(given.image, given.mask), composite(end, *six.holes())])
     titles = ["given", *(f"seed {first_seed + k}" for k in range(6))]
-    show_images(shown, titles=titles, columns=7, width=8)
+    heading = f"Face {face}: six seeds, {steps} step{'s' * (steps > 1)}"
+    show_images(shown, titles=titles, columns=7, width=8, heading=heading)
 
 
 play(face=5, hole="eyes", first_seed=0, steps=10)
@@ -986,6 +1007,8 @@ for row, (year, text, kind, lesson) in enumerate(FIELD):
     axis.text(2024, -row, f"{int(year)} · {text}{number}", va="center", fontsize=9)
 for kind, colour in colours.items():
     axis.plot([], [], "o", color=colour, label=kind)
+axis.plot([], [], "o", color="0.3", label="filled: has a lesson (number)")
+axis.plot([], [], "o", color="0.3", markerfacecolor="white", label="hollow: has none")
 axis.legend(loc="lower left")
 axis.set(xlim=(1999, 2023.9), yticks=[], xlabel="year of publication")
 axis.spines["left"].set_visible(False)
