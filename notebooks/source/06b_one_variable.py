@@ -449,8 +449,8 @@ assert run.pick(ci=True, laptop=min(gains["mirrored"]) > 0 > min(gains["other li
 
 # %% [markdown]
 # **What to see.** Dots count; on the right is what each gains over the same seed *as they are* (in a row, the first
-# seed is on top). In our run mirroring gains 0.04 to 0.07 dB in every seed; other light gains 0.14 in
-# one seed and loses 0.04 in another: not settled. Diamonds are other faces and holes.
+# seed is on top). In our run mirroring gains 0.04 to 0.13 dB in every seed; other light gains 0.14 in
+# one seed and nothing in another: not settled. Diamonds are other faces and holes.
 #
 # ## 6 · What we have
 #
