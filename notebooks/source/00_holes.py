@@ -725,7 +725,7 @@ assert all(detail[0] < 0.1 and detail[1] > 0.7 for detail in sharp.values())
 # **What to see.** On the *brick* wall the exemplar fill wins by eye and by more than 2 dB. On the *gravel* the eye
 # hardly finds the hole, and yet **PSNR prefers the grey stain**: copied stones lie in other places than the true
 # ones, while a mean is never far from anything. Here sharpness agrees with the eye. On the *face* both fail:
-# diffusion paints skin, and the exemplar fill copies hair and background to where an eye belongs.
+# diffusion paints skin, and the exemplar fill copies hair, background and a mouth to where an eye belongs.
 #
 # That is the limit of all classical fills: what the hole needs is nowhere in the picture. Knowledge must come from
 # **other** pictures.

@@ -82,8 +82,8 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # ## 2 · A first result in a minute
 #
 # The course ships such a network with trained weights. Below are faces that it has never seen, each without its
-# middle; biharmonic, a formula of lesson 0; and one forward pass of the network. We chose four faces that it does
-# well and, last, one that it does not.
+# middle; biharmonic, a formula of lesson 0; and one forward pass of the network. We chose three faces that it does
+# well; the last two have faults.
 
 # %%
 large = load_faces("validation", size=128, limit=24)
@@ -100,7 +100,8 @@ show_rows(rows, width=6.4, heading=told)
 
 # %% [markdown]
 # The formula continues what touches the hole. The network has learned from other faces what belongs there:
-# skin up to the hair, eyes below the brows. On the right it could not decide between glasses and none. Compare its
+# skin up to the hair, eyes below the brows. The fourth face has traces of glasses; on the right a dark band takes the
+# place of hat, hair and forehead. Compare its
 # fills with the truth. Where is it another person? Where is it no face? What still shows the edge of the hole? The
 # loss decides that, and this lesson shows how.
 #
@@ -730,7 +731,7 @@ show_curves(shown, smooth=tenth // 2, heading=told)
 # At first the grid of lesson 2 covers the skin in our run; then it fades, and eyes and mouth appear. Some faces get
 # marks like glasses that they do not have.
 #
-# *Reconstruction* is the L1 in the hole, and *on new faces* (dots) the same on faces not trained on: both fall, so it
+# *Reconstruction* is the L1 in the hole, and *on new faces* (the line with dots) the same on faces not trained on: both fall, so it
 # learns faces and not only these pictures. The adversarial term goes up and down with the discriminator and says
 # nothing about progress, as in lesson 1.
 #
@@ -824,8 +825,8 @@ show_planes(points, [(measure, "PSNR (dB)") for measure in others], heading=told
 # be best where a hole has several answers.
 #
 # Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
-# better. In our run the small weight is best: sharp fills with wrong details are worse than blurred ones. Feature
-# matching gives back some PSNR and distance, and takes a little sharpness.
+# better. In our run the small weight is best; at 0.1 without features, sharp fills with wrong details are worse than
+# blurred ones. Feature matching gives back much of the distance, and takes a little sharpness.
 
 # %%
 columns = [5, 1, 3, 8, 11]

@@ -341,7 +341,7 @@ assert run.pick(ci=True, laptop=min(cost.values()) > 0.4, gpu=True), "one change
 
 # %% [markdown]
 # **What to see.** A dot is a seed, a short line their mean; the baseline is *hole, full width*. In our run the whole
-# region costs 0.75 dB, half the width 1.1, and both together 1.7; every change costs something in every seed. By its
+# region costs 0.7 dB, half the width 1.1, and both together 1.7; every change costs something in every seed. By its
 # report, source 001 has only a comparison like the last row, in which one cannot tell region from width.
 
 # %% [markdown]
@@ -391,7 +391,7 @@ assert run.pick(ci=True, laptop=saved[0] > 0.01 > 0.005 > saved[2:].max(), gpu=T
 
 # %% [markdown]
 # **What to see.** A dot is a seed. At the rim the error is 0.095 with skips and 0.115 without; one pixel further in,
-# 0.114 and 0.120. From the third pixel on they bring next to nothing: there the deep route decides, with or without
+# 0.115 and 0.120. From the third pixel on they bring next to nothing: there the deep route decides, with or without
 # them. In lesson 6, closed skips made grey fills; a network that *trains* without skips learns to send colours
 # through the deep route.
 

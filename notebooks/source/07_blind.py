@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 7 · Blind inpainting: repairing a failed project
 #
-# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; then one row per repair: from the composite on, faces with fills that grow smoother; last, the true faces.](pictures/07_blind.jpg)
+# ![Rows of the same small faces: damaged by noise; redrawn by the original project, coloured grids of dots with the noise still there; the same faces with holes that show nothing of the picture; then one row per repair: from the composite on, faces with fills that grow smoother; last, the true faces.](pictures/07_blind.jpg)
 #
 # Until now somebody told the network where the holes are. In **blind** inpainting nobody does: find the
 # damage, then fill it. The project we rebuild, genFill, tried, failed, and was published *as* a failure,
@@ -779,9 +779,9 @@ for name, change in changes.items():
         print(f"    {title:25} changes by", ", ".join(f"{x:+.2f}" for x in change[:, column]))
 
 # %% [markdown]
-# **What to see.** Two parts are needed most, in all three seeds: without L1 the holes lose 5.4 to 6.6 dB,
+# **What to see.** Two parts are needed most, in all three seeds: without L1 the holes lose more than 5 dB,
 # without the composite the whole picture loses 3.2 to 3.5. Without overlap (the original's filler, F5 to F9 at
-# once) the holes lose 0.5 to 1.1. Patch discriminator and mask at every scale are not settled. The high sharpness without
+# once) the holes lose 0.4 to 1.1. Patch discriminator and mask at every scale are not settled. The high sharpness without
 # L1 or overlap is speckle. After 66 steps no fill is sharp, so a discriminator's worth for sharpness stays open:
 # lesson 3 measures it.
 #
@@ -1046,7 +1046,7 @@ show_rows(
 
 # %% [markdown]
 # **What to see.** Same faces, same cells. On its own, harder damage, where no truth shines through, the repaired
-# system has about 16 dB in the holes, where doing nothing has 8.5. The *biharmonic* formula has 21.5 dB, but it must be
+# system has about 17 dB in the holes, where doing nothing has 8.5. The *biharmonic* formula has 21.5 dB, but it must be
 # told the mask: small cells are what such formulas do best (lesson 0). Of scratches and text, which the locator never
 # saw, most damaged pixels are found, but more than half of what is marked is healthy.
 #

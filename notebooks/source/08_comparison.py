@@ -541,7 +541,7 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** Best system first, in both directions. A *tie* is a pair whose interval contains 0: neither of the two
-# may be called better. Ties stand between neighbours in the ranking. A table that gives every one of
+# may be called better. Ties stand between systems at most two places apart. A table that gives every one of
 # these systems a rank of its own claims more than its pictures can show.
 #
 # One more caution. All this is uncertainty over **pictures**. Training again with another seed would
@@ -887,7 +887,7 @@ show_rows(
 # | 001, U-Net | discriminator loss 0.69, "stable" | the price of knowing nothing: it never learned to tell (lesson 6) |
 # | 002, GLCIC | a gallery of removed noise | the truth leaked through blending; grey would win too (lesson 4) |
 # | 003, genFill | a failure | right, and for reasons that can be repaired (lesson 7) |
-# | 004, encoder-decoder | nothing in numbers | an honest beginner in the table |
+# | 004, encoder-decoder | nothing in numbers | third of the networks on photographs |
 #
 # Not one of them compared with a formula.
 

@@ -350,7 +350,7 @@ figure.suptitle(told, x=0.02, ha="left", fontsize=11)
 plt.show()
 
 # %% [markdown]
-# Crosses: the groups. Arrows: the learned velocity, shortened. At $t = 0$ all point to the middle, the mean of
+# Crosses: the groups. Blue dots: 150 points on their way. Arrows: the learned velocity, shortened. At $t = 0$ all point to the middle, the mean of
 # everything. At $t = 0.85$ those in the middle point outwards, to the nearest group. Grey lines: the ways of 60 points,
 # from hollow to blue. They begin towards the middle and then turn to one group each.
 #
