@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 1 · Vanilla GAN: digits from noise
 #
-# ![The same eight noise vectors at four moments of training, and last with averaged weights: grey noise, dim blobs, ragged strokes, digits with specks, digits with hardly any.](pictures/01_vanilla_gan.jpg)
+# ![The same eight noise vectors at four moments of training, and with averaged weights: noise, blobs, strokes, digits with specks, digits.](pictures/01_vanilla_gan.jpg)
 #
 # Two networks play a game. The generator invents digits; the discriminator says which digits are invented.
 # Nobody tells either of them what a 7 looks like, and yet 7s appear. You write the two steps of this game,
@@ -971,13 +971,12 @@ for name, seed, share, right, sure in facts:
 assert all(fact[2] > 0.9 for fact in facts if fact[0] == "fed [0, 1]")
 
 # %% [markdown]
-# The cue stays: nearly every fake of the first version has a negative pixel. Yet three seeds do not show that this version is
-# worse. Its discriminator is right about 44 to 94 of 100, the other one about 50 to 82, and the confidences overlap.
-# The pictures of the first version look better, partly because negative values are shown as black. A likely reason: the
-# discriminator adds up pixels, and a few values slightly below 0 hardly change its sums.
+# The cue stays: nearly every fake of the first version has a negative pixel. Yet three seeds do not show that it is worse. Its
+# discriminator is right about 44 to 94 of 100, the other one about 50 to 82, and the confidences overlap. The pictures of the first version look better, partly because negative values are shown as black. A likely reason: the
+# discriminator adds up pixels, and few values slightly below 0 hardly change sums.
 #
 # So a defect that looks certain on paper may cost nothing measurable. Without this test we would have praised a repair.
-# The test covers short runs only; set `FAIR` to 2,500 to extend it. We keep [-1, 1], the range of Tanh.
+# The test is short; set `FAIR` to 2,500 to extend it. We keep [-1, 1], the range of Tanh.
 
 # %% [markdown] tags=["reflect:01-4:3"]
 # ### Question · What does the discriminator's loss tell you?

@@ -729,9 +729,9 @@ show_curves(shown, smooth=tenth // 2, heading=told)
 
 # %% [markdown]
 # At first the grid of lesson 2 covers the skin in our run; then it fades, and eyes and mouth appear. Some faces get
-# marks like glasses that they do not have.
+# marks like glasses.
 #
-# *Reconstruction* is the L1 in the hole, and *on new faces* (the line with dots) the same on faces not trained on: both fall, so it
+# *Reconstruction* is the L1 in the hole, and *on new faces* (the line with dots) that on faces not trained on: both fall, so it
 # learns faces and not only these pictures. The adversarial term goes up and down with the discriminator and says
 # nothing about progress, as in lesson 1.
 #
@@ -826,7 +826,7 @@ show_planes(points, [(measure, "PSNR (dB)") for measure in others], heading=told
 #
 # Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
 # better. In our run the small weight is best; at 0.1 without features, sharp fills with wrong details are worse than
-# blurred ones. Feature matching gives back much of the distance, and takes a little sharpness.
+# blurred ones. Feature matching gives back much of the distance.
 
 # %%
 columns = [5, 1, 3, 8, 11]

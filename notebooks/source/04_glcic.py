@@ -6,7 +6,7 @@
 # %% [markdown]
 # # 4 · GLCIC: one discriminator for the whole picture, one for the part
 #
-# ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, by the shipped network, the truth.](pictures/04_glcic.jpg)
+# ![Rows of faces: a box cut out, filled after period 1, without and with a discriminator, blended, by the shipped network, truth.](pictures/04_glcic.jpg)
 #
 # A fill can be wrong in two ways. It may be too soft in itself, or it may look fine in itself and yet not belong to
 # this face. Iizuka, Simo-Serra and Ishikawa (2017) train a discriminator with two branches: a **local** one sees the
@@ -898,7 +898,7 @@ told = "Without a discriminator a blur; with it contrast and coloured noise; aft
 show_rows(rows, heading=told)
 
 # %% [markdown]
-# **What to see.** Circles and squares: one per seed. With the discriminator there are lines, dark spots where eyes belong, and
+# **What to see.** Circles and squares: one per seed. With it there are lines, dark spots where eyes belong, and
 # coloured noise: this early, red, green and blue change apart. Blending keeps it. The measurements agree in every seed
 # (asserted): at equally many steps, fills over 1.5 times as sharp, faces closer to true ones in the Fréchet distance,
 # and a lower PSNR. PSNR rewards the average of all faces that fit, a blur, which the discriminator rejects (lesson 3).

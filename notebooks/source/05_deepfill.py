@@ -910,7 +910,7 @@ plt.show()
 # ### What are attention and the adversary worth?
 #
 # Section 7 switched attention off in a *trained* network. One that learns without it may find other ways. So here are
-# **twins** of the whole DeepFill on drawn faces of 64 × 64, the generator a third as wide as the paper's. In the first
+# **twins** of DeepFill on drawn faces of 64 × 64, the generator a third as wide as the paper's. In the first
 # three, all of weight 0.1 (ours), the attention differs; in the others the weight of the discriminator's terms: 0, 0.01
 # (as small as source 000's) and 1; feature matching always gets ten times that. 500 steps, the same pictures and holes, three seeds
 # (`INPAINTLIB_DATA=drawn python benchmarks/twins.py`). The **kernel distance** compares two sets of pictures, as the
