@@ -592,7 +592,7 @@ show_rows(rows, notes=notes, titles=list(ERRORS), heading=told, width=8.4, label
 # must say *how bright*. The blur, which training with only L1 produces (lesson 3), lights up under both. Noise disturbs
 # SSIM where the picture is flat, less in hair: like your eye.
 #
-# The curves below are means over sixteen faces, Sobel's by your function. Along the dashed line L1 is 0.05: a curve that
+# The curves below are means over sixteen faces, Sobel's by your function. Along the grey upright line L1 is 0.05: a curve that
 # it meets higher up is an error that the loss punishes more. Both losses punish brightness least; SSIM punishes
 # noise most.
 

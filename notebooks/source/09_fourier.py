@@ -652,7 +652,7 @@ for size, values in larger["Fourier"].items():
     assert min(values) > max(larger["dilated"][size]) + run.pick(ci=0.3, laptop=3, gpu=3), size
 
 # %% [markdown]
-# One dot per seed. At two and at four times the width every Fourier network is at least 3 dB ahead of every dilated
+# One mark per seed, a short line their mean. At two and at four times the width every Fourier network is at least 3 dB ahead of every dilated
 # one (asserted), without a single new weight. In our run it keeps nearly all of its lead of about 8 dB. Already at
 # 128 × 128 the border is 32 pixels away from the middle of the hole, and the dilated networks see up to 29: in the
 # middle, nothing of the pattern reaches them.
@@ -811,7 +811,7 @@ show_rows(given | fills | {"truth": test.image[:6]}, width=9, heading=heading)
 
 # %% [markdown]
 # The perceptual loss made the fills sharper, and cost PSNR (both asserted). Look at what it painted. After so few steps L1
-# alone gives skin without features. The perceptual loss adds detail, but not *face*: a fine grid. In our run it is even
+# alone gives skin with a faint grid. The perceptual loss adds detail, but not *face*: a strong grid. In our run it is even
 # sharper than the truth (sharpness above 1), and the judge's own distance fell only by a few percent. A fixed judge can be
 # fooled. A likely reason: a fine pattern changes the judge's first maps more easily than eyes do. The network's last
 # layer, `PixelShuffle`, makes such grids easy, too (lesson 7); we have not separated the two causes.
