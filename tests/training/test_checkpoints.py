@@ -100,8 +100,8 @@ def test_networks_alone_are_the_average_and_its_discriminator_where_that_fits(tm
     for value in ema.average.values():
         value += 1
     save_state(path, family, step=3, ema=ema)
-    for widths, carried in (((8,), True), ((4,), False), ((8, 8), False)):
-        other = GAN(replace(SMALL, discriminator_widths=widths))
+    for width, carried in ((8, True), (4, False)):
+        other = GAN(replace(SMALL, discriminator_widths=(width,)))
         before = {name: value.clone() for name, value in other.discriminator.state_dict().items()}
         load_networks(path, other)
         for name, value in other.generator.named_parameters():
@@ -109,6 +109,17 @@ def test_networks_alone_are_the_average_and_its_discriminator_where_that_fits(tm
         expected = family.discriminator.state_dict() if carried else before
         for name, value in other.discriminator.state_dict().items():
             assert torch.equal(value, expected[name])
+
+
+def test_a_discriminator_with_one_layer_more_stays_new_as_a_whole(tmp_path):
+    narrow = replace(SMALL, discriminator_widths=(1,))  # its last layer fits the other's middle one
+    path, family = tmp_path / "state.pt", GAN(narrow)
+    save_state(path, family, step=3, ema=EMA(family.generator))
+    other = GAN(replace(narrow, discriminator_widths=(1, 1)))
+    before = {name: value.clone() for name, value in other.discriminator.state_dict().items()}
+    load_networks(path, other)
+    for name, value in other.discriminator.state_dict().items():
+        assert torch.equal(value, before[name])
 
 
 def test_networks_of_another_generator_or_without_an_average_are_refused(tmp_path):
