@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from skimage.color import rgb2yuv
 from torch import nn
 from torch.testing import assert_close
 
@@ -124,6 +125,29 @@ def test_errors_outside_the_hole_cost_nothing_and_an_empty_mask_is_zero():
     mask[..., 0, 0] = 1
     prediction = target + 7 * (1 - mask)
     assert losses.masked_l1(prediction, target, mask) == 0
+
+
+def test_chroma_loss_is_the_error_less_its_luma_in_the_hole():
+    source = torch.Generator().manual_seed(0)
+    prediction, target = (torch.rand(2, 3, 8, 8, generator=source) * 2 - 1 for _ in range(2))
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[..., 2:5, 1:7] = 1
+    error = (prediction - target).movedim(1, -1).double().numpy()
+    colour = abs(error - rgb2yuv(error)[..., :1])  # channel 0: Y of BT.601
+    value = losses.chroma_loss(prediction, target, mask)
+    assert value.item() == pytest.approx(colour[:, 2:5, 1:7].mean(), rel=1e-4)
+
+
+def test_chroma_loss_does_not_see_brightness_and_sees_a_shifted_channel():
+    edge = torch.zeros(1, 3, 8, 8)
+    edge[..., 4:] = 1
+    mask = torch.ones(1, 1, 8, 8)
+    lighter, fringed = edge * torch.rand(1, 1, 8, 8), edge.clone()
+    fringed[:, 0] = edge[:, 0].roll(1, dims=-1)
+    assert losses.chroma_loss(lighter, edge, mask).item() == pytest.approx(0, abs=1e-6)
+    assert losses.chroma_loss(fringed, edge, mask) > 0.05
+    with pytest.raises(ValueError, match="red, green and blue"):
+        losses.chroma_loss(edge[:, :1], edge[:, :1], mask)
 
 
 def test_sobel_loss_sees_edges_and_not_brightness():

@@ -45,6 +45,7 @@ class ContextEncoderConfig:
     adversarial: str = "lsgan"  # or "hinge"
     adversarial_weight: float = 0.001  # paper, equation 3
     feature_weight: float = 0.0  # of feature matching
+    chroma_weight: float = 0.0  # of the error in colour alone
     adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
@@ -73,7 +74,7 @@ LESSON = ContextEncoderConfig(
 )
 # Each level reaches twice as far: with four, the middle of a hole of 64 pixels is told nothing.
 SHIPPED_64 = replace(LESSON, widths=(32, 64, 128, 192, 192), resize_convolution=True, steps=4_000)
-SHIPPED = replace(SHIPPED_64, size=128, batch_size=8, steps=2_000)
+SHIPPED = replace(SHIPPED_64, size=128, batch_size=8, steps=2_000, chroma_weight=4.0)
 
 
 class Generator(nn.Module):

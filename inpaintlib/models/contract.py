@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from inpaintlib.images import Batch, check_pair, composite, hide
 from inpaintlib.layers import activations
-from inpaintlib.losses import ADVERSARIAL, fooling_terms
+from inpaintlib.losses import ADVERSARIAL, chroma_loss, fooling_terms
 from inpaintlib.masks import dilate
 from inpaintlib.seeding import stream
 
@@ -254,6 +254,9 @@ class AdversarialInpainting(Inpainting):
         observed, mask = batch.holes()
         made = self.shared(batch) if made is None else made
         terms = self.reconstruction(made, batch)
+        if self.config.chroma_weight:
+            error = chroma_loss(self.prediction(made), batch.image, mask)
+            terms["chroma"] = self.config.chroma_weight * error
         if self.discriminator_learns(step):
             completed = composite(self.prediction(made), observed, mask)
             see = partial(self.activations, mask=mask)

@@ -47,6 +47,7 @@ class DeepFillConfig:
     adversarial: str = "hinge"
     adversarial_weight: float = 1.0
     feature_weight: float = 0.0  # of feature matching
+    chroma_weight: float = 0.0  # of the error in colour alone
     adversarial_start: int = 0  # step at which the discriminator enters the game
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.5, 0.999)  # of Adam
@@ -82,7 +83,7 @@ LESSON = replace(
     batch_size=16,
     steps=500,
 )
-SHIPPED = replace(LESSON, size=128, batch_size=8, steps=700)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=700, chroma_weight=4.0)
 
 
 def encoder(

@@ -50,6 +50,7 @@ class GLCICConfig:
     adversarial: str = "bce"  # or "hinge"
     adversarial_weight: float = 4e-4  # α, on the completion network's term only
     feature_weight: float = 0.0  # of feature matching
+    chroma_weight: float = 0.0  # of the error in colour alone
     adam: bool = False  # False: AdaDelta as in the paper
     learning_rate: float = 1.0
     betas: tuple[float, float] = (0.5, 0.99)  # of Adam
@@ -85,7 +86,7 @@ LESSON = GLCICConfig(
 # The squared error forgives small steps in tone at the hole's edge: the adversary weighs less.
 SHIPPED = replace(
     LESSON, size=128, local_size=64, global_levels=5, local_levels=4, batch_size=8, steps=600,
-    adversarial_weight=0.05,
+    adversarial_weight=0.05, chroma_weight=4.0,
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class UNetConfig:
     adversarial: str = "bce smoothed"  # or "hinge"
     adversarial_weight: float = 1.0
     feature_weight: float = 0.0  # of feature matching
+    chroma_weight: float = 0.0  # of the error in colour alone
     l1_weight: float = 100.0
     sobel_weight: float = 10.0
     ssim_weight: float = 1.0
@@ -70,7 +71,7 @@ LESSON = replace(
     steps=700,
 )
 LESSON_WHOLE = replace(LESSON, whole=True)
-SHIPPED = replace(LESSON, size=128, batch_size=8, steps=800)
+SHIPPED = replace(LESSON, size=128, batch_size=8, steps=800, chroma_weight=400.0)
 SHIPPED_WHOLE = replace(SHIPPED, whole=True)
 
 

@@ -60,7 +60,8 @@ class Case:
 BOTH = {"discriminator", "generator"}
 FULL = {"decay": True, "steps": 8}  # a learning rate that changes with every step
 DEEPFILL = {"base": 4, "discriminator_widths": (4, 8), "adversarial_start": 2} | FULL
-PAINTING = {"adversarial": "hinge", "adversarial_weight": 0.1, "feature_weight": 1.0}
+PAINTING = {"adversarial": "hinge", "adversarial_weight": 0.1}
+PAINTING |= {"feature_weight": 1.0, "chroma_weight": 4.0}
 UNET = UNetConfig(base=2, discriminator_base=4, adversarial_start=2, **FULL)
 FLOW = FlowConfig(widths=(4, 8), groups=2, heads=2, samples=2, **FULL)
 BLIND = BlindConfig(
