@@ -65,6 +65,10 @@ AVERAGES = "6390319"
 """The last commit whose weights were trained as the sources weigh the terms: blurred, and many
 thousand steps ahead in everything but detail. Some families go on from there."""
 
+FRINGED = "3e62f87"
+"""The last commit whose weights learned without `losses.chroma_loss`: sharp, with rainbow fringes at
+eyes and glasses. Some families go on from there."""
+
 
 def both_sizes(small: int, full: int) -> tuple[Stage, ...]:
     """So many steps at 64×64, then so many at 128×128."""
@@ -88,7 +92,7 @@ SHIPPED = {
     "glcic-celeba": Shipped("glcic", False, both_sizes(4_000, 3_000)),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 600),), AVERAGES),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
-    "unet-drawn": Shipped("unet", True, (*both_sizes(3_000, 2_400), Stage("shipped", 3_000))),
+    "unet-drawn": Shipped("unet", True, (Stage("shipped", 1_500),), FRINGED),
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
     "unet-whole-drawn": Shipped("unet-whole", True, (Stage("shipped", 600),), "unet-drawn"),
     "unet-whole-celeba": Shipped("unet-whole", False, (Stage("shipped", 600),), "unet-celeba"),
