@@ -1,10 +1,11 @@
-"""Fixed filters that losses and metrics share: Gaussian, Sobel pair, Laplacian, SSIM map."""
+"""Fixed filters that losses and metrics share: Gaussian, Sobel, Laplacian, chroma, SSIM map."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
@@ -55,6 +56,17 @@ def filter_channels(image: Tensor, kernel: Tensor, *, padding: str = "valid") ->
         image = F.pad(image, (w // 2, w // 2, h // 2, h // 2), mode="replicate")
     with torch.autocast(image.device.type, enabled=False):
         return F.conv2d(image, kernel.to(image).expand(channels, 1, h, w), groups=channels)
+
+
+def chroma(image: Tensor) -> Tensor:
+    """What is left of (B, 3, H, W) when each pixel's brightness is taken away: the colour alone.
+
+    Each channel less the luma, 0.299 R + 0.587 G + 0.114 B. Grey is 0, and so is any change of
+    brightness. Other numbers of channels raise a ValueError.
+    """
+    if image.shape[1] != 3:
+        raise ValueError(f"expected red, green and blue, got shape {tuple(image.shape)}")
+    return image - (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
 
 
 def sobel(image: Tensor) -> tuple[Tensor, Tensor]:

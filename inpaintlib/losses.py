@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib.filters import sobel, ssim_map
+from inpaintlib.filters import chroma, sobel, ssim_map
 from inpaintlib.images import check_pair
 
 
@@ -168,38 +168,23 @@ def masked_l2(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return region_mean((prediction - target).square(), mask)
 
 
-LUMA = 0.299, 0.587, 0.114  # how bright red, green and blue look
-
-
 def chroma_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean absolute error of the colour alone, over hole pixels; blind to a change of brightness.
+    """Mean absolute error of the colour alone, see `filters.chroma`, over hole pixels only.
 
-    Each channel less the pixel's luma, 0.299 R + 0.587 G + 0.114 B. Adversaries ask for edges, and
-    a generator that draws one slightly elsewhere in each channel answers with a coloured fringe.
-    With this term beside the others, brightness may take any edge and colour few.
-
-    Args:
-        prediction, target: (B, 3, H, W), red, green, blue in [-1, 1].
-        mask: (B, 1, H, W), {0, 1}, 1 = hole.
-
-    Raises:
-        ValueError: as `masked_l1`, or the pictures have no three channels.
+    Adversaries ask for edges, and a generator that draws one at a slightly other place in each
+    channel answers with a coloured fringe. With this term beside the others, brightness may take
+    any edge, and colour few. Arguments and errors as for `masked_l1`, for three channels.
 
     Source:
-        Ours, after the colour differences of television and JPEG (ITU-R BT.601, section 2.5.1),
-        which also keep fewer details of colour than of brightness.
+        Ours, after television and JPEG, which keep fewer details of colour than of brightness.
 
     Example:
         >>> m, dark = torch.ones(1, 1, 2, 2), torch.zeros(1, 3, 2, 2)
         >>> chroma_loss(dark + 0.5, dark, m)
         tensor(0.)
     """
-    if prediction.shape[1] != 3:
-        raise ValueError(f"expected red, green and blue, got shape {tuple(prediction.shape)}")
     check_pair(prediction, mask)
-    error = prediction - target
-    luma = sum(share * error[:, n : n + 1] for n, share in enumerate(LUMA))
-    return region_mean((error - luma).abs(), mask)
+    return region_mean(chroma(prediction - target).abs(), mask)
 
 
 def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:

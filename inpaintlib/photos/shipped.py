@@ -66,8 +66,8 @@ AVERAGES = "6390319"
 thousand steps ahead in everything but detail. Some families go on from there."""
 
 FRINGED = "3e62f87"
-"""The last commit whose weights learned without `losses.chroma_loss`: sharp, with rainbow fringes at
-eyes and glasses. Some families go on from there."""
+"""The last commit whose weights learned without `losses.chroma_loss`: sharp, with fringes in all
+colours at eyes and glasses. Some families go on from there."""
 
 
 def both_sizes(small: int, full: int) -> tuple[Stage, ...]:
@@ -90,7 +90,7 @@ SHIPPED = {
     ),
     "glcic-drawn": Shipped("glcic", True, both_sizes(4_000, 5_000)),
     "glcic-celeba": Shipped("glcic", False, both_sizes(4_000, 3_000)),
-    "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 600),), AVERAGES),
+    "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 800),), FRINGED),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (Stage("shipped", 1_500),), FRINGED),
     "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
