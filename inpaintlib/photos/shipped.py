@@ -93,7 +93,7 @@ SHIPPED = {
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 800),), FRINGED),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (Stage("shipped", 1_500),), FRINGED),
-    "unet-celeba": Shipped("unet", False, both_sizes(3_000, 2_400)),
+    "unet-celeba": Shipped("unet", False, (Stage("shipped", 1_500),), FRINGED),
     "unet-whole-drawn": Shipped("unet-whole", True, (Stage("shipped", 600),), "unet-drawn"),
     "unet-whole-celeba": Shipped("unet-whole", False, (Stage("shipped", 600),), "unet-celeba"),
     "blind-drawn": Shipped("blind", True, (*both_sizes(1_500, 1_700), Stage("shipped", 1_300))),
