@@ -74,7 +74,7 @@ first = fixed_batch(  # these five faces of the set; the seed decides where thei
     load_faces("validation", size=128, limit=50),
     [3, 11, 20, 31, 42],
     mask=partial(masks.square, side=52, margin=28),
-    seed=1,
+    seed=3,
 )
 network = load(weights_for("unet", validation))
 firsts = {
