@@ -384,7 +384,7 @@ show_bars(
 # | squares of half the side only, a quarter of the picture | lesson 5, section 4: nearly 2 dB on strokes |
 # | batch 2, for memory | not tested: noisier gradients |
 # | at most 200,000 × 30 steps, "a few epochs" done | 6 million steps of batch 2 are 59 epochs |
-# | 64 validation pictures | section 7: mean lead known to ±0.66 dB |
+# | 64 validation pictures | section 7: mean lead known to ±0.64 dB |
 # | hinge × 0.01 | below: a few percent of the gradient |
 # | self-attention | lesson 5, section 7: next to nothing |
 # | discriminator without the mask | section 5: too easy a test to say |

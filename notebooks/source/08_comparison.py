@@ -144,7 +144,7 @@ assert most > 2 * least
 print(f"the largest budget is {most / least:.0f} times the smallest")
 
 # %% [markdown]
-# (Some had runs before their last one. In all, on drawn faces, the U-Net has had 214 minutes, DeepFill 147, GLCIC 110,
+# (Some had runs before their last one. In all, on drawn faces, the U-Net has had 240 minutes, DeepFill 171, GLCIC 110,
 # the context encoder 65; on photographs DeepFill has had over three hours. `unet-whole` goes on from the U-Net's weights. The
 # flow of lesson 10 is not here: it fills 64 × 64 pixels, in many ways.)
 # So the table ranks **files of weights** and not families of networks. Where a network with the largest budget is first,
