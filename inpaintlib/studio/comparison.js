@@ -73,7 +73,7 @@ function render({ model, el }) {
     const tick = () => {
       const seconds = (performance.now() - start) / 1000, slow = name && !model.get("fetching") && seconds * 1000 >= SLOW;
       find("working").hidden = !slow;
-      find("working").textContent = `working … ${seconds.toFixed(1)} s`;
+      find("working").textContent = `working ${seconds.toFixed(1)} s`;
       if (slow) announce(`${name} is working`);
     };
     tick();
