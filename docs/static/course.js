@@ -1,7 +1,7 @@
-// The studio is a page of its own in a frame: without its title, as high as what is in it, and in the
-// theme of the page around it.
+// The studio is a page of its own in a frame: without its title, as high as what is in it (so its
+// pictures are bounded by the window, not by the frame), and in the theme of the page around it.
 const EMBEDDED = `.inpaint-page > :is(header, footer) { display: none; }
-  .inpaint-page { max-width: none; padding: 1px; background: none; }`;
+  .inpaint-page { max-width: none; padding: 1px; background: none; --screen: ${0.75 * innerHeight}px; }`;
 
 for (const frame of document.querySelectorAll("iframe.studio")) {
   const follow = () => {

@@ -21,19 +21,19 @@ const page = (choices) => `
         <span class="ip-name ip-name-left"></span><span class="ip-name ip-name-right"></span>
         <i aria-hidden="true"></i>
         <input class="ip-cut" type="range" min="0" max="100" step="0.5" value="50" aria-label="Divider between left and right">
-      </div><figcaption>Drag to compare</figcaption></figure>
-    <figure class="ip-error"><div class="ip-frame"><img class="ip-map" alt="Error map"><p class="ip-unknown">No truth to compare with:
-        what an upload hides may be what should go.</p></div>
+      </div><figcaption>Drag to compare</figcaption>
+      <p class="ip-unknown" hidden>An upload has no truth to score against.</p><p class="ip-message" role="alert" hidden></p></figure>
+    <figure class="ip-error"><div class="ip-frame"><img class="ip-map" alt="Error map"></div>
       <figcaption><span>Error</span><span>0</span><b></b><span>≥ 0.5</span></figcaption></figure>
   </div>
-  <table><thead><tr>${Object.values(COLUMNS).map((title) => `<th scope="col">${title}</th>`).join("")}</tr></thead><tbody></tbody></table>
-  <p class="ip-message" role="alert" hidden></p>`;
+  <table><thead><tr>${Object.values(COLUMNS).map((title) => `<th scope="col">${title}</th>`).join("")}</tr></thead><tbody></tbody></table>`;
 
 function render({ model, el }) {
   el.classList.add("inpaint", "ip-comparison");
   el.dataset.lmSuppressShortcuts = "true";
   el.innerHTML = page(model.get("choices"));
   const find = (name) => el.querySelector(`.ip-${name}`);
+  const save = el.querySelector("[data-do=save]");
   const { hear, forget } = follow(model);
   let clock;
   const announce = (text) => { // once: a screen reader reads every change
@@ -49,8 +49,15 @@ function render({ model, el }) {
   find("under").addEventListener("load", ({ target }) => { // its shape is the other two's
     el.style.setProperty("--ratio", target.naturalWidth / target.naturalHeight);
   });
-  hear(["errors", "rows"], () => { // before the first answer neither is there
-    find("error").classList.toggle("ip-none", model.get("rows").length > 0 && !model.get("errors").byteLength);
+  hear(["right_picture"], () => { // after a failure there is none
+    const empty = !model.get("right_picture").byteLength;
+    el.classList.toggle("ip-empty", empty);
+    save.disabled = empty;
+  });
+  hear(["errors", "rows"], () => {
+    const shown = model.get("rows").at(-1), none = !model.get("errors").byteLength;
+    find("error").hidden = none && (shown || save.disabled); // before the first answer its place is kept
+    find("unknown").hidden = !none || !shown || shown.method === "original";
   });
   hear(["rows"], () => showRows(el, model.get("rows")));
   hear(["draws"], () => (find("another").hidden = !model.get("draws")));
@@ -59,14 +66,14 @@ function render({ model, el }) {
     model.save_changes();
   });
   hear(["message"], () => showMessage(find("message"), model.get("message")));
-  hear(["working"], () => {
+  hear(["working", "fetching"], () => { // the page fetches a network first
     clearInterval(clock);
     const start = performance.now(), name = model.get("working");
     el.dataset.working = name; // at once: what tests wait for
     const tick = () => {
-      const seconds = (performance.now() - start) / 1000, slow = name && seconds * 1000 >= SLOW;
+      const seconds = (performance.now() - start) / 1000, slow = name && !model.get("fetching") && seconds * 1000 >= SLOW;
       find("working").hidden = !slow;
-      find("working").textContent = `${name} is working … ${seconds.toFixed(1)} s`;
+      find("working").textContent = `working ${seconds.toFixed(1)} s`;
       if (slow) announce(`${name} is working`);
     };
     tick();
@@ -80,11 +87,12 @@ function render({ model, el }) {
     });
   }
   find("cut").addEventListener("input", (event) => el.style.setProperty("--cut", `${event.target.value}%`));
-  el.querySelector("[data-do=save]").addEventListener("click", () => {
+  save.addEventListener("click", () => {
     if (model.get("scaled")) return model.send({ request: "save" }); // at its own size, on this computer
     const link = document.createElement("a");
     link.href = find("under").src;
-    link.download = `${model.get("rows").at(-1)?.method ?? "original"}.png`; // the shown one's, not the menu's
+    const shown = model.get("rows").at(-1); // not the menu's
+    link.download = `${shown?.file ?? shown?.method ?? "original"}.png`;
     link.click();
   });
   return () => {
@@ -98,6 +106,7 @@ function showRows(el, rows) {
     el.querySelector(`.ip-name-${side}`).textContent = rows[index]?.method ?? "";
   }
   const filled = rows.filter((row) => row.method !== "original");
+  el.querySelector("table").hidden = !filled.some((row) => row.PSNR !== "–");
   el.querySelector("tbody").innerHTML = filled.map((row) => `<tr>${Object.keys(COLUMNS)
     .map((key, index) => (index ? `<td>${row[key]}</td>` : `<th scope="row">${row[key]}</th>`)).join("")}</tr>`).join("");
 }

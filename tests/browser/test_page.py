@@ -232,7 +232,11 @@ def test_painting_choosing_and_dividing(page):
         page.evaluate("document.querySelector('.ip-comparison').style.getPropertyValue('--cut')")
         == "20%"
     )
+    choose(page, "original")  # it has no error, but a truth
+    assert page.locator(".ip-error").is_hidden()
+    assert page.locator(".ip-unknown").is_hidden()
     choose(page, "unet-drawn")
+    assert page.locator(".ip-error").is_visible()
 
 
 def test_another_picture_and_a_ready_made_hole(page):
@@ -251,10 +255,13 @@ def test_another_picture_and_a_ready_made_hole(page):
 def test_without_a_hole_there_is_nothing_to_score_and_all_hole_is_refused(page):
     filled_after(page, lambda: clear(page))
     assert cell(page, 2) == "–"
+    assert page.locator(".ip-comparison table").is_hidden()
     page.locator(".ip-stage").focus()
     tool(page, "rectangle")
     drag(page, [(0.5, 0.5), (SIDE - 0.5, SIDE - 0.5)])
     page.locator(".ip-comparison .ip-message", has_text="all hole").wait_for()
+    assert page.locator(".ip-under").is_hidden()  # no older answer in its place
+    assert page.locator(".ip-comparison [data-do=save]").is_disabled()
     filled_after(page, lambda: clear(page))
     tool(page, "brush")
 
@@ -279,6 +286,7 @@ def test_an_upload_is_filled_at_its_own_size(page, height, width):
     tool(page, "rectangle")
     filled_after(page, lambda: drag(page, [(40, 40), (90, 80)]))
     page.locator(".ip-unknown").wait_for()
+    assert page.locator(".ip-error").is_hidden()
     mask = downloaded(page, ".ip-painter [data-do=save]")[..., 0]
     filled = downloaded(page, ".ip-comparison [data-do=save]")[..., :3]
     assert mask.shape == filled.shape[:2] == (height, width)

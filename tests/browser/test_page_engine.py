@@ -225,21 +225,24 @@ class Shift(Inpainting):
         self.register_parameter("where", nn.Parameter(torch.zeros(())))
 
     def extended(self, batch, *, generator=None):
-        return batch.holes()[0].roll((5, -7), dims=(2, 3)) * 0.8 + 0.1
+        red = torch.tensor([0.1, 0, 0]).view(1, 3, 1, 1)  # a grey photo must not keep it
+        return batch.holes()[0].roll((5, -7), dims=(2, 3)) * 0.8 + red
 
 
 def test_a_photo_of_any_size_is_filled_as_python_fills_it(engine):
     """Cut, scaled, filled, blended, scaled, pasted; the network is a shift in both."""
-    for seed in (0, 1):
+    for seed, grey in [(0, False), (1, False), (1, True)]:
         photo, mask = hidden_photo(seed)
         height, width = mask.shape
-        expected = Inpainter(Shift()).fill(photo, mask)
-        rgba = np.dstack([photo, np.full(mask.shape, 255, np.uint8)])
+        if grey:
+            photo = photo[..., 0]
+        expected = np.dstack([Inpainter(Shift()).fill(photo, mask)] * (3 if grey else 1))
+        rgba = np.dstack([photo] * (3 if grey else 1) + [np.full(mask.shape, 255, np.uint8)])
         code = f"""(async () => {{
           const predict = async (image, hidden) => image.map((_, i) => {{
             const x = i % 128, y = Math.floor(i / 128) % 128, plane = i - y * 128 - x;
             const from = ((y + 123) % 128) * 128 + (x + 7) % 128;
-            return (hidden[from] ? 0 : image[plane + from]) * 0.8 + 0.1;
+            return (hidden[from] ? 0 : image[plane + from]) * 0.8 + 0.1 * (i < 128 * 128);
           }});
           const photo = {{ width: {width}, height: {height}, data: new Uint8ClampedArray(rgba) }};
           return (await inpaint(photo, mask, {{ size: 128, predict }})).data;

@@ -140,6 +140,7 @@ def test_the_front_page_and_its_first_fill_are_small(site: Path, address: str, v
     page = visit("index.html")
     assert page.locator(".front .result").count() == 3
     assert page.locator(".front a.lesson").count() == len(site_pages.lessons())
+    assert page.locator(".front .shot:not(:has(img))").count() == 0, "a box without a picture"
     if make_site.has_studio():
         frame = page.frame_locator("iframe.studio")
         frame.locator(".ip-comparison tbody td").first.wait_for()

@@ -132,6 +132,69 @@ def test_a_download_that_breaks_names_its_file_and_its_progress_ends(tmp_path):
         assert message.startswith(f"models/net could not be fetched ({reason}): are you offline?")
 
 
+def test_the_size_of_a_download_is_the_same_from_its_first_byte_to_its_last(tmp_path):
+    found = node(
+        tmp_path,
+        build.worker_script(),
+        """
+        const seen = [];
+        const parts = (name) => [1, 2].map(() => new Uint8Array(name === "wasm" ? 20 : 3));
+        files = new Files("http://page/", null, (progress) => seen.push(progress));
+        globalThis.fetch = async (address) => {
+          const left = parts(new URL(address).pathname.slice(1));
+          const read = async () => ({ done: !left.length, value: left.shift() });
+          return { ok: true, body: { getReader: () => ({ read }) } };
+        };
+        Promise.all([files.bytes("wasm", 40), files.bytes("net", 5)]).then(() => report(seen));
+        """,
+    )
+    *running, last = found[1:]  # both are asked for at once
+    assert last is None
+    assert {progress["total"] for progress in running} == {45}
+    loaded = [progress["loaded"] for progress in running]
+    assert loaded == sorted(loaded)
+    assert loaded[-1] == 45, "a server that unpacks sends more"
+
+
+def test_after_a_failure_nothing_is_shown_and_an_upload_is_saved_under_its_own_name(tmp_path):
+    found = node(
+        tmp_path,
+        build.studio_script().replace("export async", "async").replace("import.meta.url", "''"),
+        """
+        const studio = Object.create(Studio.prototype), nothing = () => {}, seen = [];
+        studio.newest = 0;
+        studio.facts = { pictures: { drawn: [] }, networks: [] };
+        studio.painter = new Model({ mask_bytes: EMPTY }, nothing, nothing);
+        studio.comparison = new Model({ left: "original", right: "net" }, nothing, nothing);
+        performance.mark = performance.measure = nothing;
+        performance.getEntriesByName = () => [{}];
+        const full = new ArrayBuffer(1), rows = [{ method: "original" }, { method: "net" }];
+        const answer = { pictures: [full, full], errors: full, rows };
+        const look = () => seen.push([
+          studio.comparison.get("right_picture").byteLength, studio.comparison.get("message"),
+          studio.comparison.get("rows").map(({ file }) => file),
+        ]);
+        (async () => {
+          studio.engine = { ask: async () => answer };
+          await studio.fill();
+          look();
+          studio.show({ height: 1, width: 1, picture: full }, "upload", "my.photo.jpg");
+          await studio.fill();
+          look();
+          studio.engine = { ask: async () => { throw new Error("offline"); } };
+          await studio.fill();
+          look();
+          report(seen);
+        })();
+        """,
+    )
+    assert found == [
+        [1, "", ["original", "net"]],
+        [1, "", ["my.photo-filled"] * 2],
+        [0, "offline", []],
+    ]
+
+
 def test_a_hole_for_another_picture_is_dropped_and_an_answer_that_is_none_ends_the_wait(tmp_path):
     found = node(
         tmp_path,

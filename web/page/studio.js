@@ -1,9 +1,10 @@
 // The studio in a page: painter and comparison of the notebook, with a worker in the kernel's place.
 
 const EMPTY = new DataView(new ArrayBuffer(0));
+const NOTHING = { left_picture: EMPTY, right_picture: EMPTY, errors: EMPTY, rows: [] }; // after a failure
 const SIDES = ["height", "width"];
 const LARGEST_UPLOAD = 100e6; // bytes: nothing is sent anywhere
-const SHELL = `<div class="inpaint-studio"><div></div><div></div></div>`;
+const SHELL = `<div class="inpaint-studio"><div><p class="ip-loading">Loading the studio …</p></div><div></div></div>`;
 const FETCHING = `<div class="ip-fetching" hidden><span>Fetching the network, once</span>
   <progress aria-label="Fetching the network" max="1" value="0"></progress><span class="ip-loaded"></span></div>`;
 
@@ -19,7 +20,7 @@ export async function mount(root, { base = new URL(".", import.meta.url).href, i
     await studio.start({ base, inside });
     return studio;
   } catch (error) {
-    root.insertAdjacentHTML("beforeend", `<p class="ip-failed" role="alert"></p>`);
+    root.innerHTML = `<p class="ip-failed" role="alert"></p>`;
     root.querySelector(".ip-failed").textContent = `The studio could not be started: ${error.message}`;
     throw error;
   }
@@ -85,14 +86,15 @@ class Studio {
       const mask = await this.engine.ask("hole", { ...content, height, width });
       if (this.hasSize({ height, width })) this.painter.push({ mask_bytes: new DataView(mask.buffer) });
     } else {
-      const upload = request === "upload";
+      const upload = request === "upload", name = upload ? content.name : "";
       const shown = await this.engine.ask(request, upload ? { ...content, content: buffers[0] } : content, buffers);
-      this.show(shown, upload ? "upload" : content.source);
+      this.show(shown, upload ? "upload" : content.source, name);
     }
   }
 
-  show(shown, source) {
+  show(shown, source, name) {
     const { height, width } = shown;
+    this.file = name && `${name.replace(/\.[^.]*$/, "")}-filled`; // what an upload is saved as
     const mask = this.hasSize(shown) ? {} : { mask_bytes: new DataView(new ArrayBuffer(height * width)) };
     const [drawn] = Object.keys(this.facts.pictures);
     this.comparison.push({ right: this.counterpart(this.comparison.get("right"), source === drawn) });
@@ -122,7 +124,7 @@ class Studio {
     try {
       answer = await this.engine.ask("fill", { methods, mask, number });
     } catch (error) {
-      if (number === this.newest) this.comparison.push({ working: "", message: error.message });
+      if (number === this.newest) this.comparison.push({ ...NOTHING, working: "", message: error.message });
       return;
     }
     if (number !== this.newest) return;
@@ -131,17 +133,17 @@ class Studio {
     const [left, right] = answer.pictures.map((picture) => new DataView(picture));
     this.comparison.push({
       left_picture: left, right_picture: right, errors: new DataView(answer.errors), scaled: answer.scaled,
-      rows: answer.rows.map(inWords), working: "", message: "",
+      rows: answer.rows.map((row) => ({ ...inWords(row), file: this.file || row.method })), working: "", message: "",
     });
   }
 
   /** A picture larger than shown, at its own size. */
   async save() {
     try {
-      const { method, png } = await this.engine.ask("save");
+      const { png } = await this.engine.ask("save");
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([png], { type: "image/png" }));
-      link.download = `${method}.png`;
+      link.download = `${this.comparison.get("rows").at(-1).file}.png`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     } catch (error) {
@@ -150,6 +152,7 @@ class Studio {
   }
 
   showProgress(progress) {
+    this.comparison.push({ fetching: Boolean(progress) });
     const place = this.root.querySelector(".ip-fetching");
     if (place) place.hidden = !progress;
     if (!place || !progress) return;

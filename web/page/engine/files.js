@@ -27,7 +27,7 @@ class Files {
     } catch (error) { // of the browser's own, which names no file
       throw new Error(`${name} could not be fetched (${error.message}): are you offline? Try again, or reload the page`);
     } finally {
-      if (size) this.progress(name, 1, 0);
+      if (size) this.progress(name, size, size, true);
     }
   }
 
@@ -41,16 +41,16 @@ class Files {
       if (done) break;
       parts.push(value);
       loaded += value.length;
-      if (size) this.progress(name, loaded, Math.max(size, loaded));
+      if (size) this.progress(name, Math.min(size, loaded), size); // more, where a server has unpacked it
     }
     return new Uint8Array(await new Blob(parts).arrayBuffer());
   }
 
-  /** Of all that is being fetched now. */
-  progress(name, loaded, total) {
-    this.under.set(name, { loaded, total });
+  /** Of all that is being fetched now; what is done counts until everything is. */
+  progress(name, loaded, total, done = false) {
+    this.under.set(name, { loaded, total, done });
     const all = [...this.under.values()], sum = (key) => all.reduce((number, one) => number + one[key], 0);
-    const finished = all.every((one) => one.total === 0);
+    const finished = all.every((one) => one.done);
     if (finished) this.under.clear();
     this.onProgress(finished ? null : { loaded: sum("loaded"), total: sum("total") });
   }

@@ -6,7 +6,7 @@ const pause = () => new Promise((go) => setTimeout(go));
 /** A copy of an ImageData with the holes of a mask (its size) filled; stops early when `stale()`. */
 async function inpaint(photo, mask, network, stale = () => false) {
   const { width, height } = photo, { size } = network;
-  const filled = { width, height, data: photo.data.slice() };
+  const filled = { width, height, data: photo.data.slice(), grey: isGrey(photo) };
   const { map, boxes } = findHoles(mask, height, width, size >> 3);
   const tiles = boxes.flatMap((box, index) => {
     const tight = tighten(map, width, index + 1, box);

@@ -19,9 +19,9 @@ class Networks {
 
   async runtime() {
     const { script, wasm, bytes } = this.facts.runtime;
-    const ort = await import(this.files.address(script));
+    const [ort, binary] = await Promise.all([import(this.files.address(script)), this.files.bytes(wasm, bytes)]);
     ort.env.wasm.numThreads = 1; // more would need headers that not every server sends
-    ort.env.wasm.wasmBinary = await this.files.bytes(wasm, bytes);
+    ort.env.wasm.wasmBinary = binary;
     return ort;
   }
 

@@ -195,6 +195,12 @@ function look(photo, map, window, size) {
   return { image: scaled.slice(0, 3 * size * size), hidden };
 }
 
+/** Whether a photo has no colour anywhere; its fill shall have none either. */
+function isGrey({ data }) {
+  for (let at = 0; at < data.length; at += 4) if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) return false;
+  return true;
+}
+
 /** Put a filled window into the tile's part of the hole, in place: now known. */
 function paste(photo, map, tile, fill, size) {
   const { window, cell } = tile;
@@ -205,7 +211,9 @@ function paste(photo, map, tile, fill, size) {
       const place = y * photo.width + x;
       if (map[place] !== tile.number) continue;
       const from = (y - window.top) * wide + x - window.left;
-      for (let c = 0; c < 3; c++) photo.data[4 * place + c] = toByte(planes[c * tall * wide + from]);
+      const colour = [0, 1, 2].map((c) => planes[c * tall * wide + from]);
+      if (photo.grey) colour.fill((colour[0] + colour[1] + colour[2]) / 3);
+      for (let c = 0; c < 3; c++) photo.data[4 * place + c] = toByte(colour[c]);
       map[place] = 0;
     }
   }
