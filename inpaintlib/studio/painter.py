@@ -157,7 +157,7 @@ class Painter(anywidget.AnyWidget):
             raise ValueError(f"expected one image (1, C, H, W), got {len(image)}")
         height, width = view_size(*image.shape[2:])
         emptied = (height, width) != (self.height, self.width)
-        with self.hold_sync():
+        with self.hold_sync(), self.hold_trait_notifications():
             self._image = image.detach().float().cpu()
             self.source, self.number = source, number
             self.full_height, self.full_width = image.shape[2:]
