@@ -167,6 +167,8 @@ class Painter(anywidget.AnyWidget):
             self.picture = view(self._image)
 
     def _choose(self, source: str, number: int) -> None:
+        if source == UPLOAD:  # the last one again
+            return self._show(read_upload(*self.upload), UPLOAD)
         self._show(load_picture(source, number, size=self.size), source, number)
 
     @shown
