@@ -60,7 +60,7 @@ async function upload(page, file) {
     const size = (file.size / 1e6).toFixed(1);
     page.say(`${file.name}: the file has ${size} MB; expected at most ${largest / 1e6} MB: shrink it first`);
   } else {
-    page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()]);
+    page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()], `Reading ${file.name} …`);
   }
 }
 
