@@ -3,6 +3,7 @@
 const KEYS = { b: "brush", e: "eraser", r: "rectangle", l: "lasso", Delete: "clear", Backspace: "clear", "+": "in", "=": "in", "-": "out" };
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NOTCH = Math.log(1.2); // the most that one turn zooms; a pinch on a trackpad sends many small ones
+const MARGIN = 12; // pixels of the screen around the canvas where a stroke may begin
 const PEN_ERASER = 32; // the bit of PointerEvent.buttons
 
 function listen(page) {
@@ -60,7 +61,7 @@ async function upload(page, file) {
     const size = (file.size / 1e6).toFixed(1);
     page.say(`${file.name}: the file has ${size} MB; expected at most ${largest / 1e6} MB: shrink it first`);
   } else {
-    page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()]);
+    page.ask({ request: "upload", name: file.name }, [await file.arrayBuffer()], `Reading ${file.name} …`);
   }
 }
 
@@ -78,7 +79,9 @@ function savePicture(canvas, name) {
 
 function listenToPointers(page) {
   const { stage } = page;
-  stage.addEventListener("pointerdown", (event) => down(page, event));
+  page.root.addEventListener("pointerdown", (event) => {
+    if (event.target === stage || beside(page, event)) down(page, event);
+  });
   stage.addEventListener("pointermove", (event) => move(page, event));
   stage.addEventListener("pointerup", (event) => lift(page, event, () => page.finish()));
   stage.addEventListener("pointercancel", (event) => lift(page, event, () => page.drop()));
@@ -86,6 +89,13 @@ function listenToPointers(page) {
     page.over = null;
     page.drawCursor();
   });
+}
+
+/** Whether the mouse or a pen goes down just outside the picture, where nothing else is; a finger scrolls there. */
+function beside(page, { target, button, pointerType, clientX: x, clientY: y }) {
+  const { left, right, top, bottom } = page.find("view").getBoundingClientRect();
+  return button === 0 && pointerType !== "touch" && !target.closest("button, label, .ip-view") &&
+    x > left - MARGIN && x < right + MARGIN && y > top - MARGIN && y < bottom + MARGIN;
 }
 
 function pixelAt(page, event) {
@@ -105,7 +115,10 @@ function down(page, event) {
   page.pointers.set(event.pointerId, event);
   const erase = event.shiftKey || Boolean(event.buttons & PEN_ERASER);
   if (page.pointers.size > 1) page.drop();
-  else if (event.button !== 1) page.begin(pixelAt(page, event), erase);
+  else if (event.button !== 1) {
+    const { x, y } = pixelAt(page, event);
+    page.begin({ x: Math.min(page.width, Math.max(0, x)), y: Math.min(page.height, Math.max(0, y)) }, erase);
+  }
 }
 
 function move(page, event) {
@@ -191,6 +204,10 @@ function steer(page, [dx, dy], step) {
   movePen(page, { x: clip(x + dx * step, page.width), y: clip(y + dy * step, page.height) });
   if (page.state.start) page.extend(page.pen);
   page.redraw();
+  const view = page.find("view"); // zoomed in, it goes where the pen goes
+  const along = (first, at, length) => Math.min(at - length / 4, Math.max(at - (3 * length) / 4, first));
+  view.scrollLeft = along(view.scrollLeft, (page.pen.x / page.width) * view.scrollWidth, view.clientWidth);
+  view.scrollTop = along(view.scrollTop, (page.pen.y / page.height) * view.scrollHeight, view.clientHeight);
 }
 
 function setDownOrLift(page) {

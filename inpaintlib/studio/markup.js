@@ -26,6 +26,7 @@ const page = (sources, kinds) => `
     ${button("upload", "Open a picture of yours (or drop it on the canvas)")}
     <input class="ip-file" type="file" accept="image/*" hidden>
   </div>
+  <p class="ip-message" role="alert" hidden></p>
   <div class="ip-work">
     <div class="ip-tools" role="toolbar" aria-label="Painting tools" aria-orientation="vertical">
       ${Object.entries(TOOLS).map(([tool, label]) => button(tool, label)).join("")}
@@ -41,11 +42,12 @@ const page = (sources, kinds) => `
   <div class="ip-bar ip-below">
     <label>Brush <input class="ip-size" type="range" min="1" step="1"></label>
     <output class="ip-pixels"></output>
-    <span class="ip-hole">Hole <strong></strong></span>${button("save", "Save the mask as PNG (white = hole)")}
+    <div class="ip-end"><span class="ip-hole">Hole <strong></strong></span>
+      ${button("save", "Save the mask as PNG (white = hole)")}</div>
   </div>
   <details class="ip-draw"><summary>Draw a hole</summary>
     <div class="ip-kinds">${kinds.map((name) => `<button type="button" data-kind="${name}">${name}</button>`).join("")}</div>
     <div class="ip-bar"><label>Size <input class="ip-amount" type="range" min="0.05" max="0.95" step="0.05" value="0.5"></label>
       <label>Seed <input class="ip-seed" type="number" min="0" step="1" value="0"></label></div>
   </details>
-  <p class="ip-message" role="alert" hidden></p><p class="ip-status" role="status"></p>`;
+  <p class="ip-status" role="status"></p>`;

@@ -57,7 +57,7 @@ class Page {
       canvas.height = this.height;
     }
     this.find("cursor").setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    this.find("view").style.aspectRatio = `${this.width} / ${this.height}`;
+    this.find("view").style.setProperty("--ratio", this.width / this.height);
     const largest = Math.max(2, Math.floor(Math.min(this.width, this.height) / 2));
     this.find("size").max = largest;
     this.setSize(Math.round(largest / 5));
@@ -108,8 +108,12 @@ class Page {
     showMessage(this.find("message"), text);
   }
 
-  ask(content, buffers = []) {
+  /** A request; what is said meanwhile takes an older message's place, and the answer takes its. */
+  ask(content, buffers = [], meanwhile = "") {
+    this.say(meanwhile);
+    this.model.set("message", meanwhile);
     try {
+      this.model.save_changes();
       this.model.send(content, undefined, buffers);
     } catch {
       this.say(GONE);

@@ -157,7 +157,7 @@ class Painter(anywidget.AnyWidget):
             raise ValueError(f"expected one image (1, C, H, W), got {len(image)}")
         height, width = view_size(*image.shape[2:])
         emptied = (height, width) != (self.height, self.width)
-        with self.hold_sync():
+        with self.hold_sync(), self.hold_trait_notifications():
             self._image = image.detach().float().cpu()
             self.source, self.number = source, number
             self.full_height, self.full_width = image.shape[2:]
@@ -167,6 +167,8 @@ class Painter(anywidget.AnyWidget):
             self.picture = view(self._image)
 
     def _choose(self, source: str, number: int) -> None:
+        if source == UPLOAD:  # the last one again
+            return self._show(read_upload(*self.upload), UPLOAD)
         self._show(load_picture(source, number, size=self.size), source, number)
 
     @shown

@@ -62,6 +62,7 @@ class Studio(ipywidgets.HBox):
         self._lacks_networks = not models and set(logic.methods()) <= set(CLASSICAL)
         self._show(self._request()())
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
+        self.painter.observe(self._follow, ["source"])
         self.comparison.observe(self._changed, ["left", "right", "seed"])
         self.comparison.on_msg(self._asked)
 
@@ -77,6 +78,14 @@ class Studio(ipywidgets.HBox):
             seed=self.comparison.seed,
         )
         return lambda: [work(name) for name in names]
+
+    def _follow(self, change: Any) -> None:
+        """Pictures of another kind: the family's network that learned from such, if offered."""
+        given = (DRAWN, "")
+        was, now = ("-drawn" if s in given else "-celeba" for s in (change.old, change.new))
+        name = self.comparison.right.removesuffix(was) + now
+        if name in self.comparison.choices:
+            self.comparison.right = name
 
     def _changed(self, _change: object = None) -> Future[None] | None:
         """Ask for a new answer; the newest request wins."""

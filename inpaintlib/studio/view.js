@@ -23,7 +23,9 @@ function showPicture(image, bytes) {
   if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // the old one shows until the new is decoded
 }
 
+/** What went wrong, or plain news: what is being read or was saved. */
 function showMessage(paragraph, text) {
+  paragraph.role = /^(Reading|Saved:) /.test(text) ? "status" : "alert";
   paragraph.textContent = text;
   paragraph.hidden = !text;
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from painting import SIDE, clear, drag, same, stroke, tool
+from painting import BOX, SIDE, clear, drag, same, stroke, tool
 from PIL import Image
 from test_page_engine import pack, random, unpack
 
@@ -33,6 +33,7 @@ IDLE = "document.querySelector('.ip-comparison')?.dataset.working === ''"
 READY = f"""(right) => {IDLE}
   && document.querySelector('.ip-name-right').textContent === right
   && document.querySelector('.ip-under').naturalWidth > 0"""
+VIEW = "document.querySelector('.ip-view')"
 FILLS = "performance.getEntriesByName('filled').length"
 
 
@@ -299,14 +300,81 @@ def test_an_upload_is_filled_at_its_own_size(page, height, width):
     filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
 
 
+@pytest.mark.parametrize(("height", "width"), [(511, 37), (600, 300), (37, 511)])
+def test_a_tall_picture_is_seen_whole_and_so_is_a_flat_one(page, height, width):
+    filled_after(page, lambda: upload(page, "odd.png", np.zeros((height, width, 3), np.uint8)))
+    shown = page.evaluate(BOX)[2:]
+    assert shown[1] <= 0.75 * 1000
+    assert shown[0] / shown[1] == pytest.approx(width / height, rel=0.1)  # the box is in pixels
+    view = "(({ clientWidth, clientHeight }) => [clientWidth, clientHeight])"
+    assert shown == pytest.approx(page.evaluate(f"{view}({VIEW})"), abs=1)
+    filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
+
+
+def test_the_upload_comes_back_when_it_is_chosen_again(page):
+    filled_after(page, lambda: upload(page, "wide.png", np.zeros((30, 40, 3), np.uint8)))
+    filled_after(page, lambda: page.select_option(".ip-source", "cat"))
+    filled_after(page, lambda: page.select_option(".ip-source", "upload"))
+    assert page.locator(".ip-painter .ip-message").is_hidden()
+    assert page.evaluate("document.querySelector('.ip-picture').width") == 40
+    filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
+
+
+def test_a_rectangle_may_begin_beside_the_picture_and_in_its_round_corner(page):
+    left, top, width, height = page.evaluate(BOX)
+    tool(page, "rectangle")
+    for x, y in [(1, 1), (-8, height / 4), (width / 4, height + 8), (width + 8, height / 2)]:
+        filled_after(page, lambda: clear(page))
+        page.mouse.move(left + x, top + y)
+        page.mouse.down()
+        page.mouse.move(left + 0.6 * width, top + 0.7 * height)
+        filled_after(page, page.mouse.up)
+        assert float(page.inner_text(".ip-hole strong").rstrip(" %")) > 5, (x, y)
+    filled_after(page, lambda: clear(page))
+    tool(page, "brush")
+
+
+def test_zoomed_in_the_picture_follows_the_keyboard_s_pen(page):
+    page.locator(".ip-stage").focus()
+    for key in ("+", "+", "+", *["Shift+ArrowRight"] * 7, *["Shift+ArrowUp"] * 7):
+        page.keyboard.press(key)
+    inside = f"""() => {{
+      const pen = document.querySelector('.ip-cursor circle').getBoundingClientRect();
+      const {{ left, right, top, bottom }} = {VIEW}.getBoundingClientRect();
+      return left < pen.left && pen.right < right && top < pen.top && pen.bottom < bottom;
+    }}"""
+    assert page.evaluate(inside)
+    page.keyboard.press("0")
+
+
+@pytest.mark.parametrize("width", [1160, 1440, 390])
+def test_what_is_under_the_canvas_is_one_line(page, width):
+    page.set_viewport_size({"width": width, "height": 1000})
+    filled_after(page, lambda: upload(page, "large.png", np.zeros((1000, 1000, 3), np.uint8)))
+    tops = "[...document.querySelectorAll('.ip-below > *')].map((e) => e.getBoundingClientRect())"
+    middles = page.evaluate(f"{tops}.map(({{ top, bottom }}) => (top + bottom) / 2)")
+    assert np.ptp(middles) < 4
+    filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))
+    page.set_viewport_size({"width": 1440, "height": 1000})
+
+
 def test_what_is_no_picture_is_explained(page):
     message = page.locator(".ip-painter .ip-message")
+    page.evaluate("""() => {
+      const message = document.querySelector('.ip-painter .ip-message');
+      window.said = [];
+      new MutationObserver(() => said.push([message.role, message.textContent]))
+        .observe(message, { childList: true });
+    }""")
     for name, content, complaint in [
         ("notes.txt", b"no picture", "this is no picture"),
         ("dot.png", np.zeros((1, 1, 3), np.uint8), "1×1 pixels"),
     ]:
         upload(page, name, content)
         page.locator(".ip-painter .ip-message", has_text=complaint).wait_for()
+    assert page.evaluate("said.slice(-2)")[0] == ["status", "Reading dot.png …"]
+    assert page.evaluate("said.slice(-1)")[0][0] == "alert"
+    assert message.bounding_box()["y"] < page.evaluate(BOX)[1]  # in sight, however tall the picture
     filled_after(page, lambda: page.select_option(".ip-source", "cat"))
     assert message.is_hidden()
     filled_after(page, lambda: page.select_option(".ip-source", "drawn faces"))

@@ -211,6 +211,16 @@ def test_every_control_has_a_name_and_nothing_failed_on_the_page(studio):
     assert studio.errors == []
 
 
+def test_what_is_saved_is_no_alarm_and_tools_have_no_boxes(studio, kernel):
+    kernel("studio.comparison.message = 'Saved: face-filled.png'")
+    message = studio.locator(".ip-comparison .ip-message")
+    message.get_by_text("Saved").wait_for()
+    assert message.get_attribute("role") == "status"
+    kernel("studio.comparison.message = ''")
+    border = "getComputedStyle(document.querySelector('[data-do=eraser]')).borderTopColor"
+    assert studio.evaluate(border) == "rgba(0, 0, 0, 0)"
+
+
 def test_the_same_studio_through_voila(browser, voila):
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.set_default_timeout(90_000)

@@ -194,6 +194,16 @@ def test_an_upload_becomes_the_picture(painter):
     assert painter.image[0, 2].mean() > 0.9
 
 
+def test_the_upload_comes_back_when_it_is_chosen_again(painter):
+    ask(painter, {"request": "upload", "name": "wide.png"}, picture_file(30, 20))
+    before = painter.picture
+    ask(painter, {"request": "upload", "name": "odd.png"}, b"no picture")
+    ask(painter, {"request": "picture", "source": "cat", "number": 0})
+    ask(painter, {"request": "picture", "source": "upload", "number": 0})
+    assert (painter.source, painter.message) == ("upload", "")
+    assert painter.picture == before
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [

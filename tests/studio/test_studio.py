@@ -36,6 +36,7 @@ NETWORKS = {
     "blind-drawn": "blind",
     "gan-drawn": "gan",
 }
+BLANK = torch.zeros(1, 3, 8, 8)
 
 
 @pytest.fixture(autouse=True)
@@ -223,6 +224,36 @@ def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
     wait(studio)
     known = (studio.painter.mask == 0).expand(1, 3, 128, 128)
     assert torch.equal(studio.answers[-1].picture[known], load_picture("cat")[known])
+
+
+def test_pictures_of_another_kind_bring_the_network_that_learned_from_such(monkeypatch):
+    pairs = ["unet-drawn", "unet-celeba", "glcic-drawn", "glcic-celeba", "blind-drawn"]
+    monkeypatch.setattr(shipped, "available", lambda: pairs)
+    monkeypatch.setattr(
+        Studio, "_request", lambda studio: lambda: [fill("original", BLANK, BLANK)] * 2
+    )
+    studio = Studio()
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(file, "PNG")
+
+    def after(source):
+        asked = {"request": "picture", "source": source, "number": 0}
+        if source == "upload":
+            asked = {"request": "upload", "name": "a.png"}
+        studio.painter._asked(studio.painter, asked, [file.getvalue()])
+        assert studio.painter.source == source
+        return studio.comparison.right
+
+    studio.comparison.right = "unet-drawn"
+    assert [after(source) for source in ("astronaut", "drawn faces")] == [
+        "unet-celeba",
+        "unet-drawn",
+    ]
+    assert after("upload") == "unet-celeba"
+    studio.comparison.right = "glcic-drawn"  # the reader's own choice
+    assert [after("cat"), after("drawn faces")] == ["glcic-drawn", "glcic-drawn"]
+    studio.comparison.right = "blind-drawn"  # there is no other
+    assert after("cat") == "blind-drawn"
 
 
 def test_many_strokes_in_a_row_end_with_the_answer_to_the_last():

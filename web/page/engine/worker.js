@@ -4,6 +4,7 @@
 const ORIGINAL = "original";
 let files, networks, facts, colours;
 let photo = null, known = true; // the picture, and whether what it shows in a hole is the truth
+let uploaded = null; // name and content of the last upload
 let saved = null; // the right answer, its picture at its own size
 let newest = 0;
 
@@ -18,6 +19,7 @@ const answers = {
 
   async picture({ source, number }) {
     const names = facts.pictures[source];
+    if (!names) return answers.upload(uploaded); // chosen in the menu again
     photo = await decode(await files.bytes(names[number % names.length]), source);
     known = true;
     return { ...(await shown()), number: number % names.length };
@@ -26,6 +28,7 @@ const answers = {
   async upload({ name, content }) {
     photo = await decode(content, name);
     known = false;
+    uploaded = { name, content };
     return { ...(await shown()), number: 0 };
   },
 
