@@ -198,7 +198,7 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="so many different fills of each photo, as OUT-1, OUT-2, … (1)",
     )
     add("--overwrite", action="store_true", help="replace what was filled before")
-    add("-o", "--out", type=Path, metavar="OUT", help="new picture, or folder (PHOTO-filled)")
+    add("-o", "--out", metavar="OUT", help="new picture, or FOLDER/ (PHOTO-filled)")
     fill.set_defaults(run=_fill)
 
 
