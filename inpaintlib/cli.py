@@ -259,7 +259,8 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate = commands.add_parser("evaluate", help="compare systems on the same holes")
     add = evaluate.add_argument
     add("--models", nargs="+", metavar="NAME|FILE", help="fills, weights, 'NAME blended' (all)")
-    add("--masks", nargs="+", metavar="KIND", help="square, centre, free-form, half, bands (all)")
+    kinds = "square, centre, free-form, half; beside them bands such as '10-20 %%' (all)"
+    add("--masks", nargs="+", metavar="KIND", help=kinds)
     add("--data", type=Path, metavar="DIR", help="faces; else as in the lessons, see doctor")
     add("--limit", type=int, default=102, metavar="N", help="validation pictures (102)")
     add("--downloaded", action="store_true", help="LPIPS and FID too: fetches 340 MB once")
