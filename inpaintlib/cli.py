@@ -198,7 +198,7 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="so many different fills of each photo, as OUT-1, OUT-2, … (1)",
     )
     add("--overwrite", action="store_true", help="replace what was filled before")
-    add("-o", "--out", type=Path, metavar="OUT", help="new picture, or folder (PHOTO-filled)")
+    add("-o", "--out", metavar="OUT", help="new picture, or FOLDER/ (PHOTO-filled)")
     fill.set_defaults(run=_fill)
 
 
@@ -259,7 +259,8 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate = commands.add_parser("evaluate", help="compare systems on the same holes")
     add = evaluate.add_argument
     add("--models", nargs="+", metavar="NAME|FILE", help="fills, weights, 'NAME blended' (all)")
-    add("--masks", nargs="+", metavar="KIND", help="square, centre, free-form, half, bands (all)")
+    kinds = "square, centre, free-form, half; beside them bands such as '10-20 %%' (all)"
+    add("--masks", nargs="+", metavar="KIND", help=kinds)
     add("--data", type=Path, metavar="DIR", help="faces; else as in the lessons, see doctor")
     add("--limit", type=int, default=102, metavar="N", help="validation pictures (102)")
     add("--downloaded", action="store_true", help="LPIPS and FID too: fetches 340 MB once")

@@ -1,5 +1,6 @@
 """The command line: statuses, one-line errors, and what doctor reports."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inpaintlib import cli, data, doctor
+from inpaintlib.measure.comparison import BAND_HOLES, HOLES
 from inpaintlib.photos import shipped
 
 
@@ -94,6 +96,16 @@ def test_an_expected_error_is_one_line(
     monkeypatch.setattr(data, "download_celeba", fail)
     assert cli.main(["download", "celeba"]) == 2
     assert capsys.readouterr().err == f"inpaintlib: {error}\n"
+
+
+def test_the_holes_that_help_names_are_those_that_evaluate_takes(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit):
+        cli.main(["evaluate", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"{', '.join(HOLES)}; " in shown
+    named = set(re.findall(r"'([^']* %)'", shown))
+    assert named
+    assert named <= set(BAND_HOLES)
 
 
 def test_runs_as_a_module():

@@ -57,10 +57,10 @@ def load_faces(
         limit: at most so many, from the start of the split.
         large: for long trainings, the larger training set, without attributes where some pictures
             have none: more drawn faces, or CelebA's pictures and behind them those of a folder
-            `celeba_half` beside it. Other splits, and any other folder, stay as they are.
+            `celeba_half` beside it. Other splits stay as they are.
 
     Raises:
-        ValueError: no such folder, no picture in `root`, more than 1 % of them unreadable.
+        ValueError: no such folder, no picture in `root`, too many unreadable; `large` of own ones.
     """
     check_request(split, size, limit)
     place = find_faces(root)
@@ -68,6 +68,8 @@ def load_faces(
     if isinstance(place, CelebA):
         faces = _load_celeba(place, split, size, limit)
         return _with_half_size(faces, place.half, size, limit) if large else faces
+    if place is not None and large:
+        raise ValueError(f"--large is for drawn faces and CelebA, not for {place}")
     if place is not None:
         return load_folder(place, size=size, split=split, limit=limit)
     pictures = DRAWN["large" if large else split][:limit]

@@ -36,7 +36,7 @@ def load_folder(
         limit: at most so many, from the start of the split.
 
     Raises:
-        ValueError: no such folder, no picture in it, more than 1 % unreadable.
+        ValueError: no such folder, no picture in it; unreadable are all, or two and over 1 %.
     """
     check_request(split or SPLITS[0], size, limit)
     place = existing_folder(folder)
@@ -86,19 +86,18 @@ def load_pictures(
         The "images", "names" and "skipped" of an `ImageSet`; `part` is their name in the cache.
     """
     names = names[:limit]
+    kind = {"train": "training ", "all": ""}.get(part, f"{part} ")
+    looked_at = f"of the {len(names)} {kind}pictures in {folder}"
     part = part if limit is None else f"{part}-{limit}"
     stamps = [(name, *_stamp(folder / name)) for name in names]
     images, info = cached(
         f"pictures-{size}-{part}-{fingerprint(str(folder))}",
         fingerprint(stamps, source_code(pictures)),
-        lambda: _decode(folder, names, size),
+        lambda: _decode(folder, names, size, looked_at),
     )
-    if info["skipped"]:
-        warnings.warn(
-            f"skipped {len(info['skipped'])} of {len(names)} unreadable files in {folder}: "
-            f"{', '.join(info['skipped'][:5])}",
-            stacklevel=3,
-        )
+    if skipped := info["skipped"]:
+        text = f"left out {len(skipped)} {looked_at}, which cannot be read: "
+        warnings.warn(text + ", ".join(skipped[:5]), stacklevel=3)
     return {"images": torch.from_numpy(images), **info}
 
 
@@ -111,7 +110,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _decode(folder: Path, names: list[str], size: int) -> Entry:
+def _decode(folder: Path, names: list[str], size: int, looked_at: str) -> Entry:
     """Decode with several threads: Pillow lets go of Python's lock while it works."""
     images = np.empty((len(names), 3, size, size), np.uint8)
 
@@ -137,12 +136,9 @@ def _decode(folder: Path, names: list[str], size: int) -> Entry:
             disable=len(names) <= 500,
         )
     bad = {name: reason for name, reason in zip(names, reasons, strict=True) if reason}
-    if len(bad) * 100 > len(names):
+    if len(bad) > max(1, len(names) // 100) or len(bad) == len(names):
         first = [f"{name} ({reason})" for name, reason in bad.items()][:5]
-        raise ValueError(
-            f"{len(bad)} of {len(names)} files in {folder} cannot be read, more than 1 %: "
-            f"{', '.join(first)}"
-        )
+        raise ValueError(f"{len(bad)} {looked_at} cannot be read: {', '.join(first)}")
     kept = [name for name in names if name not in bad]
     images = images[[not reason for reason in reasons]] if bad else images
     return images, {"names": kept, "skipped": list(bad)}

@@ -17,7 +17,11 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may write it too
     try:
+        part.touch()
+        mode = part.stat().st_mode  # any new file's here; safetensors' is for its owner alone
         write(part)
+        if part.stat().st_mode != mode:
+            part.chmod(mode)
         os.replace(part, path)
     except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
         raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error

@@ -39,7 +39,7 @@ class Job:
 def plan(
     photos: Sequence[Path],
     mask: str | None,
-    out: Path | None,
+    out: str | Path | None,
     *,
     overwrite: bool = False,
     variants: int = 1,
@@ -49,7 +49,7 @@ def plan(
     Args:
         photos: files, or folders whose pictures are taken.
         mask: a file for all of them, a folder with a mask of each photo's name, or "alpha".
-        out: a file for one photo, else a folder; None writes PHOTO-filled beside each.
+        out: a file for one photo, else FOLDER or FOLDER/; None writes PHOTO-filled beside each.
         overwrite: whether files that are there may be replaced.
         variants: fills of each photo; from 2 on their files' names end in -1, -2, …
 
@@ -108,12 +108,13 @@ def _mask_of(photo: Path, mask: str) -> Path | str:
     return folder / f"{photo.stem}.png"  # which is missing, and said to be when its turn comes
 
 
-def _out_of(photo: Path, out: Path | None, single: bool) -> Path:
+def _out_of(photo: Path, out: str | Path | None, single: bool) -> Path:
     if out is None:
         return photo.with_stem(f"{photo.stem}-filled")
-    if single and not out.is_dir() and (out.suffix or not out.exists()):
+    folder, out = str(out).endswith(("/", "\\")) or Path(out).is_dir(), Path(out)
+    if single and not folder and (out.suffix or not out.exists()):
         return out
-    if out.suffix and not out.is_dir():
+    if out.suffix and not folder:
         raise ValueError(f"{out}: expected a folder for several photos, with -o")
     return out / photo.name
 

@@ -56,12 +56,14 @@ def convert(source: str | Path, out: str | Path) -> str:
         The family's name.
 
     Raises:
-        ValueError: the file cannot be read, is neither of them, or does not fit.
+        ValueError: the file cannot be read, is neither of them, or does not fit; `out` is there.
         OSError: `out` cannot be written.
     """
     path = Path(source)
     if Path(out).suffix != ".safetensors":
         raise ValueError(f"{out}: expected a name that ends in .safetensors")
+    if Path(out).exists():
+        raise ValueError(f"{out}: is there already: choose another name, or delete it first")
     tensors = read_tensors(path)
     if "stage1.conv1.conv.weight" in tensors:
         name, model = "deepfill", deepfill(tensors, path)
@@ -100,10 +102,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a pickle raises almost anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path}: cannot be read as a PyTorch checkpoint ({reason})") from error
+        got = "got another, or one that holds more than tensors"
+        if isinstance(error, OSError | RuntimeError):  # others advise to let the file run code
+            got = str(error).partition("\n")[0]
+        wanted = f"{path}: expected a PyTorch checkpoint or safetensors file"
+        raise ValueError(f"{wanted}: {got}") from error
     if isinstance(found, Mapping) and isinstance(found.get("G"), Mapping):
         found = found["G"]
+    if isinstance(found, Mapping) and {"family", "optimizers"} <= found.keys():
+        raise ValueError(f"{path}: a run's state: the weights are in its weights.safetensors")
     if not isinstance(found, Mapping):
         raise ValueError(f"{path}: expected tensors by name, got {type(found).__name__}")
     # DataParallel puts "module." before every name.

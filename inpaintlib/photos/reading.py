@@ -229,14 +229,14 @@ def read_mask(mask: Mask, hole: str, pixels: np.ndarray) -> np.ndarray:
         name, what = picture_name(mask, "the mask"), hole
     (height, width), size = hidden.shape, pixels.shape[:2]
     if (height, width) != size:
-        raise ValueError(
-            f"{name}: the mask has {width}×{height} pixels and the photo {size[1]}×{size[0]}"
-        )
+        turned = ", turned as its EXIF orientation may ask" if (width, height) == size else ""
+        sides = f"{width}×{height} pixels and the photo {size[1]}×{size[0]}"
+        raise ValueError(f"{name}: the mask has {sides}{turned}")
     share = float(hidden.mean())
     if share in (0, 1):
-        found = "is one single hole" if share else "has no hole"
+        found, missing = ("is one single hole", "fill from") if share else ("has no hole", "fill")
         raise ValueError(
-            f"{name}: the mask {found} if its holes are {what}: there is nothing to fill from"
+            f"{name}: the mask {found} if its holes are {what}: there is nothing to {missing}"
         )
     if share > 0.5:
         warnings.warn(

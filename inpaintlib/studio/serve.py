@@ -29,6 +29,8 @@ def serve(
         theme: "light" or "dark".
         models: files of weights, offered beside the course's own methods.
     """
+    if not 0 < port < 65536:
+        raise ValueError(f"expected a port from 1 to 65535, got {port}")
     if importlib.util.find_spec("voila") is None:
         raise ImportError("the studio needs Voilà: pip install 'inpaintlib[app]'")
     from voila.app import Voila  # an extra

@@ -69,7 +69,8 @@ def launch(
             f"{preset.config.batch_size}: try --batch {len(pictures.training)}"
         )
     facts = settings.facts(pictures)
-    say(f"{settings.family} · {preset.config.steps:,} steps · {pictures.training}")
+    split = f"{pictures.training} · {len(pictures.validation):,} to validate"
+    say(f"{settings.family} · {preset.config.steps:,} steps · {split}")
     model = make_model(settings, pictures, fresh=not folder.state.exists())
     model = prepare(model, place)
     if not resume:

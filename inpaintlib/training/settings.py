@@ -94,4 +94,5 @@ def check_same(stored: Mapping[str, Any], facts: Mapping[str, Any], where: Path)
     for name, value in facts.items():
         if name not in ("folder", "masks", "version") and value != stored.get(name):
             before, now = (str(v) for v in (stored.get(name), value))
-            raise ValueError(f"{where} began with {name} {before}, not {now}")
+            on = f": to train on, --start-from {where / 'state.pt'} --out NEW" * (name == "steps")
+            raise ValueError(f"{where} began with {name} {before}, not {now}{on}")

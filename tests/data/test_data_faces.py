@@ -107,6 +107,13 @@ def test_a_large_training_set_has_the_half_size_pictures_behind_the_others(celeb
         assert load_faces(root=celeba, large=True, limit=limit).names[-1] == f"{last:06}.jpg"
 
 
+def test_an_own_folder_has_no_large_training_set(tmp_path):
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=rf"--large is for .*, not for .*{tmp_path.name}"):
+        load_faces(root=tmp_path, large=True)
+    assert len(load_faces("validation", root=tmp_path, large=True)) == 1, "as it is"
+
+
 def test_a_table_that_lacks_a_picture_is_named(celeba):
     kaggle(celeba / "celeba")
     table = celeba / "celeba" / "list_attr_celeba.csv"

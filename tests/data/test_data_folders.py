@@ -51,7 +51,7 @@ def test_a_broken_file_is_skipped_named_and_moves_no_split(tmp_path):
     folder = fill(tmp_path / "many", 120)
     (folder / "0005.png").write_bytes((folder / "0005.png").read_bytes()[:40])
     for _ in ("decoded", "cached"):
-        with pytest.warns(UserWarning, match=r"skipped 1 of 120 unreadable .*0005\.png"):
+        with pytest.warns(UserWarning, match=r"left out 1 of the 120 pictures .*0005\.png"):
             image_set = load_folder(folder, size=8)
         assert image_set.skipped == ["0005.png"]
         assert values(image_set) == [value for value in range(120) if value != 5]
@@ -78,13 +78,29 @@ def broken_jpeg(path: Path) -> None:
 )
 def test_too_many_broken_files_stop(album, make, reason):
     make(album / "bad.jpg")
-    with pytest.raises(ValueError, match=rf"1 of 21 files .*more than 1 %: bad\.jpg \(.*{reason}"):
+    with pytest.warns(UserWarning, match=r"left out 1 of the 21 pictures in .*bad\.jpg"):
+        assert load_folder(album, size=8).skipped == ["bad.jpg"], "one is no reason to stop"
+    (album / "0007.png").write_bytes(b"")
+    found = rf"2 of the 21 pictures in .*: 0007\.png \(.*, bad\.jpg \(.*{reason}"
+    with pytest.raises(ValueError, match=found):
         load_folder(album, size=8)
+
+
+def test_broken_files_are_counted_among_those_that_were_looked_at(tmp_path):
+    folder = fill(tmp_path / "few", 10)
+    (folder / "0003.png").write_bytes(b"")
+    (folder / "0009.png").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"left out 1 of the 8 training pictures .*: 0003\.png"):
+        assert len(load_folder(folder, size=8, split="train")) == 7
+    assert len(load_folder(folder, size=8, split="validation")) == 1
+    with pytest.raises(ValueError, match=r"1 of the 1 test pictures in .* cannot be read: 0009"):
+        load_folder(folder, size=8, split="test")
 
 
 def test_a_picture_too_large_for_memory_is_named(album, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
-    Image.new("RGB", (20, 18)).save(album / "poster.png")
+    for name in ("banner.png", "poster.png"):
+        Image.new("RGB", (20, 18)).save(album / name)
     with pytest.raises(ValueError, match=r"poster\.png \(Image size \(360 pixels\) exceeds limit"):
         load_folder(album, size=8)
 

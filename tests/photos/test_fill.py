@@ -44,6 +44,24 @@ def test_fill_writes_beside_the_photo(folder: Path, capsys: pytest.CaptureFixtur
     ]
 
 
+def test_a_mask_painted_on_a_photo_that_was_not_turned_is_explained(
+    folder: Path, capsys: pytest.CaptureFixture
+):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(gradient(WIDTH, HEIGHT)).save(folder / "photo.jpg", exif=exif)
+    Image.fromarray(MASK.T).save(folder / "mask.png")
+    assert run(folder, "photo.jpg") == 2
+    said = f"{HEIGHT}×{WIDTH} pixels and the photo {WIDTH}×{HEIGHT}, turned as its EXIF orientation"
+    assert said in capsys.readouterr().err
+
+
+def test_a_slash_at_the_end_is_a_new_folder(folder: Path):
+    for name in ("new/", "new.folder/"):
+        assert run(folder, "photo.png", "-o", f"{folder}/{name}") == 0
+        assert (folder / name / "photo.png").is_file()
+
+
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp", ".jpg", ".JPEG"])
 def test_the_suffix_decides_the_format(folder: Path, suffix: str):
     out = folder / "new" / f"out{suffix}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -257,12 +258,14 @@ def test_wrong_files_get_one_line(tmp_path: Path, capsys: pytest.CaptureFixture)
     wide = states | {"stage1.conv1.conv.weight": torch.zeros(64, 5, 5, 5)}
     tensorflow = {"stage1.conv1.weight": torch.zeros(1)}
     (tmp_path / "text.pth").write_text("text")
+    Image.new("RGB", (64, 64)).save(tmp_path / "photo.jpg")
     cases = {
         "short": (short, "does not fit: 4 tensors .* stage1.conv_bn7.conv.bias"),
         "wide": (wide, "does not fit: 1 tensors .* stage1.conv1.conv.weight"),
         "tf": (tensorflow, "TensorFlow's padding"),
         "other": ({"a.weight": torch.zeros(1)}, "expected DeepFillV2 .* or GLCIC .* a.weight"),
         "list": ([1, 2], "expected tensors by name, got list"),
+        "run": ({"family": {}, "optimizers": {}}, "a run's state: .* in its weights.safetensors"),
         "glcic": (glcic_states(), "config.json: expected GLCIC's settings"),
     }
     for name, (content, _) in cases.items():
@@ -271,11 +274,18 @@ def test_wrong_files_get_one_line(tmp_path: Path, capsys: pytest.CaptureFixture)
         with pytest.raises(ValueError, match=message):
             published.convert(tmp_path / f"{name}.pth", tmp_path / "o.safetensors")
     out = str(tmp_path / "o.safetensors")
-    assert cli.main(["convert", str(tmp_path / "text.pth"), "-o", out]) == 2
-    assert "text.pth: cannot be read as a PyTorch checkpoint" in capsys.readouterr().err
+    for name in ("text.pth", "photo.jpg"):
+        assert cli.main(["convert", str(tmp_path / name), "-o", out]) == 2
+        error = capsys.readouterr().err
+        assert f"{name}: expected a PyTorch checkpoint or safetensors file: got another" in error
+        assert error.count("\n") == 1
     assert cli.main(["convert", str(tmp_path / "short.pth"), "-o", str(tmp_path / "o.pth")]) == 2
     assert "ends in .safetensors" in capsys.readouterr().err
     assert not (tmp_path / "o.safetensors").exists()
+    (tmp_path / "o.safetensors").write_text("precious")
+    assert cli.main(["convert", str(tmp_path / "short.pth"), "-o", out]) == 2
+    assert "is there already: choose another name, or delete it first" in capsys.readouterr().err
+    assert (tmp_path / "o.safetensors").read_text() == "precious"
 
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path):
@@ -284,6 +294,6 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path):
             return (Path.touch, (tmp_path / "executed",))
 
     saved(tmp_path, {"G": Trap()}, "trap.pth")
-    with pytest.raises(ValueError, match=r"trap\.pth: cannot be read"):
+    with pytest.raises(ValueError, match=r"trap\.pth: expected .* that holds more than tensors$"):
         published.convert(tmp_path / "trap.pth", tmp_path / "o.safetensors")
     assert not (tmp_path / "executed").exists()

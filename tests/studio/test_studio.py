@@ -330,6 +330,13 @@ def test_without_voila_the_command_says_what_to_install(monkeypatch, capsys):
     assert "pip install 'inpaintlib[app]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_a_port_that_no_page_can_have_is_refused(port, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # whatever is installed
+    assert cli.main(["studio", "--port", port]) == 2
+    assert f"expected a port from 1 to 65535, got {port}" in capsys.readouterr().err
+
+
 def test_a_large_photo_is_filled_and_saved_at_its_own_size(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     facts = Image.Exif()

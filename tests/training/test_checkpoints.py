@@ -1,5 +1,7 @@
 """Files that are whole or absent, and clear words for those that do not fit."""
 
+import os
+import stat
 from dataclasses import replace
 
 import pytest
@@ -29,6 +31,16 @@ def test_weights_come_back_in_half_precision_with_their_card(tmp_path):
     torch.testing.assert_close(target.running_mean, source.running_mean, rtol=1e-3, atol=1e-4)
     assert target.num_batches_tracked == 1
     assert [file.name for file in path.parent.iterdir()] == ["weights.safetensors"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no modes of files")
+def test_weights_are_as_readable_as_any_other_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        save_weights(tmp_path / "weights.safetensors", nn.Linear(2, 3), card={})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "weights.safetensors").stat().st_mode) == 0o640
 
 
 def test_values_beyond_half_precision_are_kept(tmp_path):

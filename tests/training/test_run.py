@@ -106,7 +106,9 @@ def test_a_run_writes_all_that_it_promises(tmp_path, capsys):
     assert "folder" not in card
     with Image.open(out / "previews" / "step_000006.png") as sheet:
         assert sheet.size == (8 * 20 + 4, 3 * 20 + 4)
-    assert capsys.readouterr().out.splitlines()[-1].startswith("6 steps, ")
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("12 images · 16×16 · free · 12 to validate")
+    assert last.startswith("6 steps, ")
 
 
 @pytest.mark.parametrize("family", ["gan", "context-encoder", "blind"])
@@ -188,7 +190,10 @@ def test_resuming_otherwise_is_refused(family, wish, complaint, tmp_path, monkey
     at_step(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGTERM))
     assert train(tmp_path) == 143
     assert train(tmp_path, family, "--resume", *wish) == 2
-    assert capsys.readouterr().err == f"inpaintlib: {tmp_path} began with {complaint}\n"
+    error = capsys.readouterr().err
+    assert error.startswith(f"inpaintlib: {tmp_path} began with {complaint}")
+    assert error.count("\n") == 1
+    assert ("--steps" in wish) == (f"--start-from {tmp_path / 'state.pt'} --out NEW" in error)
 
 
 def test_a_run_goes_on_with_its_own_masks_wherever_they_are_now(tmp_path, capsys):
