@@ -108,9 +108,9 @@ lead = torch.sub(*[metrics.psnr(x, look.image, look.mask) for x in (pasted, smoo
 print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {lead[-1]:+.1f} dB")
 
 # %% [markdown]
-# In our run DeepFill is ahead on five of six faces (four are drawn), most on the first, by 8 dB: the formula smears
-# eye and hair, the network draws both. On the last, a bald head, the formula wins by 0.8 dB: skin is smooth, and the
-# network's eye, though there is one, has a wrong colour. Most of this hole is plain skin and background,
+# In our run DeepFill is ahead on five of six faces (four are drawn), most on the first, by 9 dB: the formula smears
+# eye and hair, the network draws both. On the last, a bald head, the formula wins by 0.9 dB: skin is smooth, and the
+# network's eye, though there is one, is not the true one. Most of this hole is plain skin and background,
 # where smoothness is a good guess.
 #
 # ## 3 · Free-form holes, and a drift
@@ -629,7 +629,7 @@ print(f"refined over coarse: {gain['mean']:+.2f} dB ({gain['low']:+.2f} to {gain
 # %% [markdown]
 # **What to see.** The coarse fill puts things in their place, but blurred, and with wrong tones in the background.
 # The change (grey: none) is half broad tint, half thin lines: tones corrected, edges drawn. In PSNR two of these four
-# faces lose a little; over 60 faces the second stage gains 0.65 dB on average. In brackets stands a 95 % interval for
+# faces lose a little; over 60 faces the second stage gains 0.8 dB on average. In brackets stands a 95 % interval for
 # the mean over faces, of the differences face by face (lesson 8): if it contains 0, chance alone may have made the
 # difference.
 
@@ -822,8 +822,8 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# (Each light covers 3 × 3 places, to be seen.) Does the answer depend on who asks? On most faces little: on four of six
-# more than 60 % of the places look most at the same spot, on the other two a third do. One is tempted all the same to
+# (Each light covers 3 × 3 places, to be seen.) Does the answer depend on who asks? On three of six faces little:
+# there 73 % to 94 % of the places look most at the same spot, on the other three 34 % to 56 %. One is tempted all the same to
 # write "the network has learned to attend to related regions". Ask the one question that matters: **what happens
 # without?**
 
@@ -847,8 +847,8 @@ largest = change.abs().max().item() * 127.5
 print(f"switched off, no pixel changes by more than {largest:.1f} of 255 levels")
 
 # %% [markdown]
-# Read the printed lines. The layer adds 6 % to its features, and that hardly reaches the picture: no pixel changes by
-# more than 20 of 255 levels, and over 60 faces it is worth −0.02 dB, with 0 inside the interval. The maps come from
+# Read the printed lines. The layer adds 7 % to its features, and that hardly reaches the picture: no pixel changes by
+# more than 36 of 255 levels, and over 60 faces it is worth −0.05 dB: without it the fills are even nearer. The maps come from
 # features that the *convolutions* made; their dot products have bright places even if attention has learned nothing.
 # An attention map shows what a layer *would* gather. Whether it matters, only an **ablation** shows: take it out,
 # measure again.
