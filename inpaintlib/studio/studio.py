@@ -151,7 +151,10 @@ class Studio(ipywidgets.HBox):
         return out
 
     def _fail(self, message: str) -> None:
-        self.comparison.working, self.comparison.message = "", message
+        it = self.comparison  # no older answer stands there as if it were this one
+        with it.hold_sync():
+            it.left_picture = it.right_picture = it.errors = b""
+            it.rows, it.working, it.message = [], "", message
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict, dict]:
         pictures = torch.cat([self.painter.static_picture(), self.answers[-1].picture], dim=3)

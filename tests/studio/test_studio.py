@@ -284,9 +284,11 @@ def test_an_impossible_hole_is_explained_and_the_next_one_works():
     wait(studio)
     assert "all hole" in studio.comparison.message
     assert studio.comparison.working == ""
+    assert (studio.comparison.right_picture, studio.comparison.rows) == (b"", [])
     studio.painter.mask = np.eye(128)
     wait(studio)
     assert studio.comparison.message == ""
+    assert studio.comparison.rows[-1]["method"] == "Telea"
 
 
 def test_a_method_that_breaks_shows_its_traceback(monkeypatch):

@@ -260,3 +260,27 @@ def test_undo_is_heard_from_a_button_and_not_from_a_number_field(tmp_path):
         """,
     )
     assert found == [-1, 1, 1]
+
+
+def test_pictures_of_another_kind_change_the_network_and_others_leave_the_readers_choice(tmp_path):
+    found = node(
+        tmp_path,
+        build.studio_script().replace("export async", "async").replace("import.meta.url", "''"),
+        """
+        const studio = Object.create(Studio.prototype), nothing = () => {};
+        const shown = { height: 2, width: 3 };
+        const net = (drawn) => ({ name: drawn ? "net-drawn" : "net-celeba", family: "net", drawn });
+        const facts = { networks: [net(true), net(false)], pictures: { faces: [], cat: [] } };
+        Object.assign(studio, { drawn: true, facts });
+        studio.painter = new Model({ ...shown, mask_bytes: null }, nothing, nothing);
+        studio.comparison = new Model({ right: "net-drawn" }, nothing, nothing);
+        const after = (source) => {
+          studio.show({ ...shown, picture: new ArrayBuffer(6) }, source);
+          return studio.comparison.get("right");
+        };
+        const names = [after("faces"), after("cat")];
+        studio.comparison.push({ right: "net-drawn" }); // the reader's
+        report([...names, after("upload"), after("faces")]);
+        """,
+    )
+    assert found == ["net-drawn", "net-celeba", "net-drawn", "net-drawn"]

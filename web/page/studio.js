@@ -44,6 +44,7 @@ class Studio {
     this.facts = await this.engine.ask("start", where);
     const { networks, pictures, start, kinds, methods, best } = this.facts;
     const [source] = Object.keys(pictures);
+    this.drawn = true;
     const shown = await this.engine.ask("picture", { source, number: 0 });
     const { height, width } = shown;
     const mask = await this.engine.ask("hole", { ...start, height, width });
@@ -96,8 +97,9 @@ class Studio {
     const { height, width } = shown;
     this.file = name && `${name.replace(/\.[^.]*$/, "")}-filled`; // what an upload is saved as
     const mask = this.hasSize(shown) ? {} : { mask_bytes: new DataView(new ArrayBuffer(height * width)) };
-    const [drawn] = Object.keys(this.facts.pictures);
-    this.comparison.push({ right: this.counterpart(this.comparison.get("right"), source === drawn) });
+    const drawn = source === Object.keys(this.facts.pictures)[0];
+    if (drawn !== this.drawn) this.comparison.push({ right: this.counterpart(this.comparison.get("right"), drawn) });
+    this.drawn = drawn; // with pictures of the same kind the reader's own choice stays
     this.painter.push({ ...shown, ...mask, source, picture: new DataView(shown.picture) });
   }
 
