@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import genfill
 from genfill import BlindOriginal, BlindOriginalConfig
 from inpaintlib.images import Batch, apply_mask, composite
+from inpaintlib.losses import chroma_loss
 from inpaintlib.masks import dilate, rectangle
 from inpaintlib.models import blind, deepfill, glcic, unet
 from inpaintlib.models.blind import Blind, BlindConfig
@@ -411,6 +412,16 @@ def test_a_phase_changes_its_own_networks_and_leaves_nothing_behind(name):
 
 
 SHARING = [name for name in FILLING if name not in ("blind-original", "flow")]
+
+
+@pytest.mark.parametrize("name", [n for n in FILLING if n.endswith("-painting")])
+def test_the_error_in_colour_is_a_term_with_its_weight(name):
+    family, batch = make(name), pictures(name)
+    family.eval()
+    terms = family.generator_loss(batch, 4)
+    expected = 4 * chroma_loss(family.prediction(family.shared(batch)), batch.image, batch.mask)
+    torch.testing.assert_close(terms["chroma"], expected)
+    assert expected > 0
 
 
 @pytest.mark.parametrize("name", SHARING)
