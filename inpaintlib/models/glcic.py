@@ -86,7 +86,7 @@ LESSON = GLCICConfig(
 # The squared error forgives small steps in tone at the hole's edge: the adversary weighs less.
 SHIPPED = replace(
     LESSON, size=128, local_size=64, global_levels=5, local_levels=4, batch_size=8, steps=600,
-    adversarial_weight=0.05, chroma_weight=4.0,
+    adversarial_weight=0.05,
 )  # fmt: skip
 
 
