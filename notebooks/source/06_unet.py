@@ -918,8 +918,8 @@ for kind in ("drawn", "celeba"):
 
 # %% [markdown]
 # In our run the U-Net has 18.1 dB from new weights, 18.5 from the shipped ones, 18.6 with the loss of colour, and PCA has
-# 20.1: **all three lose to a linear formula**. What PCA lacks are slopes: 0.67 of the truth's brightness; the second and
-# third run reach 0.97 and 0.98. The loss of colour took the slopes of colour from 1.14 to 0.89.
+# 20.1: **all three lose to a linear formula**. What PCA lacks are slopes: in brightness 0.67 of the truth's; the second
+# and third run reach 0.97 and 0.98. The loss of colour took the slopes of colour from 1.14 to 0.89.
 #
 # The shipped network learned far longer (9,900 steps; 6,900 on photographs). Does it pass PCA? The lines above are from
 # the metric cards, at 128 pixels. Photographs: ahead by 1.0 dB on squares, open at the centre. Drawn faces: by 0.4
