@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from inpaintlib import __version__, data
 from inpaintlib.doctor import examine
@@ -197,9 +198,11 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="K",
         help="so many different fills of each photo, as OUT-1, OUT-2, … (1)",
     )
-    add("--overwrite", action="store_true", help="replace what was filled before")
+    before: dict[str, Any] = {"dest": "existing", "action": "store_const"}
+    add("--overwrite", const="replace", help="replace what was filled before", **before)
+    add("--skip-filled", const="skip", help="leave it, and go on behind it", **before)
     add("-o", "--out", metavar="OUT", help="new picture, or FOLDER/ (PHOTO-filled)")
-    fill.set_defaults(run=_fill)
+    fill.set_defaults(run=_fill, existing="refuse")
 
 
 def _fill(options: argparse.Namespace) -> int:
@@ -212,7 +215,7 @@ def _fill(options: argparse.Namespace) -> int:
         options.photos,
         options.mask,
         options.out,
-        overwrite=options.overwrite,
+        existing=options.existing,
         variants=options.variants,
     )
     inpainter = Inpainter(options.model or best_network("celeba"))

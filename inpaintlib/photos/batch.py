@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inpaintlib.data.pictures import SUFFIXES
+from inpaintlib.data.pictures import SUFFIXES, walk_pictures
 from inpaintlib.photos.saving import picture_format
 
 Say = Callable[[str], None]
@@ -41,16 +41,18 @@ def plan(
     mask: str | None,
     out: str | Path | None,
     *,
-    overwrite: bool = False,
+    existing: str = "refuse",
     variants: int = 1,
 ) -> list[Job]:
     """What is to be done; every name is checked before any work.
 
     Args:
-        photos: files, or folders whose pictures are taken.
-        mask: a file for all of them, a folder with a mask of each photo's name, or "alpha".
-        out: a file for one photo, else FOLDER or FOLDER/; None writes PHOTO-filled beside each.
-        overwrite: whether files that are there may be replaced.
+        photos: files, or folders whose pictures are taken, at any depth.
+        mask: a file for all of them, a folder with a mask of each photo's name, in the same
+            sub-folder, or "alpha".
+        out: a file for one photo, else FOLDER or FOLDER/, with the same sub-folders; None writes
+            PHOTO-filled beside each.
+        existing: "refuse" what is there already, "replace" or "skip" it.
         variants: fills of each photo; from 2 on their files' names end in -1, -2, …
 
     Raises:
@@ -62,8 +64,11 @@ def plan(
     if mask is None:
         raise ValueError(NO_MASK)
     single = len(photos) == 1 and not photos[0].is_dir()
-    files = [file for photo in photos for file in _pictures(photo, filled=out is not None)]
-    jobs = [Job(file, _mask_of(file, mask), _out_of(file, out, single)) for file in files]
+    jobs = [
+        Job(place / name, _mask_of(name, mask), _out_of(place, name, out, single))
+        for photo in photos
+        for place, name in _pictures(photo, mask, out)
+    ]
     if variants > 1:
         jobs = [
             replace(job, out=job.out.with_stem(f"{job.out.stem}-{number + 1}"), variant=number)
@@ -78,52 +83,59 @@ def plan(
             raise ValueError(f"{job.out}: would be overwritten; name another file with -o")
         if count[job.out.resolve()] > 1:
             raise ValueError(f"{job.out}: two photos would be written here; fill them one by one")
-        if job.out.exists() and not overwrite:
-            raise ValueError(f"{job.out}: is there already; allow it with --overwrite, or name -o")
-    return jobs
+        if job.out.exists() and existing == "refuse":
+            raise ValueError(
+                f"{job.out}: is there already; allow it with --overwrite, go on behind it with "
+                "--skip-filled, or name -o"
+            )
+    return [job for job in jobs if existing != "skip" or not job.out.exists()]
 
 
-def _pictures(place: Path, *, filled: bool) -> list[Path]:
-    """The file, or a folder's pictures by name; those filled before only if `filled`."""
+def _pictures(place: Path, mask: str, out: str | Path | None) -> list[tuple[Path, Path]]:
+    """A file's folder and name, or a folder and its pictures' names, in order.
+
+    Without masks and what was filled before, where these lie in the folder.
+    """
     if not place.is_dir():
-        return [place]
+        return [(place.parent, Path(place.name))]
+    apart = {Path(other).resolve() for other in (mask, out) if other} - {place.resolve()}
     found = [
-        path
-        for path in sorted(place.iterdir())
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        name
+        for name in map(Path, sorted(walk_pictures(place)))
+        if not any((place / name).resolve().is_relative_to(other) for other in apart)
+        and (out or not re.search(r"-filled(-\d+)?$", name.stem))
     ]
-    found = [path for path in found if filled or not re.search(r"-filled(-\d+)?$", path.stem)]
     if not found:
         raise ValueError(f"{place}: expected a photo or a folder of photos, found no picture")
-    return found
+    return [(place, name) for name in found]
 
 
-def _mask_of(photo: Path, mask: str) -> Path | str:
-    folder = Path(mask)
-    if mask == "alpha" or not folder.is_dir():
-        return mask if mask == "alpha" else folder
-    for path in sorted(folder.iterdir()):
-        if path.stem == photo.stem and path.suffix.lower() in SUFFIXES:
+def _mask_of(name: Path, mask: str) -> Path | str:
+    if mask == "alpha" or not Path(mask).is_dir():
+        return mask if mask == "alpha" else Path(mask)
+    expected = (mask / name).with_suffix(".png")
+    for path in sorted(expected.parent.glob("*")):
+        if path.stem == name.stem and path.suffix.lower() in SUFFIXES:
             return path
-    return folder / f"{photo.stem}.png"  # which is missing, and said to be when its turn comes
+    return expected  # which is missing, and said to be when its turn comes
 
 
-def _out_of(photo: Path, out: str | Path | None, single: bool) -> Path:
+def _out_of(place: Path, name: Path, out: str | Path | None, single: bool) -> Path:
     if out is None:
-        return photo.with_stem(f"{photo.stem}-filled")
+        return place / name.with_stem(f"{name.stem}-filled")
     folder, out = str(out).endswith(("/", "\\")) or Path(out).is_dir(), Path(out)
     if single and not folder and (out.suffix or not out.exists()):
         return out
     if out.suffix and not folder:
         raise ValueError(f"{out}: expected a folder for several photos, with -o")
-    return out / photo.name
+    return out / name
 
 
 def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Say, warn: Say) -> int:
     """Do all jobs; one that fails is told at once and again at the end.
 
     Args:
-        jobs: see `plan`.
+        jobs: see `plan`; none if all were done before.
         fill: does one; raises ValueError or OSError.
         say: takes each line for the user.
         warn: takes each note and what failed.
@@ -134,6 +146,8 @@ def run(jobs: Sequence[Job], fill: Callable[[Job], None], say: Say, warn: Say) -
     Raises:
         ValueError, OSError: what the only job raises.
     """
+    if not jobs:
+        say("nothing to do: all are filled already")
     failed = []
     for number, job in enumerate(jobs, 1):
         try:

@@ -16,7 +16,7 @@ from inpaintlib.models.contract import Inpainting, Model
 from inpaintlib.photos import shipped
 from inpaintlib.photos.blending import blended
 from inpaintlib.photos.reading import check_array, read_mask, read_photo
-from inpaintlib.photos.saving import picture_format, save_photo
+from inpaintlib.photos.saving import check_format, save_photo
 from inpaintlib.photos.tiles import Tile, cut, find_holes, look, paste, rounds
 from inpaintlib.seeding import stream
 from inpaintlib.training.loop import eval_mode
@@ -119,8 +119,8 @@ class Inpainter:
             ValueError: as `fill`; or no format has this suffix, or it cannot hold the photo.
             OSError: it cannot be written; an older file of that name is untouched.
         """
-        picture_format(out)  # before the work
         source = read_photo(photo)
+        check_format(source, out)  # before the work
         hidden = read_mask(mask, hole, source.pixels)
         save_photo(source.filled(self._fill(source.pixels, hidden, seam), hidden), out, hidden)
 

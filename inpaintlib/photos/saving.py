@@ -4,6 +4,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,18 @@ def picture_format(path: str | os.PathLike[str]) -> str:
     return name
 
 
+def check_format(photo: Photo, path: str | os.PathLike[str]) -> None:
+    """Raise ValueError, as `save_photo` would, if no file of that suffix can hold such a photo.
+
+    Tried with the photo's first few pixels.
+    """
+    image = photo.image.crop((0, 0, min(8, photo.image.width), min(8, photo.image.height)))
+    image.format = photo.image.format
+    corner = replace(photo, pixels=photo.pixels[:8, :8], image=image, data=b"")
+    known = np.zeros(corner.pixels.shape[:2], np.uint8)
+    _encode_and_read(corner.filled(corner.pixels, known), path, picture_format(path), known)
+
+
 def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -> None:
     """Write a filled photo, whole or not at all, in the format of the suffix, and read it again.
 
@@ -61,6 +74,19 @@ def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -
         OSError: it cannot be written; an older file of that name is untouched.
     """
     name = picture_format(path)
+    data, again = _encode_and_read(photo, path, name, hidden)
+    lost = photo.facts.missing_from(again.facts)
+    if lost:
+        warnings.warn(f"{path}: {name} was written without: {', '.join(lost)}", stacklevel=2)
+    if name in LOSSY:
+        _tell_changes(photo, again, path, hidden)
+    write_whole(Path(path), lambda part: part.write_bytes(data))
+
+
+def _encode_and_read(
+    photo: Photo, path: str | os.PathLike[str], name: str, hidden: np.ndarray
+) -> tuple[bytes, Photo]:
+    """The bytes of a file of that format, and what they are read as; ValueError if not the same."""
     try:
         data = _encode(photo, name, hidden)
         again = read_photo(io.BytesIO(data))
@@ -68,12 +94,7 @@ def save_photo(photo: Photo, path: str | os.PathLike[str], hidden: np.ndarray) -
         raise ValueError(_refusal(photo, path, name, error)) from error
     if name not in LOSSY and not same_pixels(photo, again):
         raise ValueError(_refusal(photo, path, name, "read again, the pixels differ"))
-    lost = photo.facts.missing_from(again.facts)
-    if lost:
-        warnings.warn(f"{path}: {name} was written without: {', '.join(lost)}", stacklevel=2)
-    if name in LOSSY:
-        _tell_changes(photo, again, path, hidden)
-    write_whole(Path(path), lambda part: part.write_bytes(data))
+    return data, again
 
 
 def same_pixels(one: Photo, other: Photo) -> bool:

@@ -16,7 +16,7 @@ from inpaintlib.training.folder import RunFolder
 from inpaintlib.training.precision import quickest
 from inpaintlib.training.recipes import Pictures
 from inpaintlib.training.run import Run, channels_last, prepare
-from inpaintlib.training.settings import RunSettings, check_same
+from inpaintlib.training.settings import RunSettings, check_same, known_of
 
 Say = Callable[[str], None]
 
@@ -59,7 +59,10 @@ def launch(
     stored = folder.config() if resume else {}
     settings = RunSettings.of(given, stored)
     preset = settings.chosen_preset()  # of the run's own preset: its batch decides what divides it
-    if not resume:
+    facts = settings.facts(preset)
+    if resume:
+        check_same(stored, facts, folder.path)
+    else:
         folder.check_new()
     with distributed.first_goes_first():
         pictures = recipes.load(settings.family, preset, root=settings.folder, large=settings.large)
@@ -68,7 +71,7 @@ def launch(
             f"{len(pictures.training)} pictures to learn from are fewer than a batch of "
             f"{preset.config.batch_size}: try --batch {len(pictures.training)}"
         )
-    facts = settings.facts(pictures)
+    facts |= known_of(pictures.training)
     split = f"{pictures.training} · {len(pictures.validation):,} to validate"
     say(f"{settings.family} · {preset.config.steps:,} steps · {split}")
     model = make_model(settings, pictures, fresh=not folder.state.exists())

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from inpaintlib import __version__
+from inpaintlib.data import ImageSet
 from inpaintlib.data.mask_files import FolderMasks
 from inpaintlib.training import distributed, recipes
-from inpaintlib.training.recipes import Pictures, Preset
+from inpaintlib.training.recipes import Preset
 
 
 @dataclass(frozen=True)
@@ -68,31 +69,34 @@ class RunSettings:
             )
         return preset
 
-    def facts(self, pictures: Pictures) -> dict[str, Any]:
-        """The settings as JSON, with those of the preset, and what is known of the pictures.
+    def facts(self, preset: Preset) -> dict[str, Any]:
+        """The settings as JSON, with those of the preset.
 
         Folders may have moved when a run is resumed; the masks in theirs must be the same.
         """
-        config, training = pictures.preset.config, pictures.training
+        config = preset.config
         folder, masks = (p and Path(p).absolute() for p in (self.folder, self.masks))
         chosen = replace(self, steps=config.steps, batch=config.batch_size)
-        holes = pictures.preset.mask
+        holes = preset.mask
         masks_seen = holes.masks.numpy().tobytes() if isinstance(holes, FolderMasks) else None
         found = asdict(replace(chosen, folder=folder, masks=masks)) | {
             "settings": asdict(config),
             "mask_checksum": masks_seen and hashlib.blake2b(masks_seen, digest_size=8).hexdigest(),
-            "data": training.name,
-            "licence": training.licence,
-            "pictures": len(training),
             "version": __version__,
         }
         return json.loads(json.dumps(found, default=str))  # as they come back from the file
 
 
+def known_of(training: ImageSet) -> dict[str, Any]:
+    """What a run's `config.json` says of the pictures that it learns from."""
+    return {"data": training.name, "licence": training.licence, "pictures": len(training)}
+
+
 def check_same(stored: Mapping[str, Any], facts: Mapping[str, Any], where: Path) -> None:
     """Raise ValueError, naming the first difference, unless the run began with these facts."""
     for name, value in facts.items():
-        if name not in ("folder", "masks", "version") and value != stored.get(name):
+        known = stored.get(name), "auto"  # which is yet to be chosen
+        if name not in ("folder", "masks", "version") and value not in known:
             before, now = (str(v) for v in (stored.get(name), value))
             on = f": to train on, --start-from {where / 'state.pt'} --out NEW" * (name == "steps")
             raise ValueError(f"{where} began with {name} {before}, not {now}{on}")

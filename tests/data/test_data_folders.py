@@ -43,8 +43,21 @@ def test_loads_in_the_order_of_the_names(album):
 
 def test_splits_are_disjoint_and_complete(album):
     parts = [values(load_folder(album, size=8, split=split)) for split in folders.SPLITS]
-    assert parts == [list(range(16)), [16, 17], [18, 19]]
-    assert values(load_folder(album, size=8, split="train", limit=3)) == [0, 1, 2]
+    assert [len(part) for part in parts] == [16, 2, 2]
+    assert sorted(value for part in parts for value in part) == list(range(20))
+    assert values(load_folder(album, size=8, split="train", limit=3)) == parts[0][:3]
+
+
+def test_every_split_has_pictures_of_every_sub_folder(tmp_path):
+    for value, day in enumerate(("monday", "tuesday", "wednesday")):
+        (tmp_path / day).mkdir()
+        for number in range(100):
+            Image.new("RGB", (8, 8), (value,) * 3).save(tmp_path / day / f"{number:03}.png")
+    for split in folders.SPLITS:
+        found = values(load_folder(tmp_path, size=8, split=split))
+        assert min(found.count(day) for day in range(3)) >= len(found) / 6, split
+    some = values(load_folder(tmp_path, size=8, split="validation", limit=15))
+    assert set(some) == {0, 1, 2}, "a limit cuts off no folder"
 
 
 def test_a_broken_file_is_skipped_named_and_moves_no_split(tmp_path):
@@ -57,7 +70,8 @@ def test_a_broken_file_is_skipped_named_and_moves_no_split(tmp_path):
         assert values(image_set) == [value for value in range(120) if value != 5]
         assert len(image_set.names) == 119
     assert str(image_set).endswith("1 unreadable")
-    assert values(load_folder(folder, size=8, split="validation"))[0] == 96
+    parts = [values(load_folder(folder, size=8, split=split)) for split in ("validation", "test")]
+    assert [len(part) for part in parts] == [12, 12]
 
 
 def broken_jpeg(path: Path) -> None:
@@ -88,12 +102,13 @@ def test_too_many_broken_files_stop(album, make, reason):
 
 def test_broken_files_are_counted_among_those_that_were_looked_at(tmp_path):
     folder = fill(tmp_path / "few", 10)
-    (folder / "0003.png").write_bytes(b"")
-    (folder / "0009.png").write_bytes(b"")
-    with pytest.warns(UserWarning, match=r"left out 1 of the 8 training pictures .*: 0003\.png"):
+    first, last = (load_folder(folder, size=8, split=one).names[0] for one in ("train", "test"))
+    (folder / first).write_bytes(b"")
+    (folder / last).write_bytes(b"")
+    with pytest.warns(UserWarning, match=rf"left out 1 of the 8 training pictures .*: {first}"):
         assert len(load_folder(folder, size=8, split="train")) == 7
     assert len(load_folder(folder, size=8, split="validation")) == 1
-    with pytest.raises(ValueError, match=r"1 of the 1 test pictures in .* cannot be read: 0009"):
+    with pytest.raises(ValueError, match=rf"1 of the 1 test pictures in .* cannot be read: {last}"):
         load_folder(folder, size=8, split="test")
 
 

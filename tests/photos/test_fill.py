@@ -11,6 +11,7 @@ from plane import Plane, box, gradient
 from inpaintlib import cli
 from inpaintlib.models.flow import Flow, FlowConfig
 from inpaintlib.photos import shipped
+from inpaintlib.photos.inpainter import Inpainter
 
 NEON = np.array([255, 0, 255], np.uint8)
 HEIGHT, WIDTH = 40, 50
@@ -163,8 +164,11 @@ def test_a_disk_that_fills_up_leaves_the_old_file(
     assert len(list(folder.iterdir())) == 3
 
 
-def test_alpha_that_jpeg_cannot_hold_is_an_error(folder: Path, capsys: pytest.CaptureFixture):
+def test_alpha_that_jpeg_cannot_hold_is_an_error_before_the_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
     Image.new("RGBA", (WIDTH, HEIGHT), (9, 9, 9, 99)).save(folder / "photo.png")
+    monkeypatch.setattr(Inpainter, "_fill", lambda *_: pytest.fail("filled"))
     assert run(folder, "photo.png", "-o", str(folder / "out.jpg")) == 2
     assert "JPEG cannot hold this photo (mode RGBA" in capsys.readouterr().err
     assert not (folder / "out.jpg").exists()
@@ -214,6 +218,35 @@ def test_a_mask_for_each_by_name(album: Path, capsys: pytest.CaptureFixture):
     Image.fromarray(MASK).save(album / "masks" / "b.png")
     assert cli.main([*words, "--overwrite"]) == 0  # what was filled is no photo of the folder
     assert not (album / "album" / "a-filled-filled.png").exists()
+
+
+def test_folders_in_the_folder_are_filled_into_the_same_folders(album: Path):
+    (album / "album" / "broken.png").unlink()
+    (album / "album" / "deep" / "er").mkdir(parents=True)
+    (album / "album" / "b.png").rename(album / "album" / "deep" / "er" / "b.jpg.png")
+    inside = album / "album" / "masks"
+    (inside / "deep" / "er").mkdir(parents=True)
+    (album / "masks" / "a.png").rename(inside / "a.png")
+    (album / "masks" / "b.png").rename(inside / "deep" / "er" / "b.jpg.png")
+    words = ["fill", str(album / "album"), "--mask", str(inside), "-o"]
+    out = album / "album" / "out"
+    for more in ([], ["--overwrite"]):  # the second time, masks and fills lie among the photos
+        assert cli.main([*words, f"{out}/", *more]) == 0
+        found = [path.relative_to(out).as_posix() for path in out.rglob("*.png")]
+        assert sorted(found) == ["a.png", "deep/er/b.jpg.png"]
+
+
+def test_what_was_interrupted_goes_on(album: Path, capsys: pytest.CaptureFixture):
+    (album / "album" / "broken.png").unlink()
+    words = ["fill", str(album / "album"), "--mask", str(album / "mask.png")]
+    (album / "album" / "a-filled.png").write_bytes(b"filled before")
+    assert cli.main(words) == 2
+    assert "--skip-filled" in capsys.readouterr().err
+    assert cli.main([*words, "--skip-filled"]) == 0
+    assert capsys.readouterr().out == f"filled: {album / 'album' / 'b-filled.png'}\n"
+    assert (album / "album" / "a-filled.png").read_bytes() == b"filled before"
+    assert cli.main([*words, "--skip-filled"]) == 0
+    assert capsys.readouterr().out == "nothing to do: all are filled already\n"
 
 
 @pytest.mark.parametrize(

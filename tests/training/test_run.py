@@ -189,6 +189,7 @@ def test_a_full_disk_is_one_line_and_the_state_before_survives(tmp_path, monkeyp
 def test_resuming_otherwise_is_refused(family, wish, complaint, tmp_path, monkeypatch, capsys):
     at_step(monkeypatch, 0, lambda: signal.raise_signal(signal.SIGTERM))
     assert train(tmp_path) == 143
+    monkeypatch.setattr(recipes, "load", lambda *_, **__: pytest.fail("loaded the pictures"))
     assert train(tmp_path, family, "--resume", *wish) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"inpaintlib: {tmp_path} began with {complaint}")
