@@ -92,7 +92,7 @@ function render({ model, el }) {
     const link = document.createElement("a");
     link.href = find("under").src;
     const shown = model.get("rows").at(-1); // not the menu's
-    link.download = `${shown?.file ?? shown?.method ?? "original"}.png`;
+    link.download = `${shown?.file ?? "original"}.png`;
     link.click();
   });
   return () => {

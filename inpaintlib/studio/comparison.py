@@ -30,15 +30,15 @@ class Comparison(anywidget.AnyWidget):
     working = traitlets.Unicode().tag(sync=True)  # what is being computed
     message = traitlets.Unicode().tag(sync=True)  # what went wrong, shown in place
 
-    def show(self, filled: Sequence[Filled]) -> None:
-        """Show two answers, left and right."""
+    def show(self, filled: Sequence[Filled], *, file: str = "") -> None:
+        """Show two answers, left and right; `file` is what they are saved as, else the method."""
         left, right = filled
         with self.hold_sync():
             self.left_picture, self.right_picture = view(left.picture), view(right.picture)
             self.errors = b"" if right.errors is None else view(right.errors)
             size = tuple(right.picture.shape[2:])
             self.scaled = view_size(*size) != size
-            self.rows = [_row(answer) for answer in filled]
+            self.rows = [_row(answer) | {"file": file or answer.method} for answer in filled]
             self.draws = left.draws or right.draws
             self.working = self.message = ""
 

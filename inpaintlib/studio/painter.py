@@ -178,8 +178,11 @@ class Painter(anywidget.AnyWidget):
             case {"request": "picture", "source": source, "number": number}:
                 self._choose(source, number)
             case {"request": "upload", "name": name}:
-                self._show(read_upload(name, bytes(buffers[0])), UPLOAD)
-                self.upload = (name, bytes(buffers[0]))
+                picture, self.upload = (
+                    read_upload(name, bytes(buffers[0])),
+                    (name, bytes(buffers[0])),
+                )
+                self._show(picture, UPLOAD)
             case {"request": "hole", "kind": kind, "size": size, "seed": seed}:
                 drawn = draw_hole(kind, size, seed, self.height, self.width)
                 self.mask_bytes = mask_to_bytes(drawn)

@@ -117,7 +117,8 @@ class Studio(ipywidgets.HBox):
 
     def _show(self, answers: list[Filled]) -> None:
         self.answers = answers
-        self.comparison.show(answers)
+        upload = self.painter.source == UPLOAD
+        self.comparison.show(answers, file=f"{Path(self.painter.upload[0]).stem}-filled" * upload)
         if self._lacks_networks:
             self.comparison.message = f"Only formulas answer: {shipped.nothing_here()}"
 

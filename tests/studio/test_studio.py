@@ -269,12 +269,16 @@ def test_many_strokes_in_a_row_end_with_the_answer_to_the_last():
     assert studio.comparison.working == ""
 
 
-def test_an_upload_has_no_truth():
-    studio = Studio()
-    studio.painter._show(load_picture("cat"), "upload")
+def test_an_upload_has_no_truth_and_is_saved_under_its_own_name():
+    studio, file = Studio(), io.BytesIO()
+    assert studio.comparison.rows[-1]["file"] == studio.comparison.right
+    Image.fromarray(skimage.data.cat()[:100, :100]).save(file, "PNG")
+    asked = {"request": "upload", "name": "my cat.v2.png"}
+    studio.painter._asked(studio.painter, asked, [file.getvalue()])
     wait(studio)
     assert studio.comparison.errors == b""
     assert studio.comparison.rows[-1]["PSNR"] == "–"
+    assert studio.comparison.rows[-1]["file"] == "my cat.v2-filled"
 
 
 def test_an_impossible_hole_is_explained_and_the_next_one_works():
