@@ -3,7 +3,7 @@
 Both networks are written here once more, literally, as the papers' public PyTorch versions are:
 contextual attention as a convolution of each picture with its own patches, spectral norm by torch's
 hook, channels first, both discriminators' crops cut one by one, no freezing. The widths, the
-batch, the losses and the optimisers are those of the `paper` presets, and a test says that the
+batch, the losses and the optimizers are those of the `paper` presets, and a test says that the
 generators give the same numbers. One discriminator and one generator update are timed.
 
     python benchmarks/public_steps.py [--repeats 3] [--threads 1]

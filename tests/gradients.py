@@ -36,7 +36,7 @@ def pictures() -> Batch:
 
 
 def gradients(*, accumulate: int = 1) -> dict[str, Tensor]:
-    """Every gradient that an optimiser sees in the phases of step 0."""
+    """Every gradient that an optimizer sees in the phases of step 0."""
     seen: dict[str, Tensor] = {}
     batch = distributed.share(pictures())
     assert len(batch.image) * distributed.size() == 8

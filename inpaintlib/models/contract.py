@@ -1,7 +1,7 @@
 """The contract between a model and the training loop.
 
 A model says *what* is computed: its phases, each with the networks that learn in it, their loss and
-their optimiser. The loop (`training/loop.py`) says *when*: it freezes, clears, runs backward and
+their optimizer. The loop (`training/loop.py`) says *when*: it freezes, clears, runs backward and
 steps. Neither knows the other.
 """
 
@@ -73,7 +73,7 @@ class Phase:
             discriminator scores fakes without gradient, so none can reach the generator.
         optimizer: built from all the parameters of `modules`.
         active: whether the phase runs at a step; GLCIC's three periods are two such predicates.
-        rate: factor on the optimiser's learning rate at a step. A function of the step alone, so a
+        rate: factor on the optimizer's learning rate at a step. A function of the step alone, so a
             resumed run needs no scheduler's state.
     """
 
@@ -99,7 +99,7 @@ class Model(nn.Module):
         self._phases: list[Phase] | None = None
 
     def phases(self) -> list[Phase]:
-        """The phases in the order in which they run each step, with their optimisers, made once.
+        """The phases in the order in which they run each step, with their optimizers, made once.
 
         Move the model to its device before the first call.
         """
@@ -108,7 +108,7 @@ class Model(nn.Module):
         return self._phases
 
     def build_phases(self) -> list[Phase]:
-        """Make phases and optimisers anew."""
+        """Make phases and optimizers anew."""
         raise NotImplementedError
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
@@ -162,7 +162,7 @@ class FromNoise(Model):
         return {"adversarial": loss(fake_logits=self.discriminator(self.generator(z)))}
 
     def discriminator_optimizer(self) -> Optimizer:
-        """The discriminator's optimiser: the generator's kind."""
+        """The discriminator's optimizer: the generator's kind."""
         return adam(self.discriminator, self.config)
 
     def build_phases(self) -> list[Phase]:
@@ -272,7 +272,7 @@ class AdversarialInpainting(Inpainting):
         return True
 
     def optimizer(self, module: nn.Module) -> Optimizer:
-        """The optimiser of one network."""
+        """The optimizer of one network."""
         return adam(module, self.config)
 
     def build_phases(self) -> list[Phase]:

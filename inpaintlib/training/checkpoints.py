@@ -61,7 +61,7 @@ def load_weights(path: str | Path, module: nn.Module) -> dict[str, Any]:
 
 
 def save_state(path: str | Path, model: Model, *, step: int, ema: EMA | None = None) -> None:
-    """Write all that a run needs to go on exactly at `step`: weights, optimisers, average.
+    """Write all that a run needs to go on exactly at `step`: weights, optimizers, average.
 
     Random numbers depend on seed and step, so no generator's state is needed.
 

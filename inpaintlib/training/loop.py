@@ -114,7 +114,7 @@ def run_phase(
     accumulate: int = 1,
     made: Any = None,
 ) -> Terms:
-    """One update of one phase: its gradients, then its optimiser's step. Returns its terms.
+    """One update of one phase: its gradients, then its optimizer's step. Returns its terms.
 
     Args:
         accumulate: parts that the batch is worked through in; see `gradients`.
@@ -164,7 +164,7 @@ def check_finite(total: Tensor, terms: Terms, where: str) -> None:
 
 
 def set_rate(phase: Phase, step: int) -> None:
-    """Give the phase's optimiser the learning rate of this step."""
+    """Give the phase's optimizer the learning rate of this step."""
     for group in phase.optimizer.param_groups:
         first = group.setdefault("initial_lr", group["lr"])
         group["lr"] = first * phase.rate(step)

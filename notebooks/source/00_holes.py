@@ -781,12 +781,13 @@ assert means["PCA"] == max(means.values())
 # **What to see.** The mean face pastes average features, with a visible seam. Diffusion has no seam and no
 # features. PCA draws features where they belong and has the best mean PSNR of the four on these faces. Its seam is
 # weaker, but visible, and all that it draws is blurred, because it is a sum of a few smooth pictures.
-#
+
+# %% [markdown]
 # ## 8 · Measure
 #
-# Now in numbers. Four kinds of holes (the first from your sampler), every fill, and three draws: each draw takes
-# different faces and different holes. The score is your PSNR in the hole, per picture and then averaged. The last column is
-# the sharpness of the fills of the centre hole.
+# Now in numbers. Four kinds of holes (the first from your sampler; *brush*: those that hide 5 to 50 % of the picture),
+# every fill, and three draws: each draw takes different faces and different holes. The score is your PSNR in the hole,
+# per picture and then averaged. The last column is the sharpness of the fills of the centre hole.
 
 # %%
 count = run.pick(ci=3, laptop=16, gpu=32)
@@ -859,9 +860,10 @@ rows["error\n(black: 0,\nyellow: ≥ 0.5)"] = error_map(guess, bad.image)
 show_rows(rows, notes=notes, heading=told)
 
 # %% [markdown]
-# **What to see.** In the worst case the whole skin has the wrong brightness. Most other failures have a cause that you can
-# name: glasses, a hat, a beard. Most faces have no such thing, so 60 directions of *common* change do not contain them. There
-# the error map (black is right, yellow is wrong by half of the brightness range or more) is brightest along edges.
+# **What to see.** In the worst case the whole skin has the wrong brightness. Most other failures have a cause that you
+# can name: glasses, a hat, a beard. Each of these comes in many shapes and colours, so 60 directions of *common* change
+# cannot hold them all. There the error map (black is right, yellow is wrong by half of the brightness range or more) is
+# brightest along edges.
 #
 # Where is a hole hard? One hole of 24 pixels, moved over a grid of places:
 
@@ -906,7 +908,7 @@ print(f"in the hole: {hole_psnr(swapped, astronaut, eye).item()} dB")
 # %% tags=["predict"]
 guess_first()
 panels = torch.cat([paint_holes(astronaut, eye), swapped])
-titles, told = ["given", "completed with 1 − mask"], "All grey but the hole: a perfect score"
+titles, told = ["given", "completed with 1 − mask"], "All grey except the hole: a perfect score"
 show_images(panels, titles=titles, columns=2, width=4, heading=told)
 
 # %% [markdown]

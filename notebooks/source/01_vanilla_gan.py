@@ -222,10 +222,10 @@ axes[2].set(
 plt.show()
 
 # %% [markdown]
-# **What to see.** Left, data and fakes overlap and the best $D$ falls gently. Middle, $D$ is
-# nearly flat at the fakes. Right, from about θ = 5 on Jensen-Shannon is flat, too: a generator that minimises this
-# value gets almost no gradient there. In high dimensions this is usual (Arjovsky and Bottou 2017). The next section has
-# a loss without this fault.
+# **What to see.** Left, data and fakes overlap and the best $D$ falls gently. Middle, $D$ is nearly flat at the fakes.
+# Right, from about θ = 5 on Jensen-Shannon is flat, too: a generator that minimises this value gets almost no gradient
+# there. In high dimensions this is usual (Arjovsky and Bottou 2017). The losses just below include one without this
+# fault.
 #
 # The **Wasserstein distance** says how far probability must be carried, on average, to turn $q$ into $p$: here
 # $|\theta|$, never flat. It is the value of another game (Arjovsky et al. 2017): the discriminator gives
@@ -561,10 +561,10 @@ generator_step = check(generator_step, generator_step_reference, test_generator_
 # %% [markdown]
 # ### The loop
 #
-# A game needs two networks, two optimizers and one seed. Adam moves along a running mean of past gradients;
-# $\beta_1$ says how slowly it forgets. The source keeps the default, 0.9. We take 0.5, as most GANs since Radford
-# et al. (2015): the opponent changes, so old gradients mislead. The loop alternates your two steps, with fresh noise
-# for each, and gives back both losses after every pair of steps, so that we can look in between.
+# A game needs two networks, two optimizers and one seed. Adam moves along a running mean of past gradients; $\beta_1$
+# says how slowly it forgets. The source keeps the default, 0.9. We take 0.5, as most GANs since Radford et al. (2016):
+# the opponent changes, so old gradients mislead. The loop alternates your two steps, with fresh noise for each, and
+# gives back both losses after every pair of steps, so that we can look in between.
 
 
 # %%

@@ -27,7 +27,7 @@
 #
 # - **build** an encoder-decoder that fills holes, and a discriminator that sees picture and hole;
 # - **explain** why a network that learns by pixel error alone must blur;
-# - **write** losses for both, without three mistakes of public code;
+# - **write** losses for both, without three common mistakes;
 # - **measure** what a discriminator changes, in decibels and in what eyes see.
 #
 # **The map.** Lesson 0 set the bar for fills; 1 and 2 were about generator and discriminator. Here they
@@ -81,9 +81,9 @@ print(f"inpaintlib {inpaintlib.__version__} · {run}\n{train}")
 # %% [markdown]
 # ## 2 · A first result in a minute
 #
-# The course ships such a network with trained weights. Below are faces that it has never seen, each without its
-# middle; biharmonic, a formula of lesson 0; and one forward pass of the network. We chose three faces that it does
-# well; the last two have faults.
+# The course ships such a network, larger and trained. Below are faces that it has never seen, each without its middle;
+# biharmonic, a formula of lesson 0; and one forward pass of the network. We chose three faces that it does well; the
+# last two have faults.
 
 # %%
 large = load_faces("validation", size=128, limit=24)
@@ -373,8 +373,8 @@ print(
 )
 
 # %% [markdown]
-# Every value of the prediction has passed a map of 128 × 4 × 4 numbers. In the paper this narrow middle *is* the
-# product, features learned without labels. The paper's own encoder is AlexNet; widths and depth are our choice.
+# Every value of the prediction has passed a map of 128 × 4 × 4 numbers. The paper wanted exactly these numbers:
+# features for other tasks, learned without labels. The paper's own encoder is AlexNet; widths and depth are our choice.
 #
 # ## 6 · Build the discriminator
 #
@@ -410,7 +410,7 @@ show_rows(rows, titles=titles, width=6.4, heading=told)
 
 
 # %% [markdown]
-# The shifted stripes are as good a fill as the truth, but for two seams. L1 gives them the *worst* value, the
+# The shifted stripes are as good a fill as the truth, except for two seams. L1 gives them the *worst* value, the
 # discriminator a far better score than the grey. It knows what patches look like, not which ones were there. And its
 # map says *where* a fill is wrong: inside the grey area, or at the seams.
 #
@@ -432,7 +432,7 @@ show_rows(rows, titles=titles, width=6.4, heading=told)
 # <details><summary>Hint</summary>
 #
 # `spectral_norm(layer)` gives the layer back, normalised. Keep the convolutions in an `nn.ModuleList`; a plain
-# list would hide them from the optimiser. In `forward`, go through all but the last, collect what
+# list would hide them from the optimizer. In `forward`, go through all but the last, collect what
 # `F.leaky_relu` gives, then append the last one's output. `channels + 1` channels enter.
 #
 # </details>
@@ -556,10 +556,10 @@ for name, picture in fills.items():
 #
 # ●●● · 20 minutes · 5 points
 #
-# Below are the losses as public code computes them. They have three defects: a Sigmoid; the discriminator sees the raw
-# prediction, not the completed picture that a user gets; and the gradient of the discriminator's loss also reaches the
-# generator, which then learns to be recognised. Write `losses` without them: hinge for both sides, the mask shown, and
-# as third value feature matching, the mean over the layers of the mean absolute difference.
+# Below are losses with three defects. Two stand in source 004, the third is common: a Sigmoid; the discriminator sees
+# the raw prediction, not the completed picture that a user gets; and the gradient of the discriminator's loss also
+# reaches the generator, which then learns to be recognised. Write `losses` without them: hinge for both sides, the mask
+# shown, and as third value feature matching, the mean over the layers of the mean absolute difference.
 #
 # ```python
 # def public_losses(discriminator, prediction, image, mask):
@@ -737,8 +737,8 @@ show_curves(shown, smooth=tenth // 2, heading=told)
 #
 # ## 9 · Look and measure
 #
-# Fixed validation faces with the hole in the middle. Beside L1, PSNR and SSIM stands **sharpness**: how much fine
-# detail (squared Laplacian, lesson 0) a fill has, 1 = as much as the truth.
+# Fixed validation faces with the hole in the middle. Beside L1, PSNR and SSIM stands **sharpness**: how strong the fine
+# detail of a fill is (what the Laplacian of lesson 0 finds), 1 = as strong as the truth's.
 
 # %%
 fills = {
@@ -769,9 +769,9 @@ show_rows(rows | {"truth": look.image[worst]}, notes=notes, width=6.4, heading=t
 #
 # ## 10 · The experiment: what does sharpness cost?
 #
-# Four ways to weigh the discriminator against L1, three seeds each, equal in all else: the same networks, pictures
-# and steps. The sources give the adversarial term 0.01 of L1's weight or less (the
-# paper: 0.001 beside 0.999). *Predict:* which of the four has the best PSNR, which the sharpest fills?
+# Four ways to weigh the discriminator against L1, three seeds each, equal in all else: the same networks, pictures and
+# steps. The sources give the adversarial term 0.01 of the reconstruction's weight or less (the paper: 0.001, beside
+# 0.999 for a squared error). *Predict:* which of the four has the best PSNR, which the sharpest fills?
 
 # %%
 WAYS = {
@@ -823,10 +823,12 @@ show_planes(points, [(measure, "PSNR (dB)") for measure in others], heading=told
 # cost in PSNR; at 0.1 much sharper, and in our run PSNR falls by one to two decibels. Blau and Michaeli (2018) prove that
 # *distortion* (how far from this truth) and *perception* (how far the set of fills is from real pictures) cannot both
 # be best where a hole has several answers.
-#
-# Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is
-# better. In our run the small weight is best; at 0.1 without features, sharp fills with wrong details are worse than
-# blurred ones. Feature matching gives back much of the distance.
+
+# %% [markdown]
+# Sharp is not yet right. The **Fréchet distance** compares the sets, in a classifier's features; less is better. On
+# average over our three seeds the small weight is best. Weight 0.1 without features is worse than L1 alone: sharp fills
+# with wrong details are worse than blurred ones. With feature matching the average is that of L1 alone again. But at
+# weight 0.1 the seeds lie far apart, so three are too few to be sure.
 
 # %%
 columns = [5, 1, 3, 8, 11]
@@ -901,10 +903,10 @@ told = "Fixed holes are learned by heart, and that helps with no other hole"
 show_dots(quality, ylabel="PSNR in the hole (dB)", heading=told)
 
 # %% [markdown]
-# With fixed holes the score on the training holes is far above that on new ones, and it is worth nothing: move the
-# hole on a face that the network *has seen*, and it is worse than the other network. It has memorised
-# 64 pairs of face and hole. With a new hole at every step it cannot, and new holes cost nothing. Draw holes in the loop,
-# and measure on holes that were not trained on.
+# With fixed holes the score on the training holes is far above that on new ones, but that helps with no other hole:
+# move the hole on a face that the network *has seen*, and it is worse than the other network. It has memorised 64 pairs
+# of face and hole. With a new hole at every step it cannot, and to draw one takes no time. Draw holes in the loop, and
+# measure on holes that were not trained on.
 
 # %% [markdown] tags=["reflect:03-5:4"]
 # ### Question · Which network do you ship?

@@ -105,7 +105,7 @@ boxes = {
     "whole": Box("global branch", "64 × 64 → 128", row=0, column=3, kind="network"),
     "local": Box("local branch", "crop 32 × 32 → 128", row=2, column=3, kind="network"),
     "head": Box("head", "1 logit", row=1, column=4, kind="network"),
-    "A": Box("generator's loss", "adversarial", row=2, column=4, kind="loss"),
+    "A": Box("generator's loss", "adversarial, features", row=2, column=4, kind="loss"),
     "own": Box("discriminator's loss", row=0, column=4, kind="loss"),
 }
 forward = ["seen > G > fill > shown > whole > head > A", "truth > shown > local > head > own"]
@@ -115,8 +115,8 @@ back["own"] = ["own > head > whole", "head > local"]
 words = """Observed picture and mask go into the generator, whose fill is pasted into the known
 pixels. The completed picture, or the true one, goes with the mask into the discriminator: whole
 into the global branch, as a crop around the hole into the local one. A head joins both branches to
-one logit, which two losses read. The gradient of the generator's adversarial loss flows back
-through head, branches and completed picture into the generator; that of the squared error between
+one logit, which two losses read. The gradient of the generator's loss (adversarial and feature
+matching) flows back through head, branches and completed picture into the generator; that of the squared error between
 both pictures goes there directly. That of the discriminator's loss stops in the branches."""
 show_diagram(boxes, forward, back, alt=words.replace("\n", " "), gap=(0.5, 0.35))
 
@@ -169,9 +169,9 @@ for dilations in [(1, 1, 1, 1), (1, 2, 4, 8), (4, 4, 4, 8)]:
 # ## 5 · Build the generator
 #
 # The paper calls it the *completion network*: seventeen convolutions that halve the picture twice, look around with
-# dilations 2, 4, 8 and 16, and double it twice. The layers are those of the public PyTorch code. Two switches are
-# ours: `dilations`, and `resize`, which doubles by repeating pixels, because transposed convolutions draw
-# checkerboards in short trainings (lesson 2).
+# dilations 2, 4, 8 and 16, and double it twice. The layers are those of GLCIC-PyTorch, the public code from which
+# source 002 took its generator. Two switches are ours: `dilations`, and `resize`, which doubles by repeating pixels,
+# because transposed convolutions draw checkerboards in short trainings (lesson 2).
 
 
 # %%
@@ -281,7 +281,7 @@ show_images(torch.cat(views), titles=titles, columns=4, width=9, heading=told)
 
 # %% [markdown]
 # **What to see.** The paper states 307 pixels with dilation and 99 without. We measure 299 or 303, and 91 or 95: the
-# layers are those of the public code, and because of the two strides of 2, neighbouring pixels see slightly different
+# layers are those of GLCIC-PyTorch, and because of the two strides of 2, neighbouring pixels see slightly different
 # fields. Dilation widens the view three times, and costs nothing.
 #
 # The hole is 128 pixels wide. Without dilation the white pixel sees a piece of the hole and nothing else; with
@@ -372,10 +372,10 @@ show_curves(
 #
 # ●●○ · 15 minutes · 3 points
 #
-# Every sample of a batch has its hole somewhere else. (The public code takes one place for the whole batch.) Write
-# `crop_around`: the square of `size` pixels whose middle is the middle of the sample's own hole, shifted inwards
-# where it would leave the picture. Where the middle falls between two pixels, take the upper and left one of the two
-# possible places. The generator will learn through this crop: gradients must flow from it to `image`.
+# Every sample of a batch has its hole somewhere else. (Source 002 takes one place for the whole batch.) Write
+# `crop_around`: the square of `size` pixels whose middle is the middle of the sample's own hole, shifted inwards where
+# it would leave the picture. Where the middle falls between two pixels, take the upper and left one of the two possible
+# places. The generator will learn through this crop: gradients must flow from it to `image`.
 #
 # <details><summary>Hint</summary>
 #
@@ -442,8 +442,8 @@ crop_around = check(crop_around, crop_around_reference, test_crop_around)
 # | `local` | the same, for the crop of half the size around the hole | 4 × size/2 × size/2 → features |
 # | `head` | dense layer on both summaries, the whole's first | 2 · features → 1 |
 #
-# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of
-# these layers but the head are wrapped in `spectral_norm(layer)`.
+# The first convolution gives `width` channels, each further one twice as many, up to 8 · `width`. All of these layers
+# except the head are wrapped in `spectral_norm(layer)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -581,7 +581,7 @@ def educate(mistake, blinded, seed):
         loss.backward()
         optimizer.step()
     wrong = mistake(exam.image, exam.mask)
-    with torch.no_grad():
+    with training.eval_mode(network):  # else spectral norm moves on with every answer
         right = torch.cat([network(exam.image, exam.mask) > 0, network(wrong, exam.mask) < 0])
     return right.float().mean().item()
 
@@ -618,8 +618,8 @@ show_dots(answers, ylabel="share of right answers", level=("guessing: 0.5", 0.5)
 #
 # The squared error alone is smallest for the *average* of all faces that fit, which is a blur. The other two terms ask
 # for a picture that the discriminator cannot tell from a real one. The paper has the first two only, with $\alpha =
-# 0.0004$, a logarithmic loss and 500,000 steps: two months on four GPUs. In a few hundred steps so small a weight
-# changes nothing (lesson 3), so we take $\alpha = 0.05$, the hinge loss, and feature matching.
+# 0.0004$, a logarithmic loss and 500,000 steps: two months on four GPUs. In a few hundred steps that should change
+# nearly nothing (lesson 3: even 0.01 changed little), so we take $\alpha = 0.05$, the hinge loss, and feature matching.
 #
 # Feature matching needs the discriminator's activations. `seen` collects them with hooks, so it works with yours.
 
@@ -632,14 +632,14 @@ def seen(discriminator, image, mask):
     found, relus = [], [part for part in discriminator.modules() if isinstance(part, nn.ReLU)]
     hooks = [relu.register_forward_hook(lambda _, __, out: found.append(out)) for relu in relus]
     logits = discriminator(image, mask)
-    [hook.remove() for hook in hooks]
+    for hook in hooks:
+        hook.remove()
     return [*found, logits]
 
 
 def complete(generator, batch):
-    """The generator's prediction, and the picture of which only the hole is taken from it."""
     prediction = generator(*batch.holes())
-    return prediction, composite(prediction, batch.observed, batch.mask)
+    return prediction, composite(prediction, batch.observed, batch.mask)  # only the hole of it
 
 
 def discriminator_loss(discriminator, completed, batch):
@@ -664,7 +664,8 @@ def generator_losses(prediction, completed, discriminator, batch):
 #
 # ●●● · 30 minutes · 5 points
 #
-# If both begin together, the discriminator learns only to tell noise from faces. Hence three **periods**:
+# Beside an untrained generator, a discriminator might learn only to tell noise from faces. So the paper has three
+# **periods**:
 #
 # | period | discriminator | generator |
 # |---|---|---|
@@ -674,8 +675,8 @@ def generator_losses(prediction, completed, discriminator, batch):
 #
 # Write one step of training, with `complete`, `discriminator_loss` and `generator_losses` from above. BatchNorm's
 # averages move at every forward pass in training mode, with or without gradient. Each update may come only from the
-# network's own loss: gradients left over from before must not count. Leave both networks as they came: the generator
-# in training mode, every weight with `requires_grad`.
+# network's own loss: older gradients must not count. Leave both networks as they came: the generator in training mode,
+# every weight with `requires_grad`.
 #
 # <details><summary>Hint</summary>
 #
@@ -898,13 +899,19 @@ told = "Without a discriminator a blur; with it contrast and coloured noise; aft
 show_rows(rows, heading=told)
 
 # %% [markdown]
-# **What to see.** Circles and squares: one per seed. With it there are lines, dark spots where eyes belong, and
-# coloured noise: this early, red, green and blue change apart. Blending keeps it. The measurements agree in every seed
-# (asserted): at equally many steps, fills over 1.5 times as sharp, faces closer to true ones in the Fréchet distance,
-# and a lower PSNR. PSNR rewards the average of all faces that fit, a blur, which the discriminator rejects (lesson 3).
+# **What to see.** In the two diagrams each sign is a network; circles and squares are one per seed. The measurements
+# agree in every seed (asserted): at equally many steps, fills over 1.5 times as sharp (in our run about four times),
+# faces closer to true ones in the Fréchet distance, and a lower PSNR. PSNR rewards the average of all faces that fit, a
+# blur, which the discriminator rejects (lesson 3). PCA, lesson 0's bar, has the best PSNR of all, and is nearer to true
+# faces than two of our three networks with a discriminator: so few steps bring sharpness, not yet a better face.
+
+# %% [markdown]
+# In the pictures, the row *with discriminator* has lines, dark spots where eyes belong, and coloured noise: this
+# early, red, green and blue do not yet change together (lesson 6 writes a loss against that). Blending keeps the noise.
 #
-# Longer training turns this into features. The network of the row *shipped* has the same losses, twice the width, and
-# two hours of training: it paints eyes, noses and mouths with hardly any noise, and tears one pair of glasses.
+# Longer training turns this into features. The network of the row *shipped* has the same losses, twice the width, two
+# hours of training, and 20,000 faces. It had no periods: with spectral norm in the discriminator, both may learn from
+# the first step. It paints eyes, noses and mouths with hardly any noise, and tears one pair of glasses.
 
 # %%
 history = [{"reconstruction": value} for value in curve] + trained["with"][0][1]
@@ -933,14 +940,14 @@ show_curves(
 #
 # ### A gallery too good to be true
 #
-# A course project that uses the public code (the source of this lesson) shows a section "denoising": faces with a
-# large share of their *pixels* missing, restored without a flaw by a GLCIC that was trained on boxes. Here is its
-# post-processing, with OpenCV's `seamlessClone`, and our generator on such faces.
+# **Source 002**, a course project, shows a section "denoising": faces with a large share of their *pixels* missing,
+# restored without a flaw by a GLCIC that was trained on boxes. Here is its post-processing, with OpenCV's
+# `seamlessClone`, and our generator on such faces.
 
 
 # %%
 def published_blend(prediction, image, mask):
-    """The project's blending: pictures (B, 3, H, W) in [-1, 1], pasted by OpenCV."""
+    """Source 002's blending: pictures (B, 3, H, W) in [-1, 1], pasted by OpenCV."""
     done = []
     for sample in zip(prediction, image, mask, strict=True):
         source, target, hole = (np.ascontiguousarray(to_bytes(t).movedim(0, 2)) for t in sample)
@@ -994,8 +1001,8 @@ assert not torch.cat(cores).any(), "eroded by 3 pixels, such a hole has no pixel
 
 # %% [markdown]
 # Grey does as well, and the negative, to the last pixel (asserted). So the truth came in another way. Look at the call
-# `seamlessClone(source, target, …)`: `target` is the **true picture**. (The project's figures for boxes were made by
-# the same call. The code it copied from now fills the target's hole by Telea's method first.)
+# `seamlessClone(source, target, …)`: `target` is the **true picture**. (Its figures for boxes were made by the same
+# call. GLCIC-PyTorch, from which it was copied, now fills the target's hole by Telea's method first.)
 #
 # But a clone *replaces* the masked pixels. Why does the truth survive there? OpenCV first *erodes* the mask: it takes
 # three pixels off every edge of the hole. Of a cloud of single pixels nothing is left to clone (asserted), and the
@@ -1100,9 +1107,9 @@ for process in (composite, our_blend, repaired_blend, published_blend):
 # %% [markdown]
 # ## 11 · Break it: a discriminator that stands still
 #
-# The paper multiplies the adversarial term of the *generator's* loss by $\alpha = 0.0004$. The public code multiplies
-# the **discriminator's own loss** by it as well. Does that matter? The paper's optimiser, AdaDelta (Zeiler 2012),
-# divides every step by the gradient's own size. With $E[\cdot]$ a running mean and $\epsilon = 10^{-6}$,
+# The paper multiplies the adversarial term of the *generator's* loss by $\alpha = 0.0004$. Source 002 multiplies the
+# **discriminator's own loss** by it as well. Does that matter? The paper's optimizer, AdaDelta (Zeiler 2012), divides
+# every step by the gradient's own size. With $E[\cdot]$ a running mean and $\epsilon = 10^{-6}$,
 #
 # $$\Delta = -\frac{\sqrt{E[\Delta^2] + \epsilon}}{\sqrt{E[g^2] + \epsilon}}\; g .$$
 #
@@ -1115,7 +1122,7 @@ for process in (composite, our_blend, repaired_blend, published_blend):
 
 # %% tags=["predict"]
 guess_first()
-OPTIMISERS = {
+OPTIMIZERS = {
     "SGD": partial(torch.optim.SGD, lr=0.1),
     "AdaDelta": partial(torch.optim.Adadelta, lr=1.0, rho=0.9, eps=1e-6),
     "Adam": partial(torch.optim.Adam, lr=1e-3),
@@ -1136,7 +1143,7 @@ def distance(make_optimizer, weight, steps=5):
 
 
 powers = [-6, -5, -4, -3.4, -3, -2, -1, 0]
-moved = {n: [distance(make, 10.0**p) for p in powers] for n, make in OPTIMISERS.items()}
+moved = {n: [distance(make, 10.0**p) for p in powers] for n, make in OPTIMIZERS.items()}
 moved = {n: [far / found[-1] for far in found] for n, found in moved.items()}
 assert moved["AdaDelta"][3] < 0.1, "AdaDelta does not mind the weight"
 assert moved["Adam"][3] > 0.8, "Adam minds the weight"
@@ -1145,23 +1152,24 @@ told = "With α = 0.0004 Adam still moves the discriminator, AdaDelta hardly doe
 show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 
 # %% [markdown]
-# With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more
-# than 80 % as far (asserted). In our run AdaDelta falls almost like SGD, even near weight 1: our gradients are
-# already so small that $\epsilon$ decides. In the public code the discriminator therefore hardly learns in the whole
-# third period, and no loss curve says so. In short: a weight on a network's *only* loss can do nothing but shorten
-# its steps, and how much it does so depends on the optimiser.
+# With $\alpha$ on its loss (the grey strip), AdaDelta moves the discriminator less than a tenth as far, Adam more than
+# 80 % as far (asserted). In our run AdaDelta falls almost like SGD, even near weight 1: our gradients are already so
+# small that $\epsilon$ decides. In source 002 the discriminator therefore hardly learns in the whole third period, and
+# no loss curve says so. In short: a weight on a network's *only* loss can do nothing but shorten its steps, and how
+# much it does so depends on the optimizer.
 #
-# *Try it:* add a second AdaDelta with `eps=1e-16` to `OPTIMISERS`, predict its curve, and run the cell again.
+# *Try it:* add a second AdaDelta with `eps=1e-16` to `OPTIMIZERS`, predict its curve, and run the cell again.
 
 # %% [markdown] tags=["reflect:04-5:4"]
 # ### Question · Read a log
 #
 # ○ · 10 minutes · 4 points, marked by hand
 #
-# The project's log says: at the end of period 2, discriminator's loss 0.00069; at the end of period 3, 0.00027. The
-# code reports the mean of the two terms, $-\log D$ on real and $-\log(1-D)$ on fake, and in period 3 multiplies it by
-# $\alpha = 0.0004$. The report says: "the discriminator converged". What do these two numbers say? Name two mechanisms
-# of this lesson that explain the second, and one measurement that would tell them apart.
+# Source 002's log says: at the end of period 2, discriminator's loss 0.00069; at the end of period 3, 0.00027. The code
+# reports the mean of the two terms ($D$ is a probability there, after a Sigmoid), $-\log D$ on real and $-\log(1-D)$ on
+# fake, and in period 3 multiplies it by $\alpha = 0.0004$. The report says: "the discriminator converged". What do
+# these two numbers say? Name two mechanisms of this lesson that explain the second, and one measurement that would tell
+# them apart.
 #
 # <details><summary>What a good answer contains</summary>
 #
@@ -1179,10 +1187,11 @@ show_curves(moved, shaded=(-3.45, -3.35, "α = 0.0004"), heading=told, **axes)
 #
 # - A generator that sees the whole picture: dilation widens its view three times at no cost.
 # - A discriminator of two branches: the global one finds what the local one cannot.
-# - Three periods, so that no side meets too strong an opponent.
+# - Three periods, so that no side meets too strong an opponent; with spectral norm it works without them, too.
 # - What it wins: sharper fills, closer to true faces, at a lower PSNR.
 # - Two tests of evaluation: the leak detector, the control that must fail.
-#
+
+# %% [markdown]
 # **Three pitfalls**: a target that holds the truth; a weight on a network's only loss; a "frozen" network whose
 # BatchNorm moves.
 #

@@ -112,11 +112,12 @@ print(f"DeepFill leads on {(lead > 0).sum()} of 6 faces, by {lead[0]:+.1f} to {l
 # eye and hair, the network draws both. On the last, a bald head, the formula wins by 0.9 dB: skin is smooth, and the
 # network's eye, though there is one, is not the true one. Most of this hole is plain skin and background,
 # where smoothness is a good guess.
-#
+
+# %% [markdown]
 # ## 3 · Free-form holes, and a drift
 #
-# The paper trains on *brush* masks: one to three strokes, each a zigzag of a round pen. Here is the original's
-# sampler, rebuilt in NumPy. It contains a defect, which the port copied. Can you find it by reading?
+# The paper trains on *brush* masks: one to three strokes, each a zigzag of a round pen (the code adds a box). Here is
+# the original's sampler, rebuilt in NumPy. It contains a defect, which the port copied. Can you find it by reading?
 
 
 # %%
@@ -362,10 +363,10 @@ GatedConv = check(GatedConv, GatedConv_reference, test_gated_conv)
 # %% [markdown]
 # ### Three twins, trained alike
 #
-# Which rule fills better? Three small networks, alike but for their convolutions, with nearly equal numbers of
-# parameters (a gated layer has twice the weights, so its network is narrower), equal steps, the same faces and
-# brushed holes, L1 alone, three seeds. The gated one runs on *your* `GatedConv`. A fourth is gated and trained on
-# source 000's holes only: squares of half the side. *Predict* the order.
+# Which rule fills better? Three small networks, alike except for their convolutions, with nearly equal numbers of
+# parameters (a gated layer has twice the weights, so its network is narrower), equal steps, the same faces and brushed
+# holes, L1 alone, three seeds. The gated one runs on *your* `GatedConv`. A fourth is gated and trained on source 000's
+# holes only: squares of half the side. *Predict* the order.
 
 
 # %%
@@ -822,10 +823,10 @@ same = [row.bincount().max().item() / len(row) for row in weights.argmax(dim=2)]
 print("places with the same brightest answer, per face:", " ".join(f"{s:.0%}" for s in same))
 
 # %% [markdown]
-# (Each light covers 3 × 3 places, to be seen.) Does the answer depend on who asks? On three of six faces little:
-# there 73 % to 94 % of the places look most at the same spot, on the other three 34 % to 56 %. One is tempted all the same to
-# write "the network has learned to attend to related regions". Ask the one question that matters: **what happens
-# without?**
+# (Each light covers 3 × 3 places, to be seen.) Does the answer depend on who asks? On three of the six faces it hardly
+# does: 73 % to 94 % of the places look most at the same spot. On the other three it is 34 % to 56 %. One is tempted all
+# the same to write "the network has learned to attend to related regions". Ask the one question that matters: **what
+# happens without?**
 
 # %%
 gamma = shipped.generator.refinement.attention.gamma
@@ -840,18 +841,18 @@ print(f"attention is worth {worth['mean']:+.3f} dB ({worth['low']:+.3f} to {wort
 
 change = switched_off - filled
 rows = {"as shipped": filled, "switched off": switched_off, "change × 4": (4 * change).clamp(-1, 1)}
-show_fills(rows, "Without its attention the network fills the hole just as well")
+show_fills(rows, "Without its attention the network fills the hole no worse")
 added = ((after - before).std() / before.std()).item()
 print(f"γ = {learned:.4f}; the layer adds {added:.2%} of the signal's size")
 largest = change.abs().max().item() * 127.5
 print(f"switched off, no pixel changes by more than {largest:.1f} of 255 levels")
 
 # %% [markdown]
-# Read the printed lines. The layer adds 7 % to its features, and that hardly reaches the picture: no pixel changes by
-# more than 36 of 255 levels, and over 60 faces it is worth −0.05 dB: without it the fills are even nearer. The maps come from
-# features that the *convolutions* made; their dot products have bright places even if attention has learned nothing.
-# An attention map shows what a layer *would* gather. Whether it matters, only an **ablation** shows: take it out,
-# measure again.
+# Read the printed lines. The layer adds 7 % to its features. Single pixels change by up to 36 of 255 levels, most by
+# very little, and over 60 faces it is worth −0.05 dB: too little to see, but the interval does not contain 0: without
+# it the fills are slightly nearer. The maps come from features that the *convolutions* made; their dot products have
+# bright places even if attention has learned nothing. An attention map shows what a layer *would* gather. Whether it
+# matters, only an **ablation** shows: take it out, measure again.
 
 # %% [markdown]
 # ## 8 · Contextual attention: copy, don't compute
@@ -903,8 +904,8 @@ plt.show()
 # %% [markdown]
 # **What to see.** Arrow heads stand in the hole, tails where a patch comes from. Mostly like is taken from like:
 # background from background, hair from hair. Right, the copies, made of pieces of this very picture. What exists
-# nowhere else cannot be copied: both eyes are visible in these two faces. Were one hidden, and missing in the coarse
-# fill, nothing would ask for it.
+# nowhere else cannot be copied: both eyes are visible in these two faces. If an eye were hidden, and the coarse fill
+# had not drawn it, no place would look for an eye.
 
 # %% [markdown]
 # ### What are attention and the adversary worth?
@@ -928,7 +929,7 @@ for one in stored:
         values.append(one["metrics"]["centre"][metric])
 WEIGHTS = "weight 0", "weight 0.01", "self-attention, weight 0.1", "weight 1"
 ahead = {n: np.subtract(worth[n][PSNR], worth[WEIGHTS[2]][PSNR]) for n in list(worth)[1:3]}
-HEADING = "Contextual attention costs PSNR in every seed, no attention hardly any"
+HEADING = "Contextual attention costs PSNR in every seed; leaving attention out hardly any"
 label, level = "PSNR minus that with\nself-attention (dB)", ("equal", 0)
 show_dots({"a seed": ahead}, ylabel=label, level=level, heading=HEADING)
 weighed = {f"adversarial {n.removeprefix('self-attention, ')}": worth[n] for n in WEIGHTS}
@@ -944,11 +945,12 @@ assert all((light[PSNR] > ours[PSNR]) & (ours[PSNR] > heavy[PSNR])), "and: PSNR 
 assert all((light[SHARP] < ours[SHARP]) & (ours[SHARP] < heavy[SHARP])), "and: sharpness rises"
 
 # %% [markdown]
-# **What to see.** A dot is a seed; all is measured in the centre hole. Without attention the network fills as well as with
-# self-attention, within about 0.05 dB in every seed. Contextual attention costs 0.2 dB, perhaps because it
-# copies also where nothing fits. The weight matters more. 0.01 is better than 0 in all three measures: the kernel distance
-# is halved. From there to 0.1 PSNR falls by 0.4 dB, to weight 1 by another 0.7, while sharpness rises from 0.26 to 0.35 and
-# 0.49. But weight 1 brings the fills no nearer to true faces than 0.1. (After longer runs the order may be another.)
+# **What to see.** A dot is a seed; all is measured in the centre hole. Without attention the network fills as well as
+# with self-attention, within about 0.05 dB in every seed. That says little about attention: $\gamma$ begins at 0 and
+# hardly moves so soon (05b). Contextual attention costs 0.2 dB, perhaps because it copies also where nothing fits. The
+# weight matters more. 0.01 is better than 0 in all three measures: the kernel distance is halved. From there to 0.1
+# PSNR falls by 0.4 dB, to weight 1 by another 0.7, while sharpness rises from 0.26 to 0.35 and 0.49. But weight 1
+# brings the fills no nearer to true faces than 0.1. (Longer runs may order them otherwise.)
 
 # %% [markdown]
 # ## 9 · The discriminator
@@ -1010,8 +1012,8 @@ def test_spectral_estimate(function):
 spectral_estimate = check(spectral_estimate, spectral_estimate_reference, test_spectral_estimate)
 
 # %% [markdown]
-# In training one turn per step suffices, for weights move little and $u$ is kept. (The matrix then has norm 1; as a k
-# × k convolution of stride 1 it can still lengthen a picture, by up to k.) The port writes the divided weight **over
+# In training one turn per step suffices, because weights move little and $u$ is kept. (The matrix then has norm 1; as a
+# k × k convolution of stride 1 it can still lengthen a picture, by up to k.) The port writes the divided weight **over
 # the raw one**, at every forward pass, in evaluation mode too. Give such a discriminator one picture eight times:
 
 
@@ -1132,11 +1134,11 @@ AttentionViewer(
 #
 # By reading: L1 is not new; the original has it, on both stages, with weight 1; the real change is the adversarial
 # weight, 100 times smaller. By experiment: does self-attention do anything? Switch it off (γ = 0) in the trained
-# network and measure the same holes, paired; a narrow interval around 0 says: this network hardly uses it.
+# network and measure the same holes, paired; a narrow interval close to 0 says: this network hardly uses it.
 # Discriminator without mask: train both, three seeds, same steps; overlap: no difference was shown. Turned heads:
 # measure them apart with enough pictures; balance the training set, or train as long on frontal faces only; if turned
-# faces stay worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments
-# with controls.
+# faces stay worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments with
+# controls.
 #
 # </details>
 

@@ -212,7 +212,7 @@ small = F.max_pool2d(gap, 2).flatten(1)
 
 # %%
 picture, mine, first = guess[[5]], gap[[5]], gap[[0]]
-copies, titles = [], ["given"]
+copies, titles = [], []
 for name, mask in {"own mask": mine, "the first sample's": first}.items():
     copies.append(composite(contextual_attention(picture, picture, mask), picture, mine))
     asked = contextual_weights(picture, picture, mask)[0][small[5] > 0]
@@ -221,7 +221,7 @@ for name, mask in {"own mask": mine, "the first sample's": first}.items():
 HEADING = "With another picture's mask, half of the fill comes from the hole's own rough guess"
 change = 3 * (copies[1] - copies[0]).abs() - 1
 panels = torch.cat([paint_holes(picture, mine), picture, *copies, change])
-titles = ["given", "rough guess", *titles[1:], "difference × 3\n(black: none)"]
+titles = ["given", "rough guess", *titles, "difference × 3\n(black: none)"]
 show_images(panels, titles=titles, columns=5, width=9.5, heading=HEADING)
 
 # %% [markdown]
@@ -259,8 +259,8 @@ print(f"{coarse:,} + {refine:,} + attention {attention:,} = {coarse + refine + a
 #
 # ## 5 · What a score sees
 #
-# **SN-PatchGAN**, the original's discriminator, has six 5 × 5 convolutions with stride 2 and spectral norm. It gives
-# a *map* of scores (256 at each place, for its last layer has 256 channels), and each score sees a window of its own.
+# **SN-PatchGAN**, the original's discriminator, has six 5 × 5 convolutions with stride 2 and spectral norm. It gives a
+# *map* of scores (256 at each place, because its last layer has 256 channels), and each score sees a window of its own.
 # How large are the windows? (Lesson 4's formula.) The last two lines count its parameters, with the mask as input and
 # without.
 
@@ -275,14 +275,14 @@ def window(kernels, stride=2):
 
 for name, kernels in {"original": [5] * 6, "avalonstrel": [4] * 7, "our lesson": [5] * 4}.items():
     field, step = window(kernels)
-    print(f"{name:12} every score sees {field:3} pixels, one each {step:3}")
+    print(f"{name:12} a score sees {field:3} pixels; one score every {step:3} pixels")
 for settings in (deepfill.PAPER, deepfill.SELF_ATTENTION):
     print(f"{count_parameters(deepfill.Discriminator(settings)):,} parameters")
 
 # %% [markdown]
 # The original's 253 pixels are nearly the side of its picture, 256. But windows near the edge lie partly on padding: of
-# its 4 × 4 scores one sees nearly the whole picture, a corner score only a quarter. avalonstrel's 382 are *more* than the
-# picture.
+# its 4 × 4 scores one sees nearly the whole picture, one corner's score only a quarter. avalonstrel's 382 are *more*
+# than the picture.
 #
 # **Hinge loss.** The discriminator's loss is 0 beyond the margin 1; the generator's has the same slope everywhere:
 # $$L_D = \tfrac12\,\mathbb E \max(0, 1 - D(x)) + \tfrac12\,\mathbb E \max(0, 1 + D(\hat x)), \qquad L_G = -\mathbb E\, D(\hat x).$$
@@ -371,8 +371,8 @@ show_bars(
 
 # %% [markdown]
 # **What to see.** The black lines are the spread over three seeds. Both are near the ceiling of 100 %: this task is too
-# easy to tell them apart, and a harder one would have to be tried before one calls the mask useless. The mask gives
-# nothing away: real and fake come with the same one.
+# easy to tell them apart. Lesson 8 trains whole networks both ways: without the mask fills become sharper, but no
+# nearer to true faces. The mask gives nothing away: real and fake come with the same one.
 
 # %% [markdown]
 # ## 6 · Train as source 000 did
@@ -387,7 +387,7 @@ show_bars(
 # | 64 validation pictures | section 7: mean lead known to ±0.64 dB |
 # | hinge × 0.01 | below: a few percent of the gradient |
 # | self-attention | lesson 5, section 7: next to nothing |
-# | discriminator without the mask | section 5: too easy a test to say |
+# | discriminator without the mask | lesson 8: sharper fills, no nearer to true faces |
 # | turned heads, covered faces fail; glasses and hats vanish | pictures only; below, glasses are counted |
 
 # %% [markdown]
@@ -597,12 +597,15 @@ for hole, row in gains["blended"].items():
 # Blended, the network wins everywhere: by about 1 dB on free-form holes and by 6.6 dB on the centre. Where least is
 # hidden its lead grows from 0.2 to 1.25 dB.
 #
-# Blending brings 0.6 dB on free-form holes and less than 0.1 on the centre. So beside known pixels this network lacks
-# not structure but *tone*. A likely reason: its second stage, shown the pasted picture alone, is never told where the
-# hole is.
-#
-# Last, the four faces on which DeepFill's PSNR is lowest. The network still draws eyes or glasses where the formula smears,
-# yet on two of them the formula has the higher PSNR. PSNR does not decide which fill looks right (lesson 8).
+# Blending brings 0.6 dB on free-form holes and less than 0.1 on the centre. So this network gets the structure right,
+# but at the edge of the hole its brightness and colour do not quite meet the known pixels. A likely reason: its second
+# stage, shown the pasted picture alone, is never told where the hole is.
+
+# %% [markdown]
+# Last, the four faces on which DeepFill's PSNR is lowest. On the first and third the network completes glasses and an
+# eye, where the formula smears. On the second and fourth the formula has the higher PSNR: there only hair, beard and
+# background are hidden, the network draws a sharp outline in a slightly wrong place, the formula a smear, and PSNR
+# prefers the smear (lesson 8).
 
 # %%
 worst = per_face["DeepFill"].argsort()[:4]
@@ -615,10 +618,10 @@ show_rows(rows, notes=notes, width=6.4, heading="DeepFill's four lowest PSNRs am
 # ## 8 · What we have
 #
 # Attention learns the card game, which convolutions do not; mostly sooner if $\gamma$ starts at 1. A mask shared by a
-# batch is a defect without an error. The discriminator's windows are nearly as large as the picture; whether it
-# should see the mask, our test is too easy to say. With source 000's weight the adversarial loss gives the generator
-# a few percent of its gradient. And where little is hidden, the network often lacks tone at the seam: blending helps
-# there on average.
+# batch is a defect without an error. The discriminator's windows are nearly as large as the picture; shown the mask, it
+# makes fills less sharp, and as near to true faces (lesson 8). With source 000's weight the adversarial loss gives the
+# generator a few percent of its gradient. And where little is hidden, the network's brightness and colour often do not
+# meet the known pixels: blending helps there on average.
 #
 # **Read on.** Yu et al. 2018, *Generative image inpainting with contextual attention*: section 3.2. Miyato et al. 2018,
 # *Spectral normalization for GANs*.

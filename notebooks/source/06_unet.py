@@ -178,14 +178,14 @@ show_diagram(
         "R": Box("L1, Sobel, SSIM", "in the hole and its ring", row=1, column=2, kind="loss"),
         "truth": Box("truth", "3 × H × W", row=1, column=3),
         "D": Box("patch discriminator", "a logit sees 22 × 22", row=1, column=4, kind="network"),
-        "A": Box("generator's loss", "adversarial", row=2, column=4, kind="loss"),
+        "A": Box("adversarial loss", row=2, column=4, kind="loss"),
         "own": Box("discriminator's loss", row=2, column=3, kind="loss"),
     },
     [*flows, "U > R", "truth > R"],
     {"R": ["R > U > M > E"], "A": ["A > D > done > U > M > E"], "own": ["own > D"]},
     alt="Observed picture and mask go through the encoder, then attention and bottleneck, and the"
     " decoder, to which skips also lead from the encoder. Its picture is pasted into the known"
-    " pixels; the patch discriminator sees it or the truth. Gradients of the generator's loss and"
+    " pixels; the patch discriminator sees it or the truth. Gradients of the adversarial loss and"
     " of L1, Sobel and SSIM flow back into the decoder and from there to the encoder, that of the"
     " discriminator's loss to the discriminator only.",
     gap=(0.36, 0.5),
@@ -383,14 +383,14 @@ show_rows(rows, heading="Skips closed: eyes keep their places, colours go")
 
 # %% [markdown]
 # The counts are those of source 001's table. With the shipped weights *your* network paints what section 2 showed.
-# Close its skips: the eyes keep their places, but turn grey, with a seam: the deepest level decides *what*, colours
-# come through the skips. (Notebook 6b *trains* without.)
+# Close its skips: the eyes keep their places, but turn grey, with a seam. This network takes its colours through the
+# skips. One that *trains* without them sends colours through its deepest level (notebook 6b).
 #
 # ## 5 · Four things to ask of a fill
 #
 # Source 001 asks for colours (L1), edges (Sobel), structure (SSIM) and realism (the adversarial loss), weighted 100,
-# 10, 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. We use the report's four weights.) The losses are
-# averaged over the hole and a **ring** of four known pixels around it, so that the seam is asked for too.
+# 10, 1 and 1. (Its code weighs edges by 25 and only *measures* SSIM. We use the report's four weights.) They are
+# averaged over the hole and a **ring** of four known pixels around it, so that the seam counts.
 
 # %% [markdown]
 # ### Exercise 3 · Edges, by hand
@@ -645,7 +645,7 @@ explore(loss_playground, error=list(ERRORS), strength=(0.0, 0.4, 0.01))
 # %% [markdown]
 # ### A weight is not an importance
 #
-# 100, 10, 1: do colours count a hundred times as much as structure? The optimiser follows the **gradient**. So take
+# 100, 10, 1: do colours count a hundred times as much as structure? The optimizer follows the **gradient**. So take
 # blurred faces in place of a network's fills, and measure the gradient of each weighted term at the pixels.
 
 # %%
@@ -768,11 +768,11 @@ assert settled == {"without": 11, "with": 2}, "the figure's heading says so"
 assert widths["with", "PSNR"] > 20 * widths["without", "PSNR"], "the text below says so"
 
 # %% [markdown]
-# **What to see.** A stroke is a seed, a bar the interval; green helps, orange hurts, grey is open: the bar contains 0. Without
-# a discriminator, SSIM helps in all six metrics; Sobel helps in three, and costs sharpness and kernel distance (0 = like
-# true faces). With it, only two effects are settled, and barely. The effects are not smaller: seven of twelve are
-# larger. But every interval is wider, on PSNR over twenty times. When two networks learn against each other, twelve runs
-# are too few.
+# **What to see.** A stroke is a seed, a bar the interval; green helps, orange hurts, grey is open: the bar contains 0.
+# Without a discriminator, SSIM helps in all six metrics; Sobel helps in three, and costs sharpness and kernel distance
+# (0 = like true faces). With it, only two are settled, and barely (a 95 % interval is wrong once in twenty). The
+# effects are not smaller: seven of twelve are larger. But every interval is wider, on PSNR over twenty times. When two
+# networks learn against each other, twelve runs are too few.
 #
 # The discriminator itself moves the means (printed above) far more: PSNR by -1.2 dB, sharpness from 0.68 to 0.98.
 
@@ -917,13 +917,14 @@ for kind in ("drawn", "celeba"):
         assert lead["high"] > 0, "the text below says that it does not lose"
 
 # %% [markdown]
-# In our run the U-Net has 18.1 dB from new weights, 18.5 from the shipped ones, 18.6 with the loss of colour, and PCA has
-# 20.1: **all three lose to a linear formula**. What PCA lacks are slopes: in brightness 0.67 of the truth's; the second
-# and third run reach 0.97 and 0.98. The loss of colour took the slopes of colour from 1.14 to 0.89.
+# In our run the U-Net has 18.1 dB from new weights, 18.5 from the shipped ones after 300 more steps, 18.6 with the loss
+# of colour, and PCA has 20.1: **all three lose to a linear formula**. What PCA lacks are slopes: in brightness 0.67 of
+# the truth's; the second and third run reach 0.97 and 0.98. The loss of colour took the slopes of colour from 1.14 to
+# 0.89.
 #
-# The shipped network learned far longer (9,900 steps; 6,900 on photographs). Does it pass PCA? The lines above are from
-# the metric cards, at 128 pixels. Photographs: ahead by 1.0 dB on squares, open at the centre. Drawn faces: by 0.4
-# and 0.5 dB. (On halves, PCA wins.)
+# And the network as shipped, after 9,900 steps (6,900 on photographs)? Does it pass PCA? The lines above are from the
+# metric cards, at 128 pixels. Photographs: ahead by 1.0 dB on squares, open at the centre. Drawn faces: by 0.4 and 0.5
+# dB. (On halves, PCA wins.)
 
 # %% [markdown]
 # ## 9 · The metric that lied
@@ -1075,10 +1076,10 @@ for size in (128, 200):
     print(f"so it is right in at most {0.5 + share / 2:.1%} and pays at least {loss:.3f}")
 
 # %% [markdown]
-# With BatchNorm frozen all other logits are the *same number* for real and fake: one of its two answers there
-# is wrong. So no training brings the loss below the last number of a line. Source 001 even has a rule
-# that pauses a discriminator that is right in more than 80 % of its answers. It reaches 60 % at most, so the rule
-# never acts.
+# With BatchNorm frozen all other logits are the *same number* for real and fake: one of its two answers there is wrong.
+# So no training brings the loss below the last number of a line. (In training mode BatchNorm carries hardly anything
+# across.) Source 001 even has a rule that pauses a discriminator that is right in more than 80 % of its answers. With
+# 60 % at most it will hardly ever act.
 #
 # **Repair:** count only the logits that see the hole. For each seed we train two discriminators, published and
 # repaired, from one start, against the same blurred fills of Telea's formula (lesson 0). Both curves are the loss on

@@ -152,9 +152,9 @@ show_rows(
 
 # %% [markdown]
 # In *our* shipped network, on drawn faces, the layer is worth about 0.2 dB, and the interval lies above 0: it helps a
-# little. (A negative $\gamma$ is fine: the layer can learn values of the opposite sign.) That says nothing about
-# the source's own network, which nobody tested so. And it is half a test: the other layers had learned to work with
-# this one.
+# little. (A negative $\gamma$ is fine: the layer can learn values of the opposite sign.) That says nothing about the
+# source's own network, which nobody tested so. And the test is not fair to a network without attention: the other
+# layers learned together with this one. A full test trains a second network without it.
 
 # %% [markdown]
 # ## 4 · The experiment, read twice more
@@ -448,10 +448,12 @@ for name, gain in gains.items():
 assert run.pick(ci=True, laptop=gains["mirrored"].mean() > 0, gpu=True)
 
 # %% [markdown]
-# **What to see.** Dots count; on the right is what each gains over the same seed *as they are* (in a row, the first
-# seed is on top). In our run mirroring gains 0.04 to 0.13 dB in every seed; other light gains 0.14 in
-# one seed and nothing in another: not settled. Diamonds are other faces and holes.
-#
+# **What to see.** Compare dots with dots; on the right is what each gains over the same seed *as they are* (in a row,
+# the first seed is on top). In our run mirroring gains 0.04 to 0.13 dB in every seed; other light gains 0.14 in one
+# seed and nothing in another: not settled. Diamonds are measured on other faces and other holes, so the distance from
+# dot to diamond is not only memory.
+
+# %% [markdown]
 # ## 6 · What we have
 #
 # A network that costs a thirty-eighth of the one described; an attention, called critical, that helps ours a little;

@@ -144,9 +144,11 @@ show_diagram(
 # | F10 | a predictor in training mode | 6 |
 # | F12 | a huge discriminator | 8 |
 # | F16 | one kind of damage | 9 |
-#
-# 07b: more of F2, F4, F5, F10, F12, F16, and the noise level (F17). Only read: 12 blocks saved, 2 loaded (F11); grey
-# photographs fail (F13); the loss shown depends on the batch (F14); a copy does not start (F15).
+
+# %% [markdown]
+# 07b: more of F2, F4, F5, F10, F12, F16, and the noise level (F17). Four more we found by reading, and do not test: the
+# code saves 12 blocks and loads 2 (F11); grey photographs make it stop (F13); the loss that it prints depends on the
+# size of the batch (F14); a fresh copy of it does not start (F15).
 
 # %% [markdown]
 # ## 3 · The original: its damage
@@ -201,9 +203,9 @@ for name, answer in controls.items():
     print(f"{name:20}" + "{:9.1f}{:7.1f}{:11.1f}".format(*decibels(answer, test_original)))
 
 # %% [markdown]
-# The last line: an average, which knows nothing of faces, restores most of what was "missing". That is not inpainting
-# but **denoising**: the picture was never hidden. A network that is trained on such holes learns to look *through*
-# them, as section 8 shows.
+# The last line: an average, which knows nothing of faces, restores most of what was "missing". (In the holes doing
+# nothing beats doubling, which doubles the noise, too.) That is not inpainting but **denoising**: the picture was never
+# hidden. A network trained so learns to look *through* holes (section 8).
 #
 # ## 4 · It fails
 #
@@ -779,16 +781,15 @@ for name, change in changes.items():
         print(f"    {title:25} changes by", ", ".join(f"{x:+.2f}" for x in change[:, column]))
 
 # %% [markdown]
-# **What to see.** Two parts are needed most, in all three seeds: without L1 the holes lose more than 5 dB,
-# without the composite the whole picture loses 3.2 to 3.5. Without overlap (the original's filler, F5 to F9 at
-# once) the holes lose 0.4 to 1.1. Patch discriminator and mask at every scale are not settled. The high sharpness without
-# L1 or overlap is speckle. After 66 steps no fill is sharp, so a discriminator's worth for sharpness stays open:
-# lesson 3 measures it.
+# **What to see.** Two parts are needed most, in all three seeds: without L1 the holes lose more than 5 dB, without the
+# composite the whole picture loses 3.2 to 3.5. Without overlap (the original's filler, F5 to F9 at once) the holes lose
+# 0.4 to 1.1. By PSNR, patch discriminator and mask at every scale are not settled (without them fills are sharper by
+# 0.01 to 0.03). Without L1 or overlap the sharpness is speckle. After 66 steps no fill is sharp, so a discriminator's
+# worth for sharpness stays open: lesson 3 measures it.
 #
 # ### The trap
 #
-# Suppose you had found only F1, and added L1 to the original. That system, measured twice: on its own damage, and on
-# holes with *nothing* of the picture behind the noise.
+# Suppose you had found only F1, and added L1. It is measured on its own damage, and on holes with *nothing* behind.
 
 
 # %%
@@ -821,10 +822,10 @@ axis.legend(handles[::3], names[::3], title=key, loc="upper left", bbox_to_ancho
 plt.show()
 
 # %% [markdown]
-# **What to see.** On its own damage L1 alone has 16.7 dB, 5 dB more than 2 × input: it looks like a success. (But the
-# average of section 3, which has never seen a face, has 20.) With opaque holes it falls to 11.9 dB, below one flat
-# colour (13.3): it has learned to look through noise, not to fill. *The good number belonged to a useless network.*
-# That is why F3 is repaired first: without that repair all later numbers are about another task.
+# **What to see.** On its own damage L1 alone has 16.7 dB, 2 dB more than doing nothing and 5 dB more than 2 × input: it
+# looks like a success. (But the average of section 3, which has never seen a face, has 20.) With opaque holes it falls
+# to 11.9 dB, below one flat colour (13.3): it has learned to look through noise, not to fill. *The good number belonged
+# to a useless network.* That is why F3 is repaired first: without that repair all later numbers are about another task.
 
 # %% [markdown]
 # ## 9 · Finding holes (F16)

@@ -453,10 +453,12 @@ for name, values in shares.items():
 # **What to see.** Alone it is at 50 % and stays there: the truths and the wrong faces are the same hundred pictures,
 # so whatever it says of one list it says of the other. In a pair it can see that the two do not belong together. The
 # idea from pix2pix (Isola et al. 2017) was right.
-#
+
+# %% [markdown]
 # **F12** is not only the size (lesson 7), but also what the pair contained. Beside a picture at half contrast with
-# noise, a discriminator can check whether candidate − 2 × given is *their* noise, and win without ever looking at a
-# face. Lesson 7 shows it the picture with the holes cut out, and a composite: only the fill is left to talk about.
+# noise, a discriminator can check whether candidate − 2 × given is genFill's noise, and win without ever looking at a
+# face. Lesson 7 shows it the picture with the holes cut out, and a composite: then real and fake differ in the fill
+# only.
 
 # %% [markdown]
 # ## 7 · What to train a locator on (F16)
@@ -548,9 +550,9 @@ plt.show()
 
 # %% [markdown]
 # **What to see.** In our run, at equal steps, varied damage costs 0.11 to 0.14 IoU on noise cells and gains 0.18 to
-# 0.22 on flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds: F16. In the second picture, a
-# curve that reaches the upper right corner is a solved problem. Scratches and text do not get there: neither training
-# had thin lines.
+# 0.22 on flat cells, about 0.15 on scratches and 0.13 on text, in all three seeds. So F16 is confirmed: a locator
+# trained on one kind of damage is worse on others. In the second picture, a curve that reaches the upper right corner
+# is a solved problem. Scratches and text do not get there: neither training had thin lines.
 
 # %% tags=["picture"]
 two = slice(0, 2)

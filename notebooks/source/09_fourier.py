@@ -194,9 +194,11 @@ for name, weights in (("6 to the right", shift), ("every second wave", (k % 2 ==
     print(f"{name:18}", " ".join(f"{value:4.1f}" for value in (result + 1e-5).tolist()))
 
 # %% [markdown]
-# The first choice carries every pixel six places to the right. The second keeps the waves that repeat after four pixels:
-# the mean of the row and of the row shifted by four, a **periodic continuation** in one multiplication.
-#
+# The first choice carries every pixel six places to the right. The second keeps the waves that repeat after four
+# pixels: the mean of the row and of the row shifted by four, a **periodic continuation** in one multiplication (at half
+# its strength, because the zeros take part in the mean).
+
+# %% [markdown]
 # Look where the 2 and the 3 went in the first result: what leaves at one side comes in at the other. For a spectrum,
 # **opposite borders are neighbours**.
 #
@@ -598,12 +600,13 @@ assert min(wins) > run.pick(ci=0.5, laptop=5, gpu=5), "Fourier convolutions do n
 assert max(scores["dilated"]) < 15, "the dilated networks learned the pattern after all"
 
 # %% [markdown]
-# With each seed the Fourier network is at least 5 dB ahead (asserted), with fewer weights, after the same number of steps.
-# The dilated network stays below 15 dB (asserted), not far from the mean colour, although the pattern lies in its view.
-# **Seeing is not enough.** To continue a pattern, a convolution would have to find its direction and period, and then copy
-# from a place that depends on both; its kernel copies from fixed places. A wave covers the whole picture: if the layer
-# keeps it, it is in the hole, too.
-#
+# With each seed the Fourier network is at least 5 dB ahead (asserted), with fewer weights, after the same number of
+# steps. The dilated network stays below 15 dB (asserted), not far from the mean colour, although the pattern lies in
+# its view. **Seeing is not enough**, at least not in so few steps. To continue a pattern, a convolution would have to
+# find its direction and period, and then copy from a place that depends on both; its kernel copies from fixed places. A
+# wave covers the whole picture: if the layer keeps it, it is in the hole, too.
+
+# %% [markdown]
 # From where does the middle of the hole get its colour? The gradient again, now of the trained networks, with the hole:
 
 # %%
@@ -806,16 +809,18 @@ assert seen[0] < plain[0], "the perceptual loss cost no PSNR"
 # %%
 given = {"given": paint_holes(test.image, test.mask)[:6]}
 fills = {name: fill[:6] for name, fill in painted.items()}
-heading = "The perceptual loss adds a fine grid, and no eyes or mouth"
+heading = "The perceptual loss adds a strong grid, and no eyes or mouth"
 show_rows(given | fills | {"truth": test.image[:6]}, width=9, heading=heading)
 
 # %% [markdown]
-# The perceptual loss made the fills sharper, and cost PSNR (both asserted). Look at what it painted. After so few steps L1
-# alone gives skin with a faint grid. The perceptual loss adds detail, but not *face*: a strong grid. In our run it is even
-# sharper than the truth (sharpness above 1), and the judge's own distance fell only by a few percent. A fixed judge can be
-# fooled. A likely reason: a fine pattern changes the judge's first maps more easily than eyes do. The network's last
-# layer, `PixelShuffle`, makes such grids easy, too (lesson 7); we have not separated the two causes.
-#
+# The perceptual loss made the fills sharper, and cost PSNR (both asserted). Look at what it painted. After so few steps
+# L1 alone gives skin with a faint grid. The perceptual loss adds detail, but not *face*: a strong grid. In our run it
+# is even sharper than the truth (sharpness above 1), and the judge is hardly more content: its distance fell by a few
+# percent only. The quickest way to please it a little was a grid, not a face. A likely reason: a fine pattern changes
+# the judge's first maps more easily than eyes do. The network's last layer, `PixelShuffle`, makes such grids easy, too
+# (lesson 7); we have not separated the two causes.
+
+# %% [markdown]
 # LaMa uses its judge **beside** a discriminator, and trains far longer, on far more pictures.
 
 # %% [markdown]
@@ -893,11 +898,13 @@ print({there_and_back(repaired_inverse, width) for width in range(2, 40)})
 #
 # - One multiplication of the spectrum moves the whole picture; a **decision per wave** continues what repeats.
 # - The Fourier unit has equal weights for all waves, so it fits every size.
-# - The fast Fourier convolution joins local and global channels. It learned to continue patterns; dilated convolutions did
-#   not. This helps where something repeats: facades, fences. A face hardly does.
-# - A perceptual loss alone made sharper fills: a grid, no face.
-#
-# **Three pitfalls**: opposite borders are neighbours; a half spectrum does not know its width; a fixed judge can be fooled.
+# - The fast Fourier convolution joins local and global channels. It learned to continue patterns in a few hundred
+#   steps; dilated convolutions did not. This helps where something repeats: facades, fences. A face hardly does.
+# - L1 with a perceptual loss, without a discriminator, made sharper fills: a grid, no face.
+
+# %% [markdown]
+# **Three pitfalls**: opposite borders are neighbours; a half spectrum does not know its width; a pattern that is no
+# face can lower a perceptual loss.
 #
 # **Read on.** Suvorov et al., sections 2 and 3; Chi et al., figure 2; Johnson et al., section 3. Next: many answers to
 # one hole.

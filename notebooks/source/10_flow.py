@@ -167,12 +167,13 @@ def draw_points(count, generator):
 #
 # Write `flow_loss`. It works for points (B, 2) and for pictures (B, C, H, W) alike:
 #
-# 1. draw noise of the shape of `clean`, standard normal, and one time per sample, uniform in [0, 1], both from
-#    `generator`, which draws on the CPU; move both to `clean.device`;
+# 1. draw noise of the shape of `clean`, standard normal, and one time *per sample* (one for the whole batch would teach
+#    one moment per step), uniform in [0, 1], both from `generator`, which draws on the CPU; move both to
+#    `clean.device`;
 # 2. mix noise and `clean` to $x_t$;
 # 3. call `network(mixture, time)` once, with `time` of shape (B,);
-# 4. take the squared difference of its answer and the line's velocity, number by number. Return the mean of `weight` times
-#    that over all numbers of `clean`. `weight` is a number, or a tensor that broadcasts to `clean`.
+# 4. take the squared difference of its answer and the line's velocity. Return the mean of `weight` times that over all
+#    numbers of `clean`. `weight` is a number, or a tensor that broadcasts to `clean`.
 #
 # <details><summary>Hint</summary>
 #
@@ -374,10 +375,11 @@ plt.show()
 #
 # Pictures need a stronger network: a U-Net with attention as in lesson 6, and four changes to its blocks.
 #
-# - Each block is **residual**: it adds its result to its input (the skip), so it learns only a change.
+# - Each block is **residual**: it adds its result to its input, so it learns only a change. (This is the block's own
+#   *skip*; lesson 6's skips join encoder and decoder.)
 # - The **time** scales and shifts each channel of every block.
-# - Lesson 6 normalised nothing. Here **group normalisation** cuts the channels into 8 groups and brings each group of each
-#   picture to mean 0 and spread 1. (Batch normalisation would mix pictures of different times.)
+# - **Group normalisation** brings 8 groups of channels of each picture to mean 0 and spread 1. (Batch normalisation
+#   would mix pictures of different times.)
 # - The last convolution's weights start at **0**: at first a block passes its input on, apart from a constant per channel.
 #
 # The activation is SiLU, $x \cdot \mathrm{sigmoid}(x)$, a ReLU without a corner.
@@ -605,8 +607,9 @@ show_rows(rows, width=8, heading="The same noise, filled at three moments of tra
 #
 # ## 7 · Many answers, measured
 #
-# From here on we use the shipped model: the same network, wider, at 64 × 64, after 6,000 steps. For each face we draw six
-# fills, and show three of them and the mean of all six. Lesson 6's network has one fill.
+# From here on we use the shipped model: the same kind of network at 64 × 64, with one more halving and four times the
+# parameters, after 6,000 steps on 20,000 faces. For each face we draw six fills, and show three of them and the mean of
+# all six. Lesson 6's network has one fill.
 
 # %%
 count = run.pick(ci=4, laptop=16, gpu=100)
@@ -648,16 +651,16 @@ assert found["diversity"] > 0.01
 assert min(found["best"], found["mean"]) > found["one"] + 0.3
 
 # %% [markdown]
-# The *mean* of the six fills has a higher PSNR than one of them, and in our run than the best of six, though it is a blurred
-# face: PSNR prefers the average, and may not judge alone.
+# The *mean* of the six fills has a higher PSNR than one of them, and in our run than the best of six, though it is a
+# blurred face: PSNR prefers the average, so it must not be the only judge.
 #
 # Many of the flow's fills are flawed: glasses on one eye only, twisted mouths. Lesson 6's network makes cleaner faces: it
 # was trained longer, on larger pictures. But it has *one* fill per hole.
 #
 # ### Are the answers as frequent as they should be?
 #
-# About three in ten of the drawn faces wear glasses, which our square hides. So about three in ten fills should show
-# glasses. The course's attribute classifier (lesson 8) counts them; it may count half a pair, too.
+# Three in ten drawn faces wear glasses, which our square hides. So three in ten fills should show some. The course's
+# attribute classifier (lesson 8) counts them; it may count half a pair, too.
 
 # %%
 features = features_for(faces)
@@ -862,7 +865,8 @@ show_rows(
 # ## 10 · Does it only repeat its training pictures?
 #
 # A model that gives sharp pictures may have stored them. For each fill we take the distance, in the hole, to the
-# nearest of this lesson's training faces. True faces that the model has never seen say which distance is normal.
+# nearest of this lesson's 4,000 training faces. (The shipped model learned from 20,000, of which these are the first: a
+# copy of one of the others would go unseen.) True faces that the model has never seen say which distance is normal.
 #
 # Would this test notice a copy? To be sure we add a model that cheats: it looks for the training face that is most
 # alike *around* the hole, and copies that face's pixels into the hole.
@@ -894,9 +898,10 @@ assert distances["flow"].min() > 0.02, "a fill that copies a training face"
 assert distances["flow"].median() > 0.9 * distances["unseen truths"].median()
 
 # %% [markdown]
-# The cheat is at distance 0, as it must be. The flow's fills are about as far from the nearest training face as unseen faces
-# are, or farther. So they are new, as far as pixels can tell. (Large diffusion models do store some pictures: Carlini et
-# al. 2023 got about a hundred training images back out of Stable Diffusion, of those most often repeated in its data.)
+# The cheat is at distance 0, as it must be. The flow's fills are about as far from the nearest training face as unseen
+# faces are, or farther. So among these 4,000 there is no copy, as far as pixels can tell. (Large diffusion models do
+# store some pictures: Carlini et al. 2023 got about a hundred training images back out of Stable Diffusion, of those
+# most often repeated in its data.)
 
 # %% [markdown]
 # ## 11 · Play
@@ -909,7 +914,7 @@ def play(face, hole, first_seed, steps):
     """Six fills of one hole, from six seeds."""
     kinds = {
         "eyes": over_the_eyes,
-        "left half": partial(masks.half),
+        "a half": masks.half,
         "all": partial(masks.centre, side=64),
     }
     given = fixed_batch(validation, [face], mask=kinds[hole])
@@ -929,7 +934,7 @@ play(face=5, hole="eyes", first_seed=0, steps=10)
 explore(
     play,
     face=range(12),
-    hole=["eyes", "left half", "all"],
+    hole=["eyes", "a half", "all"],
     first_seed=range(0, 60, 6),
     steps=range(1, 21),
 )

@@ -19,7 +19,7 @@ TRAINED = [m for m in lessons.masters([]) if re.search(r"tags=\[.*\"train\"", m.
 
 @pytest.mark.slow
 @pytest.mark.parametrize("master", TRAINED, ids=lambda path: path.stem)
-def test_training_cells_fail_when_no_optimiser_makes_a_step(master, tmp_path):
+def test_training_cells_fail_when_no_optimizer_makes_a_step(master, tmp_path):
     cells = lessons.build(master).cells
     training = [place for place, cell in enumerate(cells) if "train" in tags(cell)]
     said = complaints(master, tmp_path, frozen_from=0, last=training[-1])
@@ -34,7 +34,7 @@ def test_training_cells_fail_when_no_optimiser_makes_a_step(master, tmp_path):
 
 
 def complaints(master, runs, frozen_from, last):
-    """Place to what it raised, of the cells up to `last`, with no optimiser's steps from one on."""
+    """Place to what it raised, of the cells up to `last`, with no optimizer's steps from one on."""
     notebook = lessons.build(master)
     del notebook.cells[last + 1 :]
     cells = list(notebook.cells)

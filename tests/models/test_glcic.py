@@ -214,7 +214,7 @@ def test_gradients_flow_through_the_crop():
     assert image.grad.max() == 1
 
 
-def test_optimisers():
+def test_optimizers():
     ada = GLCIC(SMALL).phases()[0].optimizer
     assert isinstance(ada, torch.optim.Adadelta)
     assert (ada.defaults["lr"], ada.defaults["rho"], ada.defaults["eps"]) == (1.0, 0.9, 1e-6)

@@ -80,7 +80,7 @@ def everything(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    """Both runs ended with the same weights, optimisers, averages and logged terms, to the bit."""
+    """Both runs ended with the same weights, optimizers, averages and logged terms, to the bit."""
     first, second = everything(one), everything(other)
     assert first.keys() == second.keys()
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
