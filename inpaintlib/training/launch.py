@@ -16,7 +16,7 @@ from inpaintlib.training.folder import RunFolder
 from inpaintlib.training.precision import quickest
 from inpaintlib.training.recipes import Pictures
 from inpaintlib.training.run import Run, channels_last, prepare
-from inpaintlib.training.settings import RunSettings, check_same, known_of
+from inpaintlib.training.settings import RunSettings, check_same
 
 Say = Callable[[str], None]
 
@@ -71,8 +71,9 @@ def launch(
             f"{len(pictures.training)} pictures to learn from are fewer than a batch of "
             f"{preset.config.batch_size}: try --batch {len(pictures.training)}"
         )
-    facts |= known_of(pictures.training)
-    split = f"{pictures.training} · {len(pictures.validation):,} to validate"
+    training = pictures.training
+    facts |= {"data": training.name, "licence": training.licence, "pictures": len(training)}
+    split = f"{training} · {len(pictures.validation):,} to validate"
     say(f"{settings.family} · {preset.config.steps:,} steps · {split}")
     model = make_model(settings, pictures, fresh=not folder.state.exists())
     model = prepare(model, place)

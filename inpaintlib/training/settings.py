@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from inpaintlib import __version__
-from inpaintlib.data import ImageSet
 from inpaintlib.data.mask_files import FolderMasks
 from inpaintlib.training import distributed, recipes
 from inpaintlib.training.recipes import Preset
@@ -85,11 +84,6 @@ class RunSettings:
             "version": __version__,
         }
         return json.loads(json.dumps(found, default=str))  # as they come back from the file
-
-
-def known_of(training: ImageSet) -> dict[str, Any]:
-    """What a run's `config.json` says of the pictures that it learns from."""
-    return {"data": training.name, "licence": training.licence, "pictures": len(training)}
 
 
 def check_same(stored: Mapping[str, Any], facts: Mapping[str, Any], where: Path) -> None:

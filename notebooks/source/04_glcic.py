@@ -116,8 +116,9 @@ words = """Observed picture and mask go into the generator, whose fill is pasted
 pixels. The completed picture, or the true one, goes with the mask into the discriminator: whole
 into the global branch, as a crop around the hole into the local one. A head joins both branches to
 one logit, which two losses read. The gradient of the generator's loss (adversarial and feature
-matching) flows back through head, branches and completed picture into the generator; that of the squared error between
-both pictures goes there directly. That of the discriminator's loss stops in the branches."""
+matching) flows back through head, branches and completed picture into the generator; that of the
+squared error between both pictures goes there directly. That of the discriminator's loss stops in
+the branches."""
 show_diagram(boxes, forward, back, alt=words.replace("\n", " "), gap=(0.5, 0.35))
 
 # %% [markdown]
@@ -895,7 +896,7 @@ twice = view_batch.mask.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
 with torch.no_grad():
     rows["shipped,\nat 128 × 128"] = shipped.generate(hide(large.floats(VIEWED), twice))
 rows["truth"] = view_batch.image
-told = "Without a discriminator a blur; with it contrast and coloured noise; after two hours, faces"
+told = "Without a discriminator a blur; with it contrast and coloured noise; after hours, faces"
 show_rows(rows, heading=told)
 
 # %% [markdown]
@@ -909,9 +910,10 @@ show_rows(rows, heading=told)
 # In the pictures, the row *with discriminator* has lines, dark spots where eyes belong, and coloured noise: this
 # early, red, green and blue do not yet change together (lesson 6 writes a loss against that). Blending keeps the noise.
 #
-# Longer training turns this into features. The network of the row *shipped* has the same losses, twice the width, two
-# hours of training, and 20,000 faces. It had no periods: with spectral norm in the discriminator, both may learn from
-# the first step. It paints eyes, noses and mouths with hardly any noise, and tears one pair of glasses.
+# Longer training turns this into features. The network of the row *shipped* has twice the width, two and a half hours
+# of training, 20,000 faces, and in its last 2,000 steps also lesson 6's loss. It had no periods: with spectral norm in
+# the discriminator, both may learn from the first step. It paints eyes, noses and mouths with hardly any noise, and
+# tears one pair of glasses.
 
 # %%
 history = [{"reconstruction": value} for value in curve] + trained["with"][0][1]
