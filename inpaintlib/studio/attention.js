@@ -6,7 +6,7 @@ const HELP = "Picture with an attention map. Arrow keys move the place looked fr
 const page = (choices) => `
   <div class="ip-bar">
     <label ${choices.length < 2 ? "hidden" : ""}>Map
-      <select class="ip-choice">${choices.map((name) => `<option>${name}</option>`).join("")}</select></label>
+      <select class="ip-choice">${options(choices)}</select></label>
     <span class="ip-pin" role="status"></span>
   </div>
   <div class="ip-stage" tabindex="0" role="application" aria-label="${HELP}"><img alt=""></div>

@@ -1,6 +1,5 @@
 // Two pictures under one divider, an error map, a table of scores.
 
-const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
 const SAVE = "M12 4v12M7 11l5 5 5-5M4 16v4h16v-4";
 const COLUMNS = { method: "In the hole", PSNR: "PSNR ↑", SSIM: "SSIM ↑", sharpness: "Sharpness → 1", L1: "L1 ↓", time: "Time" };
 const SLOW = 200; // milliseconds until the reader sees that work goes on
@@ -108,7 +107,7 @@ function showRows(el, rows) {
   const filled = rows.filter((row) => row.method !== "original");
   el.querySelector("table").hidden = !filled.some((row) => row.PSNR !== "–");
   el.querySelector("tbody").innerHTML = filled.map((row) => `<tr>${Object.keys(COLUMNS)
-    .map((key, index) => (index ? `<td>${row[key]}</td>` : `<th scope="row">${row[key]}</th>`)).join("")}</tr>`).join("");
+    .map((key, index) => (index ? `<td>${row[key]}</td>` : `<th scope="row">${escaped(row[key])}</th>`)).join("")}</tr>`).join("");
 }
 
 export default { render };

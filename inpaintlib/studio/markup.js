@@ -17,7 +17,6 @@ const TOOLS = { brush: "Brush (B)", eraser: "Eraser (E)", rectangle: "Rectangle 
 
 const button = (icon, label) => `<button type="button" data-do="${icon}" title="${label}"
   aria-label="${label}"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[icon]}"/></svg></button>`;
-const options = (names) => names.map((name) => `<option>${name}</option>`).join("");
 
 const page = (sources, kinds) => `
   <div class="ip-bar">

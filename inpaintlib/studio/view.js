@@ -16,6 +16,11 @@ function follow(model) {
   return { on, hear, forget };
 }
 
+const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt()};`);
+
+/** A menu's entries; a name may be a file's, with any signs. */
+const options = (names) => names.map(escaped).map((name) => `<option value="${name}">${name}</option>`).join("");
+
 function showPicture(image, bytes) {
   const old = image.src;
   if (bytes.byteLength) image.src = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));

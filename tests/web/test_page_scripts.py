@@ -1,6 +1,8 @@
 """The page's scripts without a browser, in Node.js: what is stopped, dropped and said, and when."""
 
+import html
 import json
+import re
 import shutil
 import subprocess
 
@@ -284,3 +286,14 @@ def test_pictures_of_another_kind_change_the_network_and_others_leave_the_reader
         """,
     )
     assert found == ["net-drawn", "net-celeba", "net-drawn", "net-drawn"]
+
+
+def test_a_files_name_is_shown_as_it_is(tmp_path):
+    names = ["a  b.safetensors", '<b>&amp;"c"']
+    found = node(
+        tmp_path,
+        sources_of("view.js"),
+        f"report(options({json.dumps(names)}));",
+    )
+    values = re.findall('<option value="([^"]*)">([^<]*)</option>', found)
+    assert [tuple(map(html.unescape, pair)) for pair in values] == [(name, name) for name in names]
