@@ -180,7 +180,8 @@ class UNet(AdversarialInpainting):
         if self.config.discriminator_widths:
             return activations(self.discriminator.layers, torch.cat([image, mask], dim=1))
         logits = self.discriminator(image).float()
-        seen = F.adaptive_max_pool2d(mask, logits.shape[2:]).bool()
+        holes = mask.cpu() if mask.is_mps else mask  # where it is wrong: pytorch issue 190064
+        seen = F.adaptive_max_pool2d(holes, logits.shape[2:]).bool().to(logits.device)
         return [logits[seen | ~seen.any()]]
 
 

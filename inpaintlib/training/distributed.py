@@ -22,9 +22,15 @@ T = TypeVar("T")
 
 
 def start(device: torch.device) -> torch.device:
-    """Join the other processes if torchrun started this one; "cuda" becomes its own GPU."""
+    """Join the other processes if torchrun started this one; "cuda" becomes its own GPU.
+
+    Raises:
+        ValueError: several processes on a device for which none of torch's groups is.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return device
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"several processes need --device cpu or cuda, got {device.type}")
     if (device := own(device)).type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():

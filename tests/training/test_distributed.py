@@ -143,3 +143,9 @@ def test_one_process_is_rank_0_of_1():
     assert distributed.anywhere(15) == 15
     assert distributed.average({"loss": torch.tensor(2.0)}) == {"loss": 2.0}
     assert distributed.from_first("value") == "value"
+
+
+def test_several_processes_on_another_device_are_refused(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="need --device cpu or cuda, got mps"):
+        distributed.start(torch.device("mps"))
