@@ -913,7 +913,7 @@ show_rows(rows, heading=told)
 # Longer training turns this into features. The network of the row *shipped* has twice the width, two and a half hours
 # of training, 20,000 faces, and in its last 2,000 steps also lesson 6's loss. It had no periods: with spectral norm in
 # the discriminator, both may learn from the first step. It paints eyes, noses and mouths with hardly any noise, and
-# tears one pair of glasses.
+# completes a pair of glasses.
 
 # %%
 history = [{"reconstruction": value} for value in curve] + trained["with"][0][1]
