@@ -1134,7 +1134,7 @@ AttentionViewer(
 #
 # By reading: L1 is not new; the original has it, on both stages, with weight 1; the real change is the adversarial
 # weight, 100 times smaller. By experiment: does self-attention do anything? Switch it off (γ = 0) in the trained
-# network and measure the same holes, paired; a narrow interval close to 0 says: this network hardly uses it.
+# network and measure the same holes, paired; a narrow interval near 0 says: this network hardly uses it.
 # Discriminator without mask: train both, three seeds, same steps; overlap: no difference was shown. Turned heads:
 # measure them apart with enough pictures; balance the training set, or train as long on frontal faces only; if turned
 # faces stay worse with balanced data, imbalance was not the cause. One point each: L1, the weight, two experiments with
