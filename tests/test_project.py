@@ -12,8 +12,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from PIL import Image
 
-from tools import bootstrap, lessons, make_site
+from inpaintlib.measure.cards import best_network
+from tools import bootstrap, fill_examples, lessons, make_site
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -88,6 +90,14 @@ def test_ci_runs_the_readme_s_test_command():
 def test_readme_links_to_what_exists():
     for target in re.findall(r"(?:\]\(|src=\")([^)\"#:]+)[)\"]", README):
         assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("fill_examples.jpg", "celeba"), ("studio.jpg", "drawn")]
+)
+def test_a_picture_of_the_readme_shows_the_network_that_is_offered_first(name: str, kind: str):
+    with Image.open(fill_examples.SAMPLES / name) as picture:
+        assert picture.info["comment"].decode() == fill_examples.made_by(best_network(kind))
 
 
 def test_lesson_table_has_a_row_for_each_lesson():

@@ -14,9 +14,12 @@ from PIL import Image, ImageDraw
 from skimage import data
 
 from inpaintlib.data.writing import write_whole
+from inpaintlib.measure.cards import best_network
+from inpaintlib.photos import fetch
 from inpaintlib.photos.inpainter import Inpainter
 
-OUT = Path(__file__).resolve().parent.parent / "data" / "samples" / "fill_examples.jpg"
+SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
+OUT = SAMPLES / "fill_examples.jpg"
 SIDE, GAP = 384, 12  # of a picture in the strip, and between two
 PAPER, PAINT = (255, 255, 255), (232, 62, 140)
 
@@ -77,18 +80,22 @@ def strip(pairs: list[tuple[Image.Image, Image.Image]]) -> Image.Image:
     return page
 
 
+def made_by(model: str) -> str:
+    """What a picture's comment says of the network in it, so that a test knows when it is old."""
+    return f"{model} {fetch.published()[model]['sha256']}"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Write the strip."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", nargs="?", default="unet-celeba", metavar="MODEL")
+    parser.add_argument("model", nargs="?", default=best_network("celeba"), metavar="MODEL")
     parser.add_argument("--seam", choices=["hard", "poisson"], default="poisson")
     parser.add_argument("-o", "--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
     inpainter = Inpainter(options.model)
     sheet = strip([example(inpainter, name, options.seam) for name in EXAMPLES])
-    write_whole(
-        options.out, lambda part: sheet.save(part, format="JPEG", quality=95, subsampling=0)
-    )
+    how = {"quality": 95, "subsampling": 0, "comment": made_by(options.model)}
+    write_whole(options.out, lambda part: sheet.save(part, format="JPEG", **how))
     print(options.out)
     return 0
 

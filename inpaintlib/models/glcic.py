@@ -83,8 +83,7 @@ LESSON = GLCICConfig(
     warm_up=50,
     decay=True,
 )
-# The squared error forgives small steps in tone at the hole's edge: the adversary weighs less. The
-# error in colour is not squared: at weight 4, as in other families, it made the colours dull.
+# The squared error forgives small steps in tone at the hole's edge: the other terms weigh less.
 SHIPPED = replace(
     LESSON, size=128, local_size=64, global_levels=5, local_levels=4, batch_size=8, steps=600,
     adversarial_weight=0.05, chroma_weight=1.0,
