@@ -182,7 +182,8 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     add = fill.add_argument
     add("photos", type=Path, nargs="+", metavar="PHOTO", help="any size and mode; or a folder")
     add("--mask", metavar="MASK", help="black and white, as large; a folder of them; or alpha")
-    add("--model", metavar="NAME|FILE", help="see data/weights (the best one by its card)")
+    names = "see data/weights (the best one by its card); or exemplar, Telea, biharmonic, …"
+    add("--model", metavar="NAME|FILE", help=names)
     add(
         "--hole",
         choices=["white", "black", "transparent"],
@@ -208,6 +209,7 @@ def _add_fill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _fill(options: argparse.Namespace) -> int:
     """Fill, and write each result beside its photo or where it is wanted."""
     from inpaintlib.measure.cards import best_network  # slow to import
+    from inpaintlib.measure.classical import CLASSICAL, Formula
     from inpaintlib.photos import batch
     from inpaintlib.photos.inpainter import Inpainter
 
@@ -218,7 +220,8 @@ def _fill(options: argparse.Namespace) -> int:
         existing=options.existing,
         variants=options.variants,
     )
-    inpainter = Inpainter(options.model or best_network("celeba"))
+    chosen = options.model or best_network("celeba")
+    inpainter = Inpainter(Formula(CLASSICAL[chosen]) if chosen in CLASSICAL else chosen)
     if options.variants > 1 and not inpainter.model.draws:
         raise ValueError("this network gives one fill: --variants needs one of the family flow")
     how = {"hole": options.hole, "seam": options.seam}

@@ -1,9 +1,9 @@
-"""Fill painted holes in three free photographs and lay them out as one strip.
+"""Fill painted holes in three free photographs, by a network and by a formula; a strip of them.
 
     python tools/fill_examples.py [MODEL] [--seam hard|poisson] [-o OUT]
 
 The photographs come with scikit-image: the astronaut (NASA) and the cat (Stéfan van der Walt) are
-in the public domain, the coffee (Rachel Michetti) is CC0. Above, what was painted; below, the fill.
+in the public domain, the coffee (Rachel Michetti) is CC0. Above what was painted, below the fills.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from skimage import data
 
 from inpaintlib.data.writing import write_whole
 from inpaintlib.measure.cards import best_network
+from inpaintlib.measure.classical import CLASSICAL, Formula
 from inpaintlib.photos import fetch
 from inpaintlib.photos.inpainter import Inpainter
 
@@ -55,27 +56,25 @@ EXAMPLES = {
 }
 
 
-def example(inpainter: Inpainter, name: str, seam: str) -> tuple[Image.Image, Image.Image]:
-    """A photo with its holes painted over, and filled: two squares for the strip."""
+def example(inpainters: list[Inpainter], name: str, seam: str) -> list[Image.Image]:
+    """A photo with its holes painted over, and filled by each: squares for the strip."""
     read, paint, (left, top, side) = EXAMPLES[name]
     photo = Image.fromarray(read())
     mask = Image.new("L", photo.size)
     paint(ImageDraw.Draw(mask))
     painted = Image.composite(Image.new("RGB", photo.size, PAINT), photo, mask)
-    filled = inpainter.fill(painted, mask, seam=seam)  # the painted one: nothing hidden is at hand
+    # the painted one is filled: nothing hidden is at hand
+    shown = [painted, *(one.fill(painted, mask, seam=seam) for one in inpainters)]
     window = (left, top, left + side, top + side)
-    before, after = (
-        image.crop(window).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-        for image in (painted, filled)
-    )
-    return before, after
+    return [one.crop(window).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for one in shown]
 
 
-def strip(pairs: list[tuple[Image.Image, Image.Image]]) -> Image.Image:
+def strip(columns: list[list[Image.Image]]) -> Image.Image:
     """A column each: painted above, filled below."""
-    page = Image.new("RGB", (len(pairs) * (SIDE + GAP) - GAP, 2 * SIDE + GAP), PAPER)
-    for column, pair in enumerate(pairs):
-        for row, image in enumerate(pair):
+    wide, high = (count * (SIDE + GAP) - GAP for count in (len(columns), len(columns[0])))
+    page = Image.new("RGB", (wide, high), PAPER)
+    for column, images in enumerate(columns):
+        for row, image in enumerate(images):
             page.paste(image, (column * (SIDE + GAP), row * (SIDE + GAP)))
     return page
 
@@ -92,9 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seam", choices=["hard", "poisson"], default="poisson")
     parser.add_argument("-o", "--out", type=Path, default=OUT)
     options = parser.parse_args(arguments)
-    inpainter = Inpainter(options.model)
-    sheet = strip([example(inpainter, name, options.seam) for name in EXAMPLES])
-    how = {"quality": 95, "subsampling": 0, "comment": made_by(options.model)}
+    inpainters = [Inpainter(options.model), Inpainter(Formula(CLASSICAL["exemplar"]))]
+    sheet = strip([example(inpainters, name, options.seam) for name in EXAMPLES])
+    how = {"quality": 88, "comment": made_by(options.model)}
     write_whole(options.out, lambda part: sheet.save(part, format="JPEG", **how))
     print(options.out)
     return 0

@@ -8,6 +8,7 @@ from training images first and are then called alike.
 import math
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,8 +16,9 @@ import torch
 from skimage.restoration import inpaint_biharmonic
 from torch import Tensor
 
-from inpaintlib.images import check_image, check_pair, composite, from_bytes, to_bytes
+from inpaintlib.images import Batch, check_image, check_pair, composite, from_bytes, to_bytes
 from inpaintlib.measure.exemplar import fill_by_example
+from inpaintlib.models.contract import Inpainting
 
 Fill = Callable[[Tensor, Tensor], Tensor]
 COMPONENTS = 60  # of `PCA`, which needs one picture more
@@ -226,3 +228,30 @@ CLASSICAL: dict[str, Fill] = {
     "biharmonic": biharmonic,
     "exemplar": exemplar,
 }
+
+
+class Formula(Inpainting):
+    """A fill without a network in the place of a model, as `photos.inpainter.Inpainter` takes one.
+
+    Example:
+        >>> Formula(telea).draws
+        False
+    """
+
+    def __init__(self, fill: Fill) -> None:
+        super().__init__()
+        self.fill = fill
+        self.config = SimpleNamespace(channels=3, size=256)  # a window seen at its own resolution
+
+    def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The fill; no random numbers are used."""
+        return self.fill(*batch.holes())
+
+    def extended(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
+        """The same: known pixels are met already, so that blending changes nothing."""
+        return self.generate(batch)
+
+    @property
+    def device(self) -> torch.device:
+        """The CPU."""
+        return torch.device("cpu")

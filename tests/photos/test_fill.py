@@ -143,6 +143,15 @@ def test_a_wrong_suffix_is_noticed_before_the_work(folder: Path, monkeypatch: py
     assert run(folder, "photo.png", "-o", str(folder / "out.doc")) == 2
 
 
+def test_a_formula_has_a_name_like_a_network(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shipped, "load", lambda name: pytest.fail("loaded"))
+    assert run(folder, "photo.png", "--model", "image mean") == 0
+    filled = np.asarray(Image.open(folder / "photo-filled.png"))
+    known = gradient(HEIGHT, WIDTH)[~MASK].mean(axis=0)
+    assert np.abs(filled[MASK] - known).max() <= 1
+    assert np.array_equal(filled[~MASK], gradient(HEIGHT, WIDTH)[~MASK])
+
+
 def test_unknown_model_is_one_line(folder: Path, monkeypatch, capsys: pytest.CaptureFixture):
     monkeypatch.undo()
     assert run(folder, "photo.png", "--model", "unet-cats") == 2

@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageDraw
 from plane import SIZE, Plane, box, gradient
 
+from inpaintlib.measure.classical import CLASSICAL, Formula
 from inpaintlib.models.blind import Blind
 from inpaintlib.photos import shipped
 from inpaintlib.photos.inpainter import Inpainter
@@ -229,6 +230,17 @@ def test_the_family_keeps_its_mode():
     family = recipes.make("unet", size=SIZE).train()
     Inpainter(family).fill(gradient(HEIGHT, WIDTH), MASK)
     assert family.training
+
+
+@pytest.mark.parametrize("seam", ["poisson", "hard"])
+def test_a_formula_copies_from_the_same_photo(seam: str):
+    rows, columns = np.mgrid[:300, :400]
+    photo = np.stack([rows % 7 * 30, columns % 5 * 50, (rows + columns) % 3 * 90], axis=2)
+    photo = photo.astype(np.uint8)
+    hole = box(300, 400, (100, 130, 200, 224))
+    damaged = np.where(hole[..., None], 255, photo).astype(np.uint8)
+    filled = Inpainter(Formula(CLASSICAL["exemplar"])).fill(damaged, hole, seam=seam)
+    assert np.array_equal(filled, photo)
 
 
 def test_a_shipped_network_fills():
