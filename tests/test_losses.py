@@ -204,3 +204,26 @@ def test_grey_masks_are_refused():
     image = torch.zeros(1, 1, 4, 4)
     with pytest.raises(ValueError, match="zeros and ones"):
         losses.masked_l1(image, image, torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_sobel_loss_sees_both_directions():
+    step = torch.zeros(1, 1, 12, 12)
+    step[..., 6:] = 1
+    for edge in (step, step.mT):
+        assert losses.sobel_loss(edge, torch.zeros_like(edge)).item() == pytest.approx(1 / 12)
+
+
+def test_sobel_loss_counts_the_masked_pixels_only():
+    step, mask = torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 12, 12)
+    step[..., 6:] = 1
+    mask[..., 2:5, 6:9] = 1  # the edge's gradient of 1/2 is in the first of three columns
+    assert losses.sobel_loss(step, torch.zeros_like(step), mask).item() == pytest.approx(1 / 6)
+    mask = mask.roll(2, dims=-1)
+    assert losses.sobel_loss(step, torch.zeros_like(step), mask) == 0
+
+
+def test_the_smoothed_pair_asks_nine_tenths_of_a_real_score():
+    judge, _ = losses.ADVERSARIAL["bce smoothed"]
+    value = judge(real_logits=torch.tensor([[2.0]]), fake_logits=torch.tensor([[0.0]]))
+    real = -0.9 * log_sigmoid(2.0) - 0.1 * log_sigmoid(-2.0)
+    assert value.item() == pytest.approx(real + math.log(2))

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from inpaintlib.measure.cards import read_cards
+
 ROOT = Path(__file__).resolve().parent.parent
 Cell = dict[str, Any]
 
@@ -208,14 +210,9 @@ KINDS = {
 }
 
 
-def cards(kind: str, root: Path = ROOT) -> list[Cell]:
+def cards(kind: str) -> list[Cell]:
     """The metric cards of a kind of data, by group and then by PSNR in the centre."""
-    found = [
-        json.loads(path.read_text("utf-8"))
-        for path in sorted((root / "data" / "cards" / kind).glob("*.json"))
-    ]
-    order = list(KINDS)
-    return sorted(found, key=lambda card: (order.index(card["kind"]), -_psnr(card, "centre")))
+    return read_cards(ROOT / "data" / "cards" / kind)
 
 
 def _psnr(card: Cell, hole: str) -> float:

@@ -34,13 +34,15 @@ def files_in(place: Path) -> Iterator[File]:
     """Every file in a folder or a zip, in the order of names or of the zip.
 
     Raises:
-        ValueError: `place` is a zip beyond all limits.
+        ValueError: `place` is a zip beyond all limits, or one that cannot be opened.
     """
     if not place.is_dir():
         try:
             yield from _unzipped("", place.read_bytes(), MEMBERS, MOST_BYTES)
         except TooMuchError as error:
             raise ValueError(f"{place}: {error}") from error
+        except (zipfile.BadZipFile, NotImplementedError) as error:
+            raise ValueError(f"{place}: a zip that cannot be opened: {error}") from error
         return
     for path in sorted(path for path in place.rglob("*") if path.is_file()):
         name = path.relative_to(place).as_posix()

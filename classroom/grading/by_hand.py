@@ -1,7 +1,7 @@
 """The teacher's table `by-hand.csv`: points for written answers, and corrections with a reason.
 
-It is read and kept at every run. A row names a graded cell of a student; for a written answer it is
-there already, for a correction the teacher adds it.
+It is read and kept at every run, with the columns that the teacher has added. A row names a graded
+cell of a student; for a written answer it is there already, for a correction the teacher adds it.
 """
 
 import hashlib
@@ -22,6 +22,12 @@ class ByHand:
     """The rows by student and cell."""
 
     rows: dict[tuple[str, str], dict[str, str]]
+
+    @property
+    def columns(self) -> list[str]:
+        """Those of `COLUMNS`, and behind them the teacher's own; a new row has none of these."""
+        names = [*COLUMNS, *(name for row in self.rows.values() for name in row)]
+        return list(dict.fromkeys(names))
 
     def points(self, one: Graded) -> dict[str, float | None]:
         """Points of every graded cell, the teacher's before the checks'; None where unmarked."""
@@ -75,8 +81,9 @@ def read_by_hand(path: Path, graded: list[Graded], work: Work) -> ByHand:
         _check_cells(path, student, assignment, limits, rows)
     for row in rows.values():
         _check_points(row, path)
-    write_table(path, COLUMNS, list(rows.values()))
-    return ByHand(rows)
+    by_hand = ByHand(rows)
+    write_table(path, by_hand.columns, list(rows.values()))
+    return by_hand
 
 
 def _compare_answer(row: dict[str, str], one: Graded, name: str, work: Work) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from classroom.grading.by_hand import COLUMNS, ByHand
+from classroom.grading.by_hand import ByHand
 from classroom.grading.pages import markdown, page_name, sources, write_page
 from classroom.grading.tables import FORMULA
 from classroom.grading.work import Graded, Work
@@ -41,7 +41,7 @@ function show_count() {
 function save() {
   const plain = text => data.formula.includes(text.charAt(0)) && text ? "'" + text : text;
   const quote = text => '"' + plain(String(text)).replaceAll('"', '""') + '"';
-  const lines = data.rows.map(row => data.columns.map(name => quote(row[name])).join(','));
+  const lines = data.rows.map(row => data.columns.map(name => quote(row[name] ?? '')).join(','));
   const text = '\\ufeff' + [data.columns.join(','), ...lines].join('\\r\\n') + '\\r\\n';
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([text], {type: 'text/csv'}));
@@ -91,7 +91,7 @@ def write_marking_page(
             if one.notebook is not None and one.scores.get(name, 0) is None:
                 body.append(_card(one, name, by_hand, places[one.submission.student, name]))
     rows = list(by_hand.rows.values())
-    data = {"columns": COLUMNS, "rows": rows, "formula": FORMULA}
+    data = {"columns": by_hand.columns, "rows": rows, "formula": FORMULA}
     # in a script element only `</` could end it
     text = json.dumps(data).replace("<", "\\u003c")
     body.append(f'<script type="application/json" id=rows>{text}</script>')

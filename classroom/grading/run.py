@@ -15,8 +15,9 @@ from classroom.grading.work import Graded, Work
 
 FENCED = "students' code runs in a sandbox (bubblewrap)"
 UNFENCED = (
-    "WARNING: no sandbox here (bubblewrap is missing or not allowed). Students' code is only "
-    "watched, which stops mistakes and not a person who means harm: see assignments/README.md"
+    "WARNING: no sandbox here (bubblewrap is missing, older than 0.8, or not allowed). Students' "
+    "code is only watched, which stops mistakes and not a person who means harm: see "
+    "assignments/README.md"
 )
 NOTHING, NO_NOTEBOOK = "handed in nothing", "no notebook"
 TOLD = 3  # files of a student that cannot be graded, each with a note

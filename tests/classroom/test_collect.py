@@ -449,6 +449,17 @@ def test_a_damaged_file_in_the_zip_of_a_class_costs_nobody_else_a_mark(tmp_path:
     assert "cannot be read: Bad CRC-32" in rejected[0].notes[0]
 
 
+@pytest.mark.parametrize(("place", "wrong"), [(0, b"X"), (6, b"\xff")])  # signature, version
+def test_a_damaged_list_of_the_zip_of_a_class_is_said(place: int, wrong: bytes, tmp_path: Path):
+    content = bytearray(zipped(ada=b"{}", grace=b"{}"))
+    place += content.index(b"PK\x01\x02")
+    content[place : place + 1] = wrong
+    path = tmp_path / "class.zip"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"class\.zip: .*zip"):
+        collect(path, NAMES)
+
+
 def zipped(**members: bytes) -> bytes:
     """A zip in memory."""
     content = io.BytesIO()

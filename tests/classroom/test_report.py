@@ -107,6 +107,19 @@ def test_an_answer_that_changes_after_it_was_marked(tmp_path: Path):
     assert report("the spread") == [CHANGED]
 
 
+def test_the_teachers_own_columns_are_kept(tmp_path: Path):
+    out, by_hand = tmp_path / "marks.csv", tmp_path / "marks/by-hand.csv"
+    write_report([handed_in("alice")], out, Prepared())
+    rows = [row | {"my notes": "ask her"} for row in rows_of(by_hand)]
+    write_table(by_hand, ["my notes", *COLUMNS], rows)
+    for _ in range(2):
+        write_report([handed_in("alice"), handed_in("bob")], out, Prepared())
+        assert list(rows_of(by_hand)[0]) == [*COLUMNS, "my notes"]
+        assert [row["my notes"] for row in rows_of(by_hand)] == ["ask her", ""]
+    page = (tmp_path / f"marks/answers-{NAME}.html").read_text(encoding="utf-8")
+    assert '"answer", "my notes"], "rows"' in page, "what it saves has them too"
+
+
 def test_spreadsheets_save_tables_in_many_ways(tmp_path: Path):
     out, by_hand = tmp_path / "marks.csv", tmp_path / "marks/by-hand.csv"
     students = ["=alice", "zoé müller"]

@@ -256,6 +256,23 @@ FORGERIES = {
 }
 
 
+@pytest.mark.skipif(os.name == "nt", reason="bubblewrap is for Linux")
+@pytest.mark.parametrize("unknown", ["--disable-userns", "--size", "nothing"])
+def test_a_bubblewrap_that_lacks_a_wall_is_none(
+    unknown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One before 0.8 refuses what it does not know; one elsewhere than in /usr/bin is found."""
+    program = tmp_path / "bwrap"
+    program.write_text(f'#!/bin/sh\ncase " $* " in *" {unknown} "*) exit 1; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert sandbox.available.__wrapped__() == (unknown == "nothing")
+    inside = sandbox.walls(tmp_path, sandbox=True)
+    assert inside.command[0] == str(program)
+    if inside.secret is not None:
+        os.close(inside.secret)
+
+
 @needs_bubblewrap
 def test_the_walls_hold_without_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """In the sandbox itself, with a process that has no audit hook: every probe must fail."""

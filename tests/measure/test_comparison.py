@@ -90,6 +90,11 @@ def test_the_truth_is_perfect_and_grey_is_known(cards, pictures):
     assert cards["grey"]["holes"]["centre"]["l1"]["mean"] == pytest.approx(float(known), abs=1e-4)
 
 
+def test_bands_take_half_of_the_pictures(cards):
+    counts = {kind: len(values["psnr"]) for kind, values in cards["grey"]["values"].items()}
+    assert counts == {"square": 24, "centre": 24, "10-20 %": 12}
+
+
 def test_a_value_is_the_pictures_mean_over_the_seeds(cards, pictures):
     image = pictures.floats()
     runs = []

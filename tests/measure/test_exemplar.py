@@ -46,6 +46,31 @@ def test_an_edge_goes_on_straight(slanted, wrong):
     assert (fill_by_example(hidden(image, hole), hole) != image).sum() <= wrong
 
 
+@pytest.mark.parametrize("slanted", [False, True])
+def test_most_urgent_is_where_an_edge_runs_into_the_hole(slanted):
+    # there the gradient's product with the border's normal is 0, and at a corner so is one with a
+    # wrong sign: either would choose another place
+    row, column = np.mgrid[:40, :40]
+    picture = torch.from_numpy(column > (row if slanted else 19)).float()[None]
+    missing = torch.from_numpy(box(40, 40, 8, 32, 8, 32))
+    top, left, _ = exemplar._most_urgent(picture, missing, (~missing).float(), 9)
+    assert top + 4 in (8, 31)
+    assert left == top if slanted else abs(left + 4 - 19.5) < 5
+
+
+def test_without_an_edge_the_best_known_patch_comes_first():
+    missing = torch.from_numpy(box(30, 30, 10, 20, 4, 26) | box(30, 30, 20, 26, 15, 16))
+    picture, confidence = torch.zeros(1, 30, 30), (~missing).float()
+    # around the spike's tip 5 pixels of 81 are missing, around a corner of the box 25
+    top, left, certain = exemplar._most_urgent(picture, missing, confidence, 9)
+    assert (top + 4, left + 4) == (25, 15)
+    assert certain.item() == pytest.approx(76 / 81)
+    confidence[24:] *= 0.5  # as if it had been filled: 24 + 52 / 2 of 81 around the tip
+    top, _, certain = exemplar._most_urgent(picture, missing, confidence, 9)
+    assert top + 4 < 20
+    assert certain.item() == pytest.approx(56 / 81)
+
+
 def test_the_best_match_is_the_one_found_by_hand():
     picture = torch.from_numpy(noise(20, 17)).permute(2, 0, 1)
     missing = torch.from_numpy(box(20, 17, 3, 8, 9, 17))

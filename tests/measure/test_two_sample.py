@@ -78,3 +78,17 @@ def test_impossible_wishes_are_refused(others, folds):
     truths, mask = samples(4)
     with pytest.raises(ValueError, match="expected two equal shapes and 2 folds to N"):
         told_apart(truths[:others], truths, mask, folds=folds)
+
+
+def test_it_learns_from_pictures_and_from_their_mirror_images(monkeypatch):
+    ramp = torch.linspace(-1, 1, 16).expand(4, 4, 16, 16)
+    rising, logits = [], two_sample._logits
+
+    def spy(network, pictures):
+        rising.append(set((pictures[..., -1] > pictures[..., 0]).flatten().tolist()))
+        return logits(network, pictures)
+
+    monkeypatch.setattr(two_sample, "_logits", spy)
+    two_sample._learn(ramp, ramp, steps=12, seed=0)
+    assert {len(one) for one in rising} == {1}, "a step's fills and truths look the same way"
+    assert 3 <= rising.count({True}) <= 9

@@ -19,7 +19,7 @@ from inpaintlib.masks import dilate, rectangle
 from inpaintlib.models import blind, deepfill, glcic, unet
 from inpaintlib.models.blind import Blind, BlindConfig
 from inpaintlib.models.context_encoder import ContextEncoder, ContextEncoderConfig
-from inpaintlib.models.contract import Model, Phase, count_parameters
+from inpaintlib.models.contract import Inpainting, Model, Phase, count_parameters
 from inpaintlib.models.dcgan import DCGAN, DCGANConfig
 from inpaintlib.models.deepfill import DeepFill, DeepFillConfig
 from inpaintlib.models.flow import Flow, FlowConfig
@@ -282,6 +282,19 @@ def test_blending_moves_the_fill_alone_and_reads_beyond_the_hole_but_never_in_it
     assert torch.equal(without_seam[known], told.observed[known])
     assert torch.equal(without_seam, again)
     assert torch.equal(without_seam, poisson_blend(drawn, told.observed, batch.mask))
+
+
+def test_a_model_is_told_of_a_hole_one_pixel_wider_and_no_more():
+    class Echo(Inpainting):
+        def generate(self, batch, *, generator=None):
+            return torch.cat(batch.holes(), dim=1)
+
+    image, mask = torch.ones(1, 3, 7, 7), torch.zeros(1, 1, 7, 7)
+    mask[..., 3, 4] = 1
+    wider = torch.zeros(1, 1, 7, 7)
+    wider[..., 2:5, 3:6] = 1
+    told = Echo().extended(Batch(image, mask, image - mask))
+    assert torch.equal(told, torch.cat([image - wider, wider], dim=1))
 
 
 @pytest.mark.parametrize("name", [name for name in FILLING if not CASES[name].draws])

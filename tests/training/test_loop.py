@@ -11,7 +11,7 @@ from inpaintlib.models.contract import schedule
 from inpaintlib.models.gan import GAN, GANConfig
 from inpaintlib.training.checkpoints import load_state, save_state
 from inpaintlib.training.ema import EMA
-from inpaintlib.training.loop import eval_mode, run_phase, train
+from inpaintlib.training.loop import PRECISIONS, eval_mode, run_phase, train
 
 SMALL = GANConfig(size=8, latent=4, generator_widths=(16, 16), discriminator_widths=(16, 8))
 
@@ -151,7 +151,12 @@ def test_bfloat16_trains_close_to_float32():
     for precision in ("float32", "bfloat16"):
         family = GAN(replace(SMALL, dropout=0.0))
         family.load_state_dict(small_gan().state_dict())
+        seen = set()  # what the first matrix product of each network comes in
+        for network in (family.generator, family.discriminator):
+            first = next(layer for layer in network.layers if isinstance(layer, nn.Linear))
+            first.register_forward_hook(lambda *call, seen=seen: seen.add(call[-1].dtype))
         *_, last = train(family, digits(), steps=4, precision=precision)
+        assert seen == {PRECISIONS[precision]}
         losses.append(last.terms["generator/adversarial"].item())
     assert losses[0] == pytest.approx(losses[1], abs=0.05)
 

@@ -1,6 +1,7 @@
 """The table of families: every name the command takes, with settings that fit together."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -124,3 +125,15 @@ def test_a_blind_family_sees_damage_and_the_others_grey():
     TRUE = torch.ones(4 * 3 * (16 * 16 - 8 * 8), dtype=torch.bool)
     assert hidden("context-encoder").eq(0).all()
     assert hidden("blind").std() > 0.3
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("name", "flip"), [("gan", False), ("context-encoder", True)])
+def test_faces_are_mirrored_digits_are_not_and_colours_change_as_the_preset_says(name, flip):
+    chosen = replace(preset(name), jitter=0.3)
+    images = tiny.pictures("train")
+    made = recipes.Pictures(recipes.recipe(name), chosen, images, images).batches(seed=3)
+    options = {"batch_size": chosen.config.batch_size, "mask": chosen.mask, "seed": 3}
+    expected = data.batches(images, **options, flip=flip, jitter=0.3)
+    for _ in range(3):
+        assert torch.equal(next(made).image, next(expected).image)

@@ -20,6 +20,7 @@ import tiny
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from torch import nn
 
 from inpaintlib import cli, data
 from inpaintlib.images import Batch
@@ -109,6 +110,36 @@ def test_a_run_writes_all_that_it_promises(tmp_path, capsys):
     first, *_, last = capsys.readouterr().out.splitlines()
     assert first.endswith("12 images · 16×16 · free · 12 to validate")
     assert last.startswith("6 steps, ")
+
+
+def test_a_run_ships_its_average_with_statistics_of_its_own(tmp_path):
+    out = tmp_path / "run"
+    assert train(out) == 0
+    shipped = load_file(out / "weights.safetensors")
+    average = torch.load(out / "state.pt", weights_only=True)["ema"]["average"]
+    family = recipes.make("context-encoder")
+    network = family.generator
+    for name in dict(network.named_parameters()):
+        assert torch.equal(shipped[name], average[name].half()), name
+    # the statistics: plain means over the first batches, as the average sees them
+    network.load_state_dict(average)
+    seen: dict[str, list[torch.Tensor]] = {}
+    for name, layer in network.named_modules():
+        layer.train(isinstance(layer, nn.BatchNorm2d))
+        if layer.training:
+            keep = seen.setdefault(name, []).append
+            layer.register_forward_pre_hook(lambda _, given, keep=keep: keep(given[0]))
+    pictures = recipes.load("context-encoder", recipes.preset("context-encoder"))
+    with torch.no_grad():
+        for batch in islice(pictures.batches(), run.REFRESHED):
+            family.generate(batch)
+    assert seen
+    for name, inputs in seen.items():
+        mean = torch.stack([x.mean((0, 2, 3)) for x in inputs]).mean(0)
+        variance = torch.stack([x.transpose(0, 1).flatten(1).var(1) for x in inputs]).mean(0)
+        for key, expected in (("running_mean", mean), ("running_var", variance)):
+            found = shipped[f"{name}.{key}"].float()
+            torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", ["gan", "context-encoder", "blind"])

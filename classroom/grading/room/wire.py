@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from inpaintlib.notebook.agreement import HOOKS
+from inpaintlib.notebook.agreement import HOOKS, same
 
 LARGEST = 500_000_000  # bytes of one message
 HEAD = struct.Struct(">Q")
@@ -298,10 +298,3 @@ def set_numpy_stream(state: list) -> None:
     """Set what `numpy_stream` has read."""
     name, keys, *rest = state
     np.random.set_state((name, keys.astype("uint32"), *rest))  # noqa: NPY002
-
-
-def same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Equal bit for bit, where nan equals nan."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    return bool(((a == b) | ((a != a) & (b != b))).all())
