@@ -9,6 +9,11 @@ LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.60
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
+def wide(values: Tensor) -> Tensor:
+    """In float32 or better: half precision has too few digits for differences, and counts badly."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 def gaussian_window(size: int = 11, sigma: float = 1.5) -> Tensor:
     """A one-dimensional Gaussian that sums to one, (size,).
 
@@ -50,8 +55,7 @@ def filter_channels(image: Tensor, kernel: Tensor, *, padding: str = "valid") ->
     """
     channels = image.shape[1]
     h, w = kernel.shape
-    # Under bfloat16 differences of near values lose their digits.
-    image = image if image.dtype == torch.float64 else image.float()
+    image = wide(image)
     if padding == "same":
         image = F.pad(image, (w // 2, w // 2, h // 2, h // 2), mode="replicate")
     with torch.autocast(image.device.type, enabled=False):
@@ -125,7 +129,7 @@ def ssim_map(x: Tensor, y: Tensor, *, data_range: float, padding: str = "valid")
     if padding == "valid" and min(x.shape[2:]) < 11:
         raise ValueError(f"SSIM needs pictures of at least 11×11 pixels, got {tuple(x.shape[2:])}")
     with torch.autocast(x.device.type, enabled=False):
-        x, y = (z if z.dtype == torch.float64 else z.float() for z in (x, y))
+        x, y = wide(x), wide(y)
         down = blur_matrix(x.shape[2], padding=padding).to(x)
         across = blur_matrix(x.shape[3], padding=padding).to(x)
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib.filters import chroma, sobel, ssim_map
+from inpaintlib.filters import chroma, sobel, ssim_map, wide
 from inpaintlib.images import check_pair
 
 
@@ -132,6 +132,7 @@ def region_mean(values: Tensor, region: Tensor) -> Tensor:
     Divided by the number of pixels in the region, not in the picture, so that a small hole weighs
     as much a pixel as a large one.
     """
+    values, region = wide(values), wide(region)
     count = region.sum() * values.shape[1]
     return (values * region).sum() / count.clamp(min=1)
 

@@ -8,7 +8,7 @@ not the averaged PSNR.)
 import torch
 from torch import Tensor
 
-from inpaintlib.filters import laplacian, ssim_map
+from inpaintlib.filters import laplacian, ssim_map, wide
 from inpaintlib.images import check_image, check_pair, composite, to_unit
 
 
@@ -100,8 +100,7 @@ def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
 
 
 def _mean_per_image(values: Tensor, mask: Tensor | None) -> Tensor:
-    if values.dtype in (torch.float16, torch.bfloat16):  # sums over a picture leave their range
-        values = values.float()
-    region = torch.ones_like(values[:, :1]) if mask is None else mask
+    values = wide(values)
+    region = torch.ones_like(values[:, :1]) if mask is None else wide(mask)
     count = region.sum(dim=(1, 2, 3)) * values.shape[1]
     return (values * region).sum(dim=(1, 2, 3)) / count

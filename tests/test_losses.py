@@ -118,6 +118,13 @@ def test_a_constant_error_costs_the_same_in_every_hole(loss, expected, side):
     assert value.item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_large_hole_in_half_precision_is_counted(kind):
+    target = torch.zeros(1, 3, 256, 257, dtype=kind)  # more pixels than float16's largest number
+    value = losses.masked_l1(target + 0.5, target, torch.ones_like(target[:, :1]))
+    assert value.item() == 0.5
+
+
 def test_errors_outside_the_hole_cost_nothing_and_an_empty_mask_is_zero():
     target = torch.zeros(1, 1, 4, 4)
     mask = torch.zeros(1, 1, 4, 4)
