@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpaintlib.images import check_alike
+
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
@@ -122,10 +124,7 @@ def ssim_map(x: Tensor, y: Tensor, *, data_range: float, padding: str = "valid")
         Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
         structural similarity", IEEE TIP 2004, equations 13 to 16.
     """
-    if x.shape != y.shape:
-        raise ValueError(
-            f"expected two images of one shape, got {tuple(x.shape)}, {tuple(y.shape)}"
-        )
+    check_alike(x, y)
     if padding == "valid" and min(x.shape[2:]) < 11:
         raise ValueError(f"SSIM needs pictures of at least 11×11 pixels, got {tuple(x.shape[2:])}")
     with torch.autocast(x.device.type, enabled=False):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpaintlib.filters import chroma, sobel, ssim_map, wide
-from inpaintlib.images import check_pair
+from inpaintlib.images import check_alike, check_comparison
 
 
 def bce_discriminator_loss(
@@ -88,7 +88,7 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
 
     Args:
         real, fake: a discriminator's activations of the truth and of the fill, in pairs of any
-            shape; usually without the last, the logits.
+            shape; usually without the last, the logits. Else a ValueError.
 
     Source:
         Wang et al. 2018 (pix2pixHD), equation 4, with the mean over the layers instead of the sum.
@@ -99,7 +99,9 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
     """
     if not fake or len(real) != len(fake):
         raise ValueError(f"expected pairs of layers, got {len(real)} real and {len(fake)} fake")
-    pairs = zip(real, fake, strict=True)
+    pairs = list(zip(real, fake, strict=True))
+    for r, f in pairs:
+        check_alike(r, f)
     return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in pairs]).mean()
 
 
@@ -156,7 +158,7 @@ def masked_l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         >>> masked_l1(torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), m)
         tensor(1.)
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean((prediction - target).abs(), mask)
 
 
@@ -165,7 +167,7 @@ def masked_l2(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
     Source: Iizuka et al. 2017 (GLCIC), equation 2, divided by the hole's area, not the picture's.
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean((prediction - target).square(), mask)
 
 
@@ -184,7 +186,7 @@ def chroma_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         >>> chroma_loss(dark + 0.5, dark, m)
         tensor(0.)
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean(chroma(prediction - target).abs(), mask)
 
 
@@ -196,7 +198,7 @@ def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -
     Arguments as for `masked_l1`; without a mask all pixels count.
     """
     region = torch.ones_like(prediction[:, :1]) if mask is None else mask
-    check_pair(prediction, region)
+    check_comparison(prediction, target, region)
     dx, dy = sobel(prediction - target)
     return region_mean(dx.abs() + dy.abs(), region)
 
@@ -208,8 +210,8 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) ->
     Arguments as for `masked_l1`; without a mask all pixels count whose window fits. In [0, 2], 0
     for equal pictures, and differentiable there.
     """
+    check_comparison(prediction, target, mask)
     prediction, target = (prediction + 1) / 2, (target + 1) / 2
     if mask is None:
         return 1 - ssim_map(prediction, target, data_range=1.0).mean()
-    check_pair(prediction, mask)
     return region_mean(1 - ssim_map(prediction, target, data_range=1.0, padding="same"), mask)

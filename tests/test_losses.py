@@ -89,6 +89,11 @@ def test_feature_matching_needs_pairs_of_layers(real, fake):
         losses.feature_matching(real=[torch.zeros(1)] * real, fake=[torch.zeros(1)] * fake)
 
 
+def test_layers_of_other_shapes_are_not_broadcast():
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\), \(1, 3\)"):
+        losses.feature_matching(real=[torch.zeros(2, 3)], fake=[torch.zeros(1, 3)])
+
+
 @pytest.mark.parametrize(("pair", "adversarial"), [("hinge", -3.0), ("lsgan", 2.0)])
 def test_fooling_terms_carry_their_weights(pair, adversarial):
     config = SimpleNamespace(adversarial=pair, adversarial_weight=1.0, feature_weight=10.0)
@@ -211,3 +216,12 @@ def test_grey_masks_are_refused():
     image = torch.zeros(1, 1, 4, 4)
     with pytest.raises(ValueError, match="zeros and ones"):
         losses.masked_l1(image, image, torch.full((1, 1, 4, 4), 0.5))
+
+
+@pytest.mark.parametrize(
+    "loss", ["masked_l1", "masked_l2", "chroma_loss", "sobel_loss", "ssim_loss"]
+)
+def test_targets_of_another_shape_are_not_broadcast(loss):
+    image, mask = torch.zeros(2, 3, 16, 16), torch.ones(2, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3, 16, 16\), \(1, 3, 16, 16\)"):
+        getattr(losses, loss)(image, image[:1], mask)
