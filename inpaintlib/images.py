@@ -177,9 +177,7 @@ def check_pair(image: Tensor, mask: Tensor) -> None:
 def check_alike(one: Tensor, other: Tensor) -> None:
     """Raise ValueError unless two tensors have one shape: others would be broadcast."""
     if one.shape != other.shape:
-        raise ValueError(
-            f"expected two images of one shape, got {tuple(one.shape)}, {tuple(other.shape)}"
-        )
+        raise ValueError(f"expected one shape, got {tuple(one.shape)} and {tuple(other.shape)}")
 
 
 def check_comparison(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:

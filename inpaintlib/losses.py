@@ -33,11 +33,9 @@ def bce_discriminator_loss(
         >>> bce_discriminator_loss(real_logits=zero, fake_logits=zero)
         tensor(1.3863)
     """
-    real = F.binary_cross_entropy_with_logits(
-        real_logits, torch.full_like(real_logits, real_target)
-    )
-    fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-    return real + fake
+    bce = F.binary_cross_entropy_with_logits
+    real = bce(real_logits, torch.full_like(real_logits, real_target))
+    return real + bce(fake_logits, torch.zeros_like(fake_logits))
 
 
 def bce_generator_loss(*, fake_logits: Tensor) -> Tensor:
@@ -99,10 +97,10 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
     """
     if not fake or len(real) != len(fake):
         raise ValueError(f"expected pairs of layers, got {len(real)} real and {len(fake)} fake")
-    pairs = list(zip(real, fake, strict=True))
-    for r, f in pairs:
+    for r, f in zip(real, fake, strict=True):
         check_alike(r, f)
-    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in pairs]).mean()
+    means = [F.l1_loss(f.float(), r.detach().float()) for r, f in zip(real, fake, strict=True)]
+    return torch.stack(means).mean()
 
 
 def fooling_terms(

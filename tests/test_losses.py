@@ -90,7 +90,7 @@ def test_feature_matching_needs_pairs_of_layers(real, fake):
 
 
 def test_layers_of_other_shapes_are_not_broadcast():
-    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\), \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\) and \(1, 3\)"):
         losses.feature_matching(real=[torch.zeros(2, 3)], fake=[torch.zeros(1, 3)])
 
 
@@ -223,5 +223,5 @@ def test_grey_masks_are_refused():
 )
 def test_targets_of_another_shape_are_not_broadcast(loss):
     image, mask = torch.zeros(2, 3, 16, 16), torch.ones(2, 1, 16, 16)
-    with pytest.raises(ValueError, match=r"one shape, got \(2, 3, 16, 16\), \(1, 3, 16, 16\)"):
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3, 16, 16\) and \(1, 3, 16, 16\)"):
         getattr(losses, loss)(image, image[:1], mask)

@@ -110,7 +110,7 @@ class Run:
             silent = True if distributed.rank() else None  # None: a bar in a terminal only
             bar = stack.enter_context(tqdm(total=self.steps, initial=start, disable=silent))
             if self.make_board is not None:
-                self.board = self.make_board(purge_step=start + 1)  # what a crash left of those goes
+                self.board = self.make_board(purge_step=start + 1)  # what a crash left goes
                 stack.callback(self.board.close)
             for record in self.records(start):
                 stop = distributed.anywhere(caught[0] if caught else 0)

@@ -212,7 +212,7 @@ def test_another_json_file_among_the_cards_is_named(text, tmp_path):
 
 def test_a_mistyped_hole_is_told_before_any_picture_is_loaded(monkeypatch):
     monkeypatch.setattr(cards_module, "load_faces", lambda *_, **__: pytest.fail("loaded"))
-    with pytest.raises(ValueError, match="expected holes among square.*got .'centr'"):
+    with pytest.raises(ValueError, match=r"expected holes among square.*got .'centr'"):
         cards_module.compare(None, ["centr"], root=None, out=None, say=print)
 
 

@@ -227,9 +227,8 @@ def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
 def test_pictures_of_another_kind_bring_the_network_that_learned_from_such(monkeypatch):
     pairs = ["unet-drawn", "unet-celeba", "glcic-drawn", "glcic-celeba", "blind-drawn"]
     monkeypatch.setattr(shipped, "available", lambda: pairs)
-    monkeypatch.setattr(
-        Studio, "_request", lambda _: lambda: ([fill("original", BLANK, BLANK)] * 2, ("", b""), BLANK)
-    )
+    answers = [fill("original", BLANK, BLANK)] * 2
+    monkeypatch.setattr(Studio, "_request", lambda _: lambda: (answers, ("", b""), BLANK))
     studio = Studio()
     file = io.BytesIO()
     Image.new("RGB", (40, 30)).save(file, "PNG")
