@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 done and something is wrong, 2 not done, 128 + the number of
         a signal stopped by that.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file under Windows may not know ∞ or ×
+            stream.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)

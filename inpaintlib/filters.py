@@ -4,9 +4,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inpaintlib.images import check_alike
+
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look (ITU-R BT.601)
 SOBEL_X = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def wide(values: Tensor) -> Tensor:
+    """In float32 or better: half precision has too few digits for differences, and counts badly."""
+    return values if values.dtype == torch.float64 else values.float()
 
 
 def gaussian_window(size: int = 11, sigma: float = 1.5) -> Tensor:
@@ -50,8 +57,7 @@ def filter_channels(image: Tensor, kernel: Tensor, *, padding: str = "valid") ->
     """
     channels = image.shape[1]
     h, w = kernel.shape
-    # Under bfloat16 differences of near values lose their digits.
-    image = image if image.dtype == torch.float64 else image.float()
+    image = wide(image)
     if padding == "same":
         image = F.pad(image, (w // 2, w // 2, h // 2, h // 2), mode="replicate")
     with torch.autocast(image.device.type, enabled=False):
@@ -118,14 +124,11 @@ def ssim_map(x: Tensor, y: Tensor, *, data_range: float, padding: str = "valid")
         Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
         structural similarity", IEEE TIP 2004, equations 13 to 16.
     """
-    if x.shape != y.shape:
-        raise ValueError(
-            f"expected two images of one shape, got {tuple(x.shape)}, {tuple(y.shape)}"
-        )
+    check_alike(x, y)
     if padding == "valid" and min(x.shape[2:]) < 11:
         raise ValueError(f"SSIM needs pictures of at least 11×11 pixels, got {tuple(x.shape[2:])}")
     with torch.autocast(x.device.type, enabled=False):
-        x, y = (z if z.dtype == torch.float64 else z.float() for z in (x, y))
+        x, y = wide(x), wide(y)
         down = blur_matrix(x.shape[2], padding=padding).to(x)
         across = blur_matrix(x.shape[3], padding=padding).to(x)
 

@@ -172,3 +172,17 @@ def check_pair(image: Tensor, mask: Tensor) -> None:
             f"mask {tuple(mask.shape)} does not fit image {tuple(image.shape)}: "
             "they need the same batch size, height and width"
         )
+
+
+def check_alike(one: Tensor, other: Tensor) -> None:
+    """Raise ValueError unless two tensors have one shape: others would be broadcast."""
+    if one.shape != other.shape:
+        raise ValueError(f"expected one shape, got {tuple(one.shape)} and {tuple(other.shape)}")
+
+
+def check_comparison(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
+    """Raise ValueError unless an image, what is compared with it, and a mask if any, fit."""
+    check_image(image)
+    check_alike(prediction, image)
+    if mask is not None:
+        check_pair(image, mask)

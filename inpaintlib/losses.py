@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpaintlib.filters import chroma, sobel, ssim_map
-from inpaintlib.images import check_pair
+from inpaintlib.filters import chroma, sobel, ssim_map, wide
+from inpaintlib.images import check_alike, check_comparison
 
 
 def bce_discriminator_loss(
@@ -33,11 +33,9 @@ def bce_discriminator_loss(
         >>> bce_discriminator_loss(real_logits=zero, fake_logits=zero)
         tensor(1.3863)
     """
-    real = F.binary_cross_entropy_with_logits(
-        real_logits, torch.full_like(real_logits, real_target)
-    )
-    fake = F.binary_cross_entropy_with_logits(fake_logits, torch.zeros_like(fake_logits))
-    return real + fake
+    bce = F.binary_cross_entropy_with_logits
+    real = bce(real_logits, torch.full_like(real_logits, real_target))
+    return real + bce(fake_logits, torch.zeros_like(fake_logits))
 
 
 def bce_generator_loss(*, fake_logits: Tensor) -> Tensor:
@@ -88,7 +86,7 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
 
     Args:
         real, fake: a discriminator's activations of the truth and of the fill, in pairs of any
-            shape; usually without the last, the logits.
+            shape; usually without the last, the logits. Else a ValueError.
 
     Source:
         Wang et al. 2018 (pix2pixHD), equation 4, with the mean over the layers instead of the sum.
@@ -99,8 +97,10 @@ def feature_matching(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tenso
     """
     if not fake or len(real) != len(fake):
         raise ValueError(f"expected pairs of layers, got {len(real)} real and {len(fake)} fake")
-    pairs = zip(real, fake, strict=True)
-    return torch.stack([F.l1_loss(f.float(), r.detach().float()) for r, f in pairs]).mean()
+    for r, f in zip(real, fake, strict=True):
+        check_alike(r, f)
+    means = [F.l1_loss(f.float(), r.detach().float()) for r, f in zip(real, fake, strict=True)]
+    return torch.stack(means).mean()
 
 
 def fooling_terms(
@@ -132,6 +132,7 @@ def region_mean(values: Tensor, region: Tensor) -> Tensor:
     Divided by the number of pixels in the region, not in the picture, so that a small hole weighs
     as much a pixel as a large one.
     """
+    values, region = wide(values), wide(region)
     count = region.sum() * values.shape[1]
     return (values * region).sum() / count.clamp(min=1)
 
@@ -155,7 +156,7 @@ def masked_l1(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         >>> masked_l1(torch.ones(1, 3, 2, 2), torch.zeros(1, 3, 2, 2), m)
         tensor(1.)
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean((prediction - target).abs(), mask)
 
 
@@ -164,7 +165,7 @@ def masked_l2(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
 
     Source: Iizuka et al. 2017 (GLCIC), equation 2, divided by the hole's area, not the picture's.
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean((prediction - target).square(), mask)
 
 
@@ -183,7 +184,7 @@ def chroma_loss(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
         >>> chroma_loss(dark + 0.5, dark, m)
         tensor(0.)
     """
-    check_pair(prediction, mask)
+    check_comparison(prediction, target, mask)
     return region_mean(chroma(prediction - target).abs(), mask)
 
 
@@ -195,7 +196,7 @@ def sobel_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) -
     Arguments as for `masked_l1`; without a mask all pixels count.
     """
     region = torch.ones_like(prediction[:, :1]) if mask is None else mask
-    check_pair(prediction, region)
+    check_comparison(prediction, target, region)
     dx, dy = sobel(prediction - target)
     return region_mean(dx.abs() + dy.abs(), region)
 
@@ -207,8 +208,8 @@ def ssim_loss(prediction: Tensor, target: Tensor, mask: Tensor | None = None) ->
     Arguments as for `masked_l1`; without a mask all pixels count whose window fits. In [0, 2], 0
     for equal pictures, and differentiable there.
     """
+    check_comparison(prediction, target, mask)
     prediction, target = (prediction + 1) / 2, (target + 1) / 2
     if mask is None:
         return 1 - ssim_map(prediction, target, data_range=1.0).mean()
-    check_pair(prediction, mask)
     return region_mean(1 - ssim_map(prediction, target, data_range=1.0, padding="same"), mask)

@@ -8,8 +8,8 @@ not the averaged PSNR.)
 import torch
 from torch import Tensor
 
-from inpaintlib.filters import laplacian, ssim_map
-from inpaintlib.images import check_image, check_pair, composite, to_unit
+from inpaintlib.filters import laplacian, ssim_map, wide
+from inpaintlib.images import check_comparison, composite, to_unit
 
 
 def l1(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -25,7 +25,7 @@ def l1(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tensor:
     Raises:
         ValueError: shapes do not fit, or the mask holds other values than 0 and 1.
     """
-    _check(prediction, image, mask)
+    check_comparison(prediction, image, mask)
     return _mean_per_image((to_unit(prediction) - to_unit(image)).abs(), mask)
 
 
@@ -39,7 +39,7 @@ def psnr(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tenso
         >>> psnr(x + 0.2, x)
         tensor([20.0000])
     """
-    _check(prediction, image, mask)
+    check_comparison(prediction, image, mask)
     error = _mean_per_image((to_unit(prediction) - to_unit(image)).square(), mask)
     return -10 * torch.log10(error)
 
@@ -55,7 +55,7 @@ def ssim(prediction: Tensor, image: Tensor, mask: Tensor | None = None) -> Tenso
     Arguments and errors as for `l1`; source: see `filters.ssim_map`. At most 1, higher is better;
     nan where a mask is empty.
     """
-    _check(prediction, image, mask)
+    check_comparison(prediction, image, mask)
     if mask is not None:
         prediction = composite(prediction, image, mask)
     padding = "valid" if mask is None else "same"
@@ -81,7 +81,7 @@ def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
         >>> sharpness(x / 2, x, torch.ones(1, 1, 8, 8))
         tensor([0.5000])
     """
-    _check(prediction, image, mask)
+    check_comparison(prediction, image, mask)
     fill, truth = (
         (laplacian(to_unit(picture)).square() * mask).sum(dim=(1, 2, 3))
         for picture in (composite(prediction, image, mask), image)
@@ -89,19 +89,8 @@ def sharpness(prediction: Tensor, image: Tensor, mask: Tensor) -> Tensor:
     return (fill / truth).sqrt()
 
 
-def _check(prediction: Tensor, image: Tensor, mask: Tensor | None) -> None:
-    check_image(image)
-    if prediction.shape != image.shape:
-        raise ValueError(
-            f"expected two images of one shape, got {tuple(prediction.shape)}, {tuple(image.shape)}"
-        )
-    if mask is not None:
-        check_pair(image, mask)
-
-
 def _mean_per_image(values: Tensor, mask: Tensor | None) -> Tensor:
-    if values.dtype in (torch.float16, torch.bfloat16):  # sums over a picture leave their range
-        values = values.float()
-    region = torch.ones_like(values[:, :1]) if mask is None else mask
+    values = wide(values)
+    region = torch.ones_like(values[:, :1]) if mask is None else wide(mask)
     count = region.sum(dim=(1, 2, 3)) * values.shape[1]
     return (values * region).sum(dim=(1, 2, 3)) / count

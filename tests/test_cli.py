@@ -1,5 +1,6 @@
 """The command line: statuses, one-line errors, and what doctor reports."""
 
+import io
 import re
 import subprocess
 import sys
@@ -109,6 +110,16 @@ def test_the_holes_that_help_names_are_those_that_evaluate_takes(
     named = set(re.findall(r"'([^']* %)'", shown))
     assert named
     assert named <= set(BAND_HOLES)
+
+
+def test_output_into_a_file_of_few_letters_goes_on(monkeypatch: pytest.MonkeyPatch):
+    """As `evaluate > file` under Windows, whose table says ∞."""
+    file = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, encoding="cp1252"))
+    monkeypatch.setattr(cli, "examine", lambda: sys.stdout.write("∞ dB") - 4)
+    assert cli.main(["doctor"]) == 0
+    sys.stdout.flush()
+    assert file.getvalue().split() == [b"?", b"dB"]
 
 
 def test_runs_as_a_module():

@@ -89,6 +89,11 @@ def test_feature_matching_needs_pairs_of_layers(real, fake):
         losses.feature_matching(real=[torch.zeros(1)] * real, fake=[torch.zeros(1)] * fake)
 
 
+def test_layers_of_other_shapes_are_not_broadcast():
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3\) and \(1, 3\)"):
+        losses.feature_matching(real=[torch.zeros(2, 3)], fake=[torch.zeros(1, 3)])
+
+
 @pytest.mark.parametrize(("pair", "adversarial"), [("hinge", -3.0), ("lsgan", 2.0)])
 def test_fooling_terms_carry_their_weights(pair, adversarial):
     config = SimpleNamespace(adversarial=pair, adversarial_weight=1.0, feature_weight=10.0)
@@ -116,6 +121,13 @@ def test_a_constant_error_costs_the_same_in_every_hole(loss, expected, side):
     mask[..., :side, :side] = 1
     value = getattr(losses, loss)(target + 0.5, target, mask)
     assert value.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_a_large_hole_in_half_precision_is_counted(kind):
+    target = torch.zeros(1, 3, 256, 257, dtype=kind)  # more pixels than float16's largest number
+    value = losses.masked_l1(target + 0.5, target, torch.ones_like(target[:, :1]))
+    assert value.item() == 0.5
 
 
 def test_errors_outside_the_hole_cost_nothing_and_an_empty_mask_is_zero():
@@ -227,3 +239,12 @@ def test_the_smoothed_pair_asks_nine_tenths_of_a_real_score():
     value = judge(real_logits=torch.tensor([[2.0]]), fake_logits=torch.tensor([[0.0]]))
     real = -0.9 * log_sigmoid(2.0) - 0.1 * log_sigmoid(-2.0)
     assert value.item() == pytest.approx(real + math.log(2))
+
+
+@pytest.mark.parametrize(
+    "loss", ["masked_l1", "masked_l2", "chroma_loss", "sobel_loss", "ssim_loss"]
+)
+def test_targets_of_another_shape_are_not_broadcast(loss):
+    image, mask = torch.zeros(2, 3, 16, 16), torch.ones(2, 1, 16, 16)
+    with pytest.raises(ValueError, match=r"one shape, got \(2, 3, 16, 16\) and \(1, 3, 16, 16\)"):
+        getattr(losses, loss)(image, image[:1], mask)

@@ -61,11 +61,13 @@ def test_in_the_hole_only_the_hole_counts(pair):
     assert psnr(prediction, image, mask)[2].item() == pytest.approx(-10 * math.log10(mse), abs=1e-4)
 
 
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
-def test_large_pictures_in_half_precision_are_measured(kind):
-    image = torch.zeros(1, 3, 256, 256, dtype=kind)
-    assert l1(image + 0.5, image).tolist() == [0.25]
-    assert psnr(image + 0.5, image).item() == pytest.approx(12.0412, abs=1e-3)
+def test_large_pictures_in_half_precision_are_measured(kind, masked):
+    image = torch.zeros(1, 3, 256, 257, dtype=kind)  # more pixels than float16's largest number
+    mask = torch.ones_like(image[:, :1]) if masked else None
+    assert l1(image + 0.5, image, mask).tolist() == [0.25]
+    assert psnr(image + 0.5, image, mask).item() == pytest.approx(12.0412, abs=1e-3)
 
 
 def test_ssim_in_the_hole_is_the_mean_of_scikit_images_map(pair):

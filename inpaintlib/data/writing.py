@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # another process may write it too
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # others may write it too
+    part = path.with_name(f".{path.name}.{writer}.part")
     try:
         part.touch()
         mode = part.stat().st_mode  # any new file's here; safetensors' is for its owner alone
@@ -24,6 +26,8 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
             part.chmod(mode)
         os.replace(part, path)
     except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of OSError
+        if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+            raise  # not from torch's writer of files: a GPU's, mostly
         raise OSError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from inpaintlib.measure.comparison import (
     HOLES,
     METRICS,
     best,
+    chosen_holes,
     evaluate,
     paired,
     systems,
@@ -46,6 +47,7 @@ LEGEND = (
 )
 PRACTISED = ("square", "centre", "free-form")
 """Kinds of hole that are in the training of the shipped networks."""
+SIZE = 128  # of the pictures, pixels: what the shipped networks are trained at
 ORDER = {"control": 0, "classical": 1, "network": 2, "blended": 3}
 
 
@@ -77,11 +79,12 @@ def read_cards(folder: str | Path) -> list[Card]:
     for path in sorted(place.glob("*.json")):
         try:
             cards.append(json.loads(path.read_text("utf-8")))
-        except ValueError as error:
-            raise ValueError(f"{path}: not a metric card: {error}") from error
+            _place(cards[-1])
+        except Exception as error:  # another JSON file lacks anything
+            raise ValueError(f"{path}: not a metric card: {error!r}") from error
     if not cards:
         raise ValueError(f"no metric cards in {place}: `python -m inpaintlib evaluate` writes them")
-    return sorted(cards, key=lambda card: (ORDER[card["kind"]], -_score(card)))
+    return sorted(cards, key=_place)
 
 
 def main_hole(card: Card) -> str:
@@ -99,10 +102,10 @@ def distance(card: Card) -> float:
     return statistics.geometric_mean(found)
 
 
-def _score(card: Card) -> float:
-    """PSNR in the main hole; the perfect control comes first."""
+def _place(card: Card) -> tuple[int, float]:
+    """What cards are sorted by: kind, then PSNR in the main hole, the perfect control first."""
     mean = card["holes"][main_hole(card)]["psnr"]["mean"]
-    return float("inf") if mean is None else mean
+    return ORDER[card["kind"]], float("-inf") if mean is None else -mean
 
 
 def best_classical(cards: Sequence[Card], kind: str) -> Card:
@@ -247,7 +250,6 @@ def compare(
     *,
     root: Path | None,
     out: Path | None,
-    size: int = 128,
     limit: int = 102,
     downloaded: bool = False,
     say: Callable[[str], None],
@@ -258,17 +260,17 @@ def compare(
         names: systems, see `systems.check_names`; None for all. kinds: holes; None for all.
         root: the faces' folder, see `data.load_faces`.
         out: the cards' folder; `data/cards/<drawn or celeba>` if None.
-        size: of the pictures, pixels.
         limit: at most so many pictures.
         downloaded: whether to measure LPIPS and FID too; see `perceptual`.
         say: takes each line for the user.
 
     Raises:
-        ValueError: an unknown name, no such pictures, or too few.
+        ValueError: an unknown name or hole, no such pictures, or too few.
     """
     check_names(names or [])  # before the work
-    training = load_faces("train", size=size, root=root)
-    pictures = load_faces("validation", size=size, root=root, limit=limit)
+    chosen_holes(kinds)
+    training = load_faces("train", size=SIZE, root=root)
+    pictures = load_faces("validation", size=SIZE, root=root, limit=limit)
     folder = out or folder_of(training.kind)
     say(f"{pictures} · cards go to {folder}")
     check_enough(training, pictures, names, kinds)

@@ -98,6 +98,15 @@ def _filled(system: System, image: Tensor, kind: str, seed: int) -> tuple[Tensor
     return complete(system, image, mask, kind, seed), mask
 
 
+def chosen_holes(kinds: Sequence[str] | None) -> Sequence[str]:
+    """The kinds of hole, all for None; ValueError for an unknown one, or bands alone."""
+    chosen = list(HOLES | BAND_HOLES) if kinds is None else kinds
+    if set(chosen) - set(HOLES | BAND_HOLES) or not set(chosen) & set(HOLES):
+        known = ", ".join(HOLES | BAND_HOLES)
+        raise ValueError(f"expected holes among {known}, and not bands alone; got {chosen}")
+    return chosen
+
+
 def evaluate(
     system: System,
     pictures: ImageSet,
@@ -127,10 +136,7 @@ def evaluate(
     Raises:
         ValueError: unknown holes, or what `downloaded` needs is missing.
     """
-    chosen = list(HOLES | BAND_HOLES) if kinds is None else kinds
-    if set(chosen) - set(HOLES | BAND_HOLES) or not set(chosen) & set(HOLES):
-        known = ", ".join(HOLES | BAND_HOLES)
-        raise ValueError(f"expected holes among {known}, and not bands alone; got {chosen}")
+    chosen = chosen_holes(kinds)
     image = pictures.floats()
     size = image.shape[-1]
     facts: dict[str, Any] = {

@@ -109,7 +109,8 @@ class MaskedUNet(nn.Module):
 
 def stage(convolution: nn.Module, channels: int) -> nn.Sequential:
     """Convolution, normalisation over groups of 8 channels (no statistics go stale), activation."""
-    return nn.Sequential(convolution, nn.GroupNorm(channels // 8, channels), nn.LeakyReLU(0.2))
+    groups = max(1, channels // 8)
+    return nn.Sequential(convolution, nn.GroupNorm(groups, channels), nn.LeakyReLU(0.2))
 
 
 class Generator(nn.Module):

@@ -79,6 +79,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, config: FlowConfig) -> None:
         super().__init__()
+        if width % config.heads:
+            raise ValueError(f"expected heads that divide the width {width}, got {config.heads}")
         self.heads = config.heads
         self.norm = nn.GroupNorm(config.groups, width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)

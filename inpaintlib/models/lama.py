@@ -60,6 +60,8 @@ class LaMaGenerator(nn.Module):
 
     def forward(self, observed: Tensor, mask: Tensor) -> Tensor:
         check_multiple(observed, self.multiple)
+        if (least := min(observed.shape[2:])) < 2 * self.multiple:  # a 1×1 core has no border
+            raise ValueError(f"expected at least {2 * self.multiple} pixels a side, got {least}")
         return self.layers(torch.cat([apply_mask(observed, mask), mask], dim=1)).float()
 
 

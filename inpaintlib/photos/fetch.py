@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,7 @@ def _read(file: str, facts: dict[str, Any], sources: Sequence[str]) -> bytes:
         try:
             with urllib.request.urlopen(address, timeout=60) as answer:
                 content = answer.read(facts["bytes"] + 1)
-        except (OSError, ValueError) as error:  # ValueError: the address is none
+        except (OSError, ValueError, HTTPException) as error:  # ValueError: the address is none
             complaints.append(f"{address}: {getattr(error, 'reason', error)}")
             continue
         if _is(content, facts):

@@ -95,18 +95,20 @@ def read_photo(photo: File | Image.Image) -> Photo:
         ValueError: it cannot be read, has other channels or depths than `Photo` holds, or is an
             animation or has pages.
     """
-    if isinstance(photo, Image.Image):
-        return _as_photo(photo, picture_name(photo, "photo"), b"")
     name = picture_name(photo, "photo")
-    if not isinstance(photo, (str, os.PathLike)) and not hasattr(photo, "read"):
+    if not isinstance(photo, (str, os.PathLike, Image.Image)) and not hasattr(photo, "read"):
         kind = type(photo).__name__
         raise ValueError(f"expected a photo as a file, a PIL image or a NumPy array, got {kind}")
     know_heic()
     try:
+        if isinstance(photo, Image.Image):
+            return _as_photo(photo, name, b"")
         data = _read_bytes(photo)
         with Image.open(io.BytesIO(data)) as file:
             return _as_photo(file, name, data)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except ValueError:  # mostly `_as_photo`'s own, which says more
+        raise
+    except Exception as error:  # a broken file makes Pillow raise almost anything
         raise unreadable(name, error) from error
 
 

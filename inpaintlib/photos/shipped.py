@@ -123,7 +123,8 @@ def family_of(model: str | os.PathLike[str]) -> str:
     Raises:
         ValueError: no such name or file, or no card in it.
     """
-    return SHIPPED[str(model)].family if model in SHIPPED else card(model)["family"]
+    name = os.fspath(model)
+    return SHIPPED[name].family if name in SHIPPED else card(model)["family"]
 
 
 def is_inpainter(model: str | os.PathLike[str]) -> bool:
@@ -137,7 +138,7 @@ def path(model: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: neither a name nor a file.
     """
-    if model in SHIPPED:
+    if os.fspath(model) in SHIPPED:
         return folder() / f"{model}.safetensors"
     file = Path(model)
     if not file.is_file() and (file.suffix or len(file.parts) > 1):
@@ -161,7 +162,7 @@ def card(model: str | os.PathLike[str]) -> dict[str, Any]:
             facts = json.loads((opened.metadata() or {})["card"])
             return {"family": facts["family"], "settings": facts["settings"]} | facts
     except Exception as error:  # safetensors has its own for a damaged file
-        if model in SHIPPED:
+        if os.fspath(model) in SHIPPED:
             raise ValueError(
                 f"{file}: no trained weights here ({error}); "
                 f"`python -m inpaintlib download weights {model}` fetches them"

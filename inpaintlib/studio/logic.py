@@ -59,23 +59,25 @@ def best_method(*, drawn: bool) -> str:
         return "biharmonic"
 
 
-@cache
 def fill_of(method: str) -> Fill:
-    """The fill of a name; a network is loaded once and stops early when it is no longer wanted."""
-    if method in CLASSICAL:
-        return CLASSICAL[method]
-    inpainter = inpainter_of(method)
-    for module in inpainter.model.modules():
-        module.register_forward_pre_hook(_stop_if_stale)
-    return partial(_fill_as_photo, inpainter)
+    """The fill of a name; a network stops early when it is no longer wanted."""
+    return CLASSICAL.get(method) or partial(_fill_as_photo, inpainter_of(method))
 
 
-@cache
 def inpainter_of(method: str) -> Inpainter:
-    """The network of a name or of a file, loaded once."""
+    """The network of a name or of a file, loaded once, and anew when the file has changed."""
     if method not in methods() and not Path(method).is_file():
         raise ValueError(f"no method {method!r}: expected one of {', '.join(methods())}")
-    return Inpainter(method)
+    file = shipped.path(method)
+    return _loaded(method, file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@cache
+def _loaded(method: str, _changed: int) -> Inpainter:
+    inpainter = Inpainter(method)
+    for module in inpainter.model.modules():
+        module.register_forward_pre_hook(_stop_if_stale)
+    return inpainter
 
 
 def _fill_as_photo(inpainter: Inpainter, observed: Tensor, mask: Tensor) -> Tensor:

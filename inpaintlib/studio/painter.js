@@ -179,6 +179,7 @@ class Page {
     this.status();
     const mask = this.mask.slice();
     this.model.set("mask_bytes", new DataView(mask.buffer));
+    this.model.set("painted", [this.height, this.width]);
     this.model.set("stroke", this.model.get("stroke") + 1);
     this.root.dataset.sent = this.model.get("stroke");
     clearTimeout(this.clock);

@@ -46,8 +46,9 @@ def bytes_trait() -> traitlets.Bytes:
 
 def _mask_for(content: Any, painter: "Painter") -> bytes:
     """A mask that the browser sends; the one here, if it was painted before the picture changed."""
-    mask = bytes(content)
-    return mask if len(mask) == painter.height * painter.width else painter.mask_bytes
+    mask, size = bytes(content), [painter.height, painter.width]
+    fits = len(mask) == size[0] * size[1] and painter.painted in ([], size)
+    return mask if fits else painter.mask_bytes
 
 
 def explain(error: Exception) -> str:
@@ -89,6 +90,7 @@ class Painter(anywidget.AnyWidget):
     _css = sources_of("look.css", "painter.css")
     picture = bytes_trait()
     mask_bytes = traitlets.Bytes().tag(sync=True, echo_update=False, from_json=_mask_for)
+    painted = traitlets.List(traitlets.Int()).tag(sync=True, echo_update=False)  # browser's size
     height = traitlets.Int().tag(sync=True)  # of what is shown and painted on
     width = traitlets.Int().tag(sync=True)
     full_height = traitlets.Int().tag(sync=True)  # of the picture, and of the mask that is saved
@@ -188,6 +190,10 @@ class Painter(anywidget.AnyWidget):
                 self.mask_bytes = mask_to_bytes(drawn)
             case _:
                 raise ValueError(f"expected a picture, an upload or a hole, got {content}")
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What the browser changed: the size that it painted on before the mask, which needs it."""
+        super().set_state({"painted": self.painted, **sync_data})
 
     @traitlets.observe("stroke")
     def _acknowledge(self, change: Any) -> None:

@@ -64,16 +64,15 @@ def load_picture(source: str, number: int = 0, *, size: int = 128) -> Tensor:
     return _as_batch(middle_square(Image.fromarray(PHOTOGRAPHS[source]()), size))
 
 
-def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor:
-    """A picture that a user gave, whole or its middle square; checked before it is decoded.
+def read_upload(name: str, content: bytes) -> Tensor:
+    """A picture that a user gave, whole; checked before it is decoded.
 
     Args:
         name: of the file, for the message.
         content: its bytes.
-        size: height and width that the middle square is scaled to, pixels; None: the whole picture.
 
     Returns:
-        (1, 3, size, size) or (1, 3, H, W), [-1, 1].
+        (1, 3, H, W), [-1, 1].
 
     Raises:
         ValueError: not a picture, damaged, under 8 pixels per side, or over 40 megapixels.
@@ -94,7 +93,7 @@ def read_upload(name: str, content: bytes, *, size: int | None = None) -> Tensor
             f"expected at most {MOST_MEGAPIXELS}: shrink it first"
         )
     try:
-        return _as_batch(read_picture(BytesIO(content), size))
+        return _as_batch(read_picture(BytesIO(content), None))
     except Exception as error:  # a broken file makes Pillow raise almost anything
         raise ValueError(f"{name}: cannot be read ({error})") from error
 

@@ -60,24 +60,26 @@ class Studio(ipywidgets.HBox):
         self._newest = logic.Newest()
         self._loop = _running_loop()
         self._lacks_networks = not models and set(logic.methods()) <= set(CLASSICAL)
-        self._show(self._request()())
+        self._show(*self._request()())
         self.painter.observe(self._changed, ["mask_bytes", "picture"])
         self.painter.observe(self._follow, ["source"])
         self.comparison.observe(self._changed, ["left", "right", "seed"])
         self.comparison.on_msg(self._asked)
 
-    def _request(self) -> Callable[[], list[Filled]]:
-        """The work to do for what the reader sees now."""
+    def _request(self) -> Callable[[], tuple[list[Filled], tuple[str, bytes], Tensor]]:
+        """The work to do for what the reader sees now; its answers come with what they are of."""
         names = (self.comparison.left, self.comparison.right)
         image = self.painter.image.expand(-1, 3, -1, -1)
+        mask, uploaded = self.painter.mask, self.painter.source == UPLOAD
+        upload = self.painter.upload if uploaded else ("", b"")
         work = partial(
             logic.fill,
             image=image,
-            mask=self.painter.mask,
-            truth_known=self.painter.source != UPLOAD,
+            mask=mask,
+            truth_known=not uploaded,
             seed=self.comparison.seed,
         )
-        return lambda: [work(name) for name in names]
+        return lambda: ([work(name) for name in names], upload, mask)
 
     def _follow(self, change: Any) -> None:
         """Pictures of another kind: the family's network that learned from such, if offered."""
@@ -98,7 +100,7 @@ class Studio(ipywidgets.HBox):
 
         def job(stale: Callable[[], bool]) -> None:
             try:
-                deliver = partial(self._show, request())
+                deliver = partial(self._show, *request())
             except logic.StaleError:
                 raise
             except Exception as error:
@@ -115,10 +117,10 @@ class Studio(ipywidgets.HBox):
         else:
             self._loop.call_soon_threadsafe(deliver)
 
-    def _show(self, answers: list[Filled]) -> None:
-        self.answers = answers
-        upload = self.painter.source == UPLOAD
-        self.comparison.show(answers, file=f"{Path(self.painter.upload[0]).stem}-filled" * upload)
+    def _show(self, answers: list[Filled], upload: tuple[str, bytes], mask: Tensor) -> None:
+        # Kept together: the painter may show another picture before the next answer comes.
+        self.answers, self._upload, self._mask = answers, upload, mask
+        self.comparison.show(answers, file=f"{Path(upload[0]).stem}-filled" * bool(upload[1]))
         if self._lacks_networks:
             self.comparison.message = f"Only formulas answer: {shipped.nothing_here()}"
 
@@ -133,21 +135,20 @@ class Studio(ipywidgets.HBox):
         """Write the right picture beside where the kernel runs, with what belongs to the upload.
 
         Returns:
-            The new file, UPLOAD-filled or the method's name; no file is overwritten.
+            The new file, UPLOAD-filled or studio-filled.png; no file is overwritten.
 
         Raises:
             ValueError: see `photos.saving.save_photo`.
             OSError: it cannot be written.
         """
         pixels = to_bytes(self.answers[-1].picture)[0].permute(1, 2, 0).numpy()
-        name, content = self.painter.upload
-        name = name if self.painter.source == UPLOAD else "studio.png"
-        if self.painter.source == UPLOAD:
+        name, content = self._upload if self._upload[1] else ("studio.png", b"")
+        if content:
             photo = read_photo(io.BytesIO(content))
-        if self.painter.source != UPLOAD or photo.pixels.shape != pixels.shape or photo.deep:
+        if not content or photo.pixels.shape != pixels.shape or photo.deep:
             photo, name = read_photo(Image.fromarray(pixels)), f"{Path(name).stem}.png"
         out = free_name(Path.cwd() / f"{Path(name).stem}-filled{Path(name).suffix}")
-        mask = self.painter.mask[0, 0].byte().numpy()
+        mask = self._mask[0, 0].byte().numpy()
         save_photo(photo.filled(pixels, mask), out, mask)
         return out
 

@@ -43,11 +43,11 @@ class RunFolder:
         write_whole(self.path / "config.json", lambda part: part.write_text(text, "utf-8"))
 
     def forget_start(self) -> None:
-        """Leave nothing in the way of the next try, if the run failed before it saved any step.
+        """Leave nothing in the way of the next try, if the run failed before it logged any step.
 
         The folder was new or empty (`check_new`), so all that is in it is this run's.
         """
-        if self.steps_saved() == 0:
+        if not self.lines():
             shutil.rmtree(self.path, ignore_errors=True)
 
     def steps_saved(self) -> int:

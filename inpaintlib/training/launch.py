@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,7 @@ def launch(
         folder.begin(facts)
     try:
         here = writer and not distributed.rank()
-        later = folder.steps_saved() + 1 if resume else None  # what a crash left of those goes
-        board = writer(str(folder.path / "tensorboard"), purge_step=later) if here else None
+        board = partial(writer, str(folder.path / "tensorboard")) if here else None
         run = Run(folder, model, pictures, facts | {"machine": machine(place)}, board=board)
         say(f"{count_parameters(model):,} parameters on {place}, {run.precision} · {folder.path}")
         return run.go(say)

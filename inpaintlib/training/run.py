@@ -61,7 +61,7 @@ class Run:
 
     Args:
         facts: what decided how it goes, see `RunSettings.facts`; the weights' card holds them too.
-        board: a TensorBoard writer, or None.
+        board: makes a TensorBoard writer, given `purge_step`; or None.
     """
 
     def __init__(
@@ -71,9 +71,10 @@ class Run:
         pictures: Pictures,
         facts: dict[str, Any],
         *,
-        board: Any = None,
+        board: Callable[..., Any] | None = None,
     ) -> None:
-        self.folder, self.model, self.pictures, self.board = folder, model, pictures, board
+        self.folder, self.model, self.pictures = folder, model, pictures
+        self.make_board, self.board = board, None
         self.seed, self.precision = facts["seed"], facts["precision"]
         self.accumulate = facts["accumulate"]
         private = ("folder", "start_from")  # places on this machine; of the masks', the name stays
@@ -108,7 +109,8 @@ class Run:
             caught = stack.enter_context(stop_signals())
             silent = True if distributed.rank() else None  # None: a bar in a terminal only
             bar = stack.enter_context(tqdm(total=self.steps, initial=start, disable=silent))
-            if self.board is not None:
+            if self.make_board is not None:
+                self.board = self.make_board(purge_step=start + 1)  # what a crash left goes
                 stack.callback(self.board.close)
             for record in self.records(start):
                 stop = distributed.anywhere(caught[0] if caught else 0)

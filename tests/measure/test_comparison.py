@@ -208,6 +208,19 @@ def test_too_few_pictures_are_told_before_the_work(names, kinds, count, message,
         cards_module.compare(names, kinds, root=None, out=Path("nowhere"), say=print)
 
 
+@pytest.mark.parametrize("text", ["no JSON", "{}", "[1]", '{"kind": "network", "holes": {}}'])
+def test_another_json_file_among_the_cards_is_named(text, tmp_path):
+    (tmp_path / "package.json").write_text(text)
+    with pytest.raises(ValueError, match=r"package\.json: not a metric card"):
+        read_cards(tmp_path)
+
+
+def test_a_mistyped_hole_is_told_before_any_picture_is_loaded(monkeypatch):
+    monkeypatch.setattr(cards_module, "load_faces", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(ValueError, match=r"expected holes among square.*got .'centr'"):
+        cards_module.compare(None, ["centr"], root=None, out=None, say=print)
+
+
 def test_cards_come_back_sorted_with_tables(cards, tmp_path):
     for card in cards.values():
         write_card(tmp_path, card)

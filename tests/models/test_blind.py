@@ -1,5 +1,7 @@
 """Blind inpainting of lesson 07: the failing original, exactly, and the repair."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -214,3 +216,8 @@ def test_other_sizes_are_refused():
         Blind(blind.LESSON).generate(pictures(1, 60, 64))
     with pytest.raises(ValueError, match="divisible by 32, got 48×64"):
         BlindOriginal(genfill.PAPER).generate(pictures(1, 48, 64))
+
+
+def test_widths_below_a_group_of_the_normalisation_are_one_group():
+    family = Blind(replace(SMALL, locator_widths=(4, 8)))
+    assert family.generate(pictures()).isfinite().all()

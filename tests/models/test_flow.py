@@ -141,3 +141,8 @@ def test_it_learns_two_answers_to_one_hole_and_gives_both():
     levels = fills[:, :, 3:5, 3:5].mean(dim=(1, 2, 3))
     assert (levels.abs() > 0.5).float().mean() > 0.8, levels
     assert 3 <= (levels > 0).sum() <= 13, levels
+
+
+def test_heads_that_do_not_divide_the_last_width_are_refused():
+    with pytest.raises(ValueError, match="divide the width 12, got 5"):
+        Flow(FlowConfig(widths=(8, 12), groups=4, heads=5))

@@ -44,6 +44,11 @@ def test_pictures_of_any_size(height, width):
     torch.testing.assert_close(network(other, mask), filled)
 
 
+def test_a_picture_that_shrinks_to_one_cell():
+    with pytest.raises(ValueError, match="at least 8 pixels a side, got 4"):
+        LaMaGenerator(TINY)(torch.zeros(1, 3, 8, 4), torch.zeros(1, 1, 8, 4))
+
+
 def test_a_size_that_does_not_divide():
     with pytest.raises(ValueError, match="divisible by 4"):
         LaMaGenerator(TINY)(torch.zeros(1, 3, 8, 10), torch.zeros(1, 1, 8, 10))

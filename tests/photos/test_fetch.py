@@ -1,6 +1,8 @@
 """Weights that did not come along: the list, the sources, and that nothing wrong is kept."""
 
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,23 @@ def test_another_file_is_not_kept_and_the_next_source_is_asked(tmp_path, said):
     sources = ["not an address", (tmp_path / "nowhere").as_uri(), wrong.as_uri(), HERE.as_uri()]
     fetch.fetch(["unet-drawn"], folder=out, sources=sources, say=said.append)
     assert [path.name for path in out.glob("*")] == ["unet-drawn.safetensors"]
+
+
+def test_a_server_that_answers_with_nonsense_is_one_source_less(tmp_path, said):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"nonsense\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        sources = [f"http://127.0.0.1:{server.getsockname()[1]}", HERE.as_uri()]
+        fetch.fetch(["gan-mnist"], folder=tmp_path, sources=sources, say=said.append)
+        thread.join()
+    assert [path.name for path in tmp_path.glob("*")] == ["gan-mnist.safetensors"]
 
 
 def test_an_unknown_name_is_refused_before_anything_is_fetched(tmp_path, said):

@@ -1,5 +1,6 @@
 """`Inpainter`: pixels, holes and tiles; see `plane` for the family that fills here."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +291,21 @@ def test_unreadable_files_are_named(tmp_path: Path):
             Inpainter(Plane()).fill(missing, MASK)
         with pytest.raises(ValueError, match=missing.name):
             Inpainter(Plane()).fill(gradient(HEIGHT, WIDTH), str(missing))
+
+
+@pytest.mark.parametrize(("name", "damage"), [("AVIF", b"\xff"), ("DDS", b"\0")])
+def test_a_damaged_file_is_a_value_error_whatever_pillow_makes_of_it(
+    name: str, damage: bytes, tmp_path: Path
+):
+    """Here a RuntimeError of an AVIF's pixels, and a NotImplementedError of a DDS's header."""
+    broken, file = tmp_path / f"broken.{name.lower()}", io.BytesIO()
+    Image.fromarray(gradient(HEIGHT, WIDTH)).save(file, name)
+    start = 80 if name == "DDS" else file.getvalue().index(b"mdat") + 4
+    file.getbuffer()[start : start + 50] = damage * 50
+    broken.write_bytes(file.getvalue())
+    for photo, mask in ((broken, MASK), (gradient(HEIGHT, WIDTH), broken)):
+        with pytest.raises(ValueError, match=rf"{broken.name}: cannot be read as a picture"):
+            Inpainter(Plane()).fill(photo, mask)
 
 
 def test_families_that_fill_no_holes_are_refused():

@@ -78,6 +78,16 @@ def test_every_name_loads_once_its_file_is_there(folder):
     assert load("gan-mnist").generate(Batch(torch.zeros(3, 1, 28, 28))).shape == (3, 1, 28, 28)
 
 
+def test_a_name_may_come_as_a_path(folder):
+    save("unet-drawn", base=8)
+    name = Path("unet-drawn")
+    assert shipped.family_of(name) == shipped.card(name)["family"] == "unet"
+    assert load(name).config.base == 8
+    shipped.path(name).write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="download weights unet-drawn"):
+        load(name)
+
+
 def test_unknown_names_and_damaged_files_are_named(folder):
     with pytest.raises(ValueError, match="no weights 'magic': expected one of gan-drawn, "):
         load("magic")

@@ -35,7 +35,8 @@ def ask(painter, content, *buffers):
 def stroke(painter, mask):
     """What the browser's `save_changes` leads to at the end of a stroke."""
     content = memoryview(mask.astype(np.uint8).tobytes())
-    painter.set_state({"mask_bytes": content, "stroke": painter.stroke + 1})
+    number, size = painter.stroke + 1, list(mask.shape)
+    painter.set_state({"mask_bytes": content, "stroke": number, "painted": size})
 
 
 def test_a_stroke_arrives_as_a_mask_and_is_acknowledged(painter):
@@ -50,13 +51,14 @@ def test_a_stroke_arrives_as_a_mask_and_is_acknowledged(painter):
     assert (painter.received, heard) == (2, ["mask_bytes"])
 
 
-def test_a_stroke_for_a_picture_of_another_size_is_acknowledged_and_ignored(painter):
-    painter.image = torch.zeros(1, 3, 20, 24)
-    stroke(painter, np.ones((16, 24)))  # was on its way when the picture changed
-    assert painter.mask.shape == (1, 1, 20, 24)
+@pytest.mark.parametrize("size", [(20, 24), (24, 16)])
+def test_a_stroke_for_a_picture_of_another_size_is_acknowledged_and_ignored(painter, size):
+    painter.image = torch.zeros(1, 3, *size)
+    stroke(painter, np.ones((16, 24)))  # was on its way when the picture changed, or was turned
+    assert painter.mask.shape == (1, 1, *size)
     assert painter.mask.sum() == 0
     assert painter.received == 1
-    stroke(painter, np.ones((20, 24)))
+    stroke(painter, np.ones(size))
     assert painter.mask.mean() == 1
 
 

@@ -1,6 +1,7 @@
 """The studio without a browser: methods, scores, cancelling, errors, and how it is served."""
 
 import io
+import os
 import threading
 import time
 from dataclasses import asdict
@@ -58,13 +59,11 @@ def mask():
 @pytest.fixture
 def untrained(monkeypatch):
     """Shipped names whose networks are small and untrained, so that no weights are needed."""
-    logic.inpainter_of.cache_clear()
-    fill_of.cache_clear()
+    logic._loaded.cache_clear()
     monkeypatch.setattr(shipped, "available", lambda: list(NETWORKS))
     monkeypatch.setattr(shipped, "load", lambda name: recipes.make(NETWORKS[name]).eval())
     yield
-    fill_of.cache_clear()
-    logic.inpainter_of.cache_clear()
+    logic._loaded.cache_clear()
 
 
 def wait(studio):
@@ -85,7 +84,7 @@ def test_without_networks_the_studio_says_what_is_missing(monkeypatch):
     alone = studio.Studio()
     assert alone.comparison.right == "biharmonic"
     assert "inpaintlib download weights" in alone.comparison.message
-    alone._show(alone.answers)
+    alone._show(*alone._request()())
     assert alone.comparison.message, "it stays after the next fill"
 
 
@@ -185,8 +184,7 @@ def test_a_network_stops_at_its_next_layer(monkeypatch, picture, mask):
     family = recipes.make("unet").eval()
     family.generator = Slow()
 
-    logic.inpainter_of.cache_clear()
-    fill_of.cache_clear()
+    logic._loaded.cache_clear()
     monkeypatch.setattr(shipped, "available", lambda: ["unet-drawn"])
     monkeypatch.setattr(shipped, "load", lambda name: family)
     newest = Newest()
@@ -196,7 +194,7 @@ def test_a_network_stops_at_its_next_layer(monkeypatch, picture, mask):
     go_on.set()
     first.result(timeout=10)
     second.result(timeout=10)
-    fill_of.cache_clear()
+    logic._loaded.cache_clear()
     assert layers == [0]
 
 
@@ -229,9 +227,8 @@ def test_a_stroke_a_method_and_a_picture_each_give_a_new_answer(untrained):
 def test_pictures_of_another_kind_bring_the_network_that_learned_from_such(monkeypatch):
     pairs = ["unet-drawn", "unet-celeba", "glcic-drawn", "glcic-celeba", "blind-drawn"]
     monkeypatch.setattr(shipped, "available", lambda: pairs)
-    monkeypatch.setattr(
-        Studio, "_request", lambda studio: lambda: [fill("original", BLANK, BLANK)] * 2
-    )
+    answers = [fill("original", BLANK, BLANK)] * 2
+    monkeypatch.setattr(Studio, "_request", lambda _: lambda: (answers, ("", b""), BLANK))
     studio = Studio()
     file = io.BytesIO()
     Image.new("RGB", (40, 30)).save(file, "PNG")
@@ -302,10 +299,8 @@ def test_a_method_that_breaks_shows_its_traceback(monkeypatch):
         raise ZeroDivisionError("nothing left")
 
     monkeypatch.setitem(logic.CLASSICAL, "Telea", broken)
-    fill_of.cache_clear()
     studio.comparison.right = "Telea"
     wait(studio)
-    fill_of.cache_clear()
     assert "ZeroDivisionError: nothing left" in studio.comparison.message
 
 
@@ -358,7 +353,7 @@ def test_a_large_photo_is_filled_and_saved_at_its_own_size(tmp_path, monkeypatch
     mask = np.zeros(source.shape[:2], bool)
     mask[300:400, 500:700] = True
     studio.painter.mask = mask
-    studio._show(studio._request()())
+    studio._show(*studio._request()())
     assert studio.comparison.scaled
     for name in ("phone-filled.jpg", "phone-filled-2.jpg"):
         studio._asked(studio.comparison, {"request": "save"}, [])
@@ -371,6 +366,40 @@ def test_a_large_photo_is_filled_and_saved_at_its_own_size(tmp_path, monkeypatch
     near = cv2.dilate(hidden.astype(np.uint8), np.ones((35, 35), np.uint8)) > 0
     assert changed[hidden].mean() > 0.5
     assert not changed[~near].any()
+
+
+def test_what_is_saved_is_the_answer_with_its_own_name_and_mask(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    studio = Studio()
+    studio.comparison.right = "Telea"
+    wait(studio)
+
+    def upload(name, colour):
+        file = io.BytesIO()
+        Image.new("RGB", (40, 30), colour).save(file, "PNG")
+        asked = {"request": "upload", "name": name}
+        studio.painter._asked(studio.painter, asked, [file.getvalue()])
+
+    upload("A.png", "red")
+    studio.painter.mask = np.eye(30, 40)
+    wait(studio)
+    monkeypatch.setattr(studio._newest, "submit", lambda job: None)  # no answer comes any more
+    upload("B.png", "blue")
+    assert studio.save() == tmp_path / "A-filled.png"
+    assert np.asarray(Image.open(tmp_path / "A-filled.png"))[0, -1].tolist() == [255, 0, 0]
+
+
+def test_weights_that_were_trained_on_are_loaded_anew(tmp_path, picture, mask):
+    file = tmp_path / "mine.safetensors"
+    for seed in range(2):
+        torch.manual_seed(seed)
+        unet = recipes.make("unet", size=32, base=8)
+        card = {"family": "unet", "settings": asdict(unet.config)}
+        save_weights(file, unet.generator, card=card)
+        os.utime(file, ns=(seed, seed))
+        filled = fill(str(file), picture, mask).picture
+        other = Inpainter(file).fill(to_bytes(picture)[0].permute(1, 2, 0).numpy(), mask)
+        assert np.array_equal(to_bytes(filled)[0].permute(1, 2, 0).numpy(), other)
 
 
 def test_own_weights_are_offered(tmp_path):

@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -78,6 +80,27 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(tmp_path):
         write_whole(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_error_of_writing_stays_what_it_is(tmp_path):
+    def fail(part):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(RuntimeError, match=r"^CUDA error"):
+        write_whole(tmp_path / "file", fail)
+
+
+def test_several_threads_may_write_one_file(tmp_path):
+    together = threading.Barrier(4)
+
+    def write(part):
+        together.wait(timeout=10)
+        part.write_text("whole")
+        together.wait(timeout=10)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: write_whole(tmp_path / "file", write), range(4)))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
 
 
 def test_a_damaged_state_is_named(tmp_path):

@@ -310,6 +310,16 @@ def test_nothing_to_resume_is_said(tmp_path, capsys):
     assert "no run to resume" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("damage", [b"", b"no state"])
+@pytest.mark.parametrize("board", [[], ["--tensorboard"]])
+def test_a_damaged_state_is_one_line(board, damage, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(launch, "tensorboard_writer", lambda: lambda *_, **__: None)
+    assert train(tmp_path / "run", "gan", "--steps", "1") == 0
+    (tmp_path / "run" / "state.pt").write_bytes(damage)
+    assert train(tmp_path / "run", "gan", "--resume", *board) == 2
+    assert "state.pt: cannot resume from this file: " in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert train(tmp_path / "file" / "run") == 2
@@ -338,6 +348,15 @@ def test_a_nan_stops_with_every_term_and_keeps_the_last_good_state(tmp_path, mon
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     assert state["step"] == 4
     assert all(value.isfinite().all() for value in state["family"].values())
+
+
+def test_a_run_that_fails_before_its_first_state_keeps_what_it_logged(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.Rhythm, "of", staticmethod(lambda steps: run.Rhythm(1, 5, 2)))
+    at_step(monkeypatch, 3, lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train(tmp_path / "run")
+    assert RunFolder(tmp_path / "run").lines()[-1]["step"] == 3
+    assert [path.name for path in (tmp_path / "run" / "previews").iterdir()] == ["step_000002.png"]
 
 
 def test_a_weight_that_the_last_update_spoilt_is_not_saved(tmp_path, monkeypatch, capsys):
