@@ -89,7 +89,7 @@ SHIPPED = {
         "context-encoder", False, (*both_sizes(4_000, 2_000), Stage("shipped", 5_000))
     ),
     "glcic-drawn": Shipped("glcic", True, (Stage("shipped", 2_000),), FRINGED),
-    "glcic-celeba": Shipped("glcic", False, both_sizes(4_000, 3_000)),
+    "glcic-celeba": Shipped("glcic", False, (Stage("shipped", 2_000),), FRINGED),
     "deepfill-drawn": Shipped("deepfill", True, (Stage("shipped", 800),), FRINGED),
     "deepfill-celeba": Shipped("deepfill", False, (Stage("shipped", 600),), AVERAGES),
     "unet-drawn": Shipped("unet", True, (Stage("shipped", 1_500),), FRINGED),
