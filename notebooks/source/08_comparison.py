@@ -892,7 +892,7 @@ show_rows(
 # | 001, U-Net | discriminator loss 0.69, "stable" | the price of knowing nothing: it never learned to tell (lesson 6) |
 # | 002, GLCIC | a gallery of removed noise | the truth leaked through blending; grey would win too (lesson 4) |
 # | 003, genFill | a failure | right, and for reasons that can be repaired (lesson 7) |
-# | 004, encoder-decoder | nothing in numbers | third on photographs, tied with `unet` |
+# | 004, encoder-decoder | nothing in numbers | third on photographs, tied with `unet` and PCA |
 #
 # Not one of them compared with a formula.
 
