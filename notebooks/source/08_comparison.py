@@ -894,7 +894,7 @@ show_rows(
 # | 003, genFill | a failure | right, and for reasons that can be repaired (lesson 7) |
 # | 004, encoder-decoder | nothing in numbers | third on photographs, tied with `unet` and PCA |
 #
-# Not one of them compared with a formula.
+# None of them compared with a formula.
 
 # %% [markdown]
 # ## 13 · Your system in the table
