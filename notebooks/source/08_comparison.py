@@ -396,7 +396,7 @@ assert settled == {name for name in pairs if name.startswith(ahead)}, "see the t
 # other intervals contain 0. On photographs, with the same settings, DeepFill is first at equal pictures, the U-Net at
 # equal time, and the context encoder last. So no design is best, only best for *these* pictures and *this* budget.
 #
-# After hours (the table of files) it is another again. **Much of a ranking of files is a ranking of budgets.** And the
+# After hours, the table of files has yet another order. **Much of a ranking of files is a ranking of budgets.** And the
 # curves still rise: a slow design may be ahead after a night.
 
 # %% [markdown]
