@@ -241,7 +241,8 @@ class Formula(Inpainting):
     def __init__(self, fill: Fill) -> None:
         super().__init__()
         self.fill = fill
-        self.config = SimpleNamespace(channels=3, size=256)  # a window seen at its own resolution
+        # a window of this size is seen as it is, others are scaled to it, as for a network
+        self.config = SimpleNamespace(channels=3, size=256)
 
     def generate(self, batch: Batch, *, generator: torch.Generator | None = None) -> Tensor:
         """The fill; no random numbers are used."""
